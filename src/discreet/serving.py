@@ -26,6 +26,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.queue.server_lock import serving
     from discreet.services.backups import back_up_on_schedule
     from discreet.services.policy import write_policy
+    from discreet.services.retention import retain_daily
 
     await write_policy(app.db, app.settings)
     await clear_stages(app.db)
@@ -39,6 +40,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
             back_up_on_schedule(app.db, app.database.conninfo("discreet_worker"), app.settings),
             "backups",
         ),
+        running(retain_daily(app.db, app.database.conninfo("discreet_worker")), "retention"),
     ):
         ready()
         await (stop or asyncio.Event()).wait()

@@ -103,6 +103,8 @@ def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
         "                     'discreet.pairings'::regclass, 'discreet.held_messages'::regclass,"
         "                     'discreet.owner_links'::regclass, 'discreet.wrong_codes'::regclass,"
         "                     'discreet.limits'::regclass, 'discreet.budgets'::regclass,"
+        "                     'discreet.retention'::regclass,"
+        "                     'discreet.retention_runs'::regclass,"
         "                     'discreet.limit_hits'::regclass,"
         "                     'discreet.tokens'::regclass, 'discreet.mcp_sessions'::regclass,"
         "                     'discreet.links'::regclass, 'discreet.linked_rows'::regclass,"

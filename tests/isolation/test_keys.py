@@ -292,6 +292,27 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.limits (owner_id, contact_id)"
         " SELECT %(olga)s, NULL FROM generate_series(1, 2)",
     ),
+    "retention_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.retention (owner_id, agent_id, kind)"
+        " VALUES (%(olga)s, %(ottos_ada)s, 'files')",
+    ),
+    "retention_channel_id_owner_id_agent_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.retention (owner_id, agent_id, channel_id, kind)"
+        " SELECT %(olga)s, a.id, gen_random_uuid(), 'files' FROM discreet.agents a"
+        "  WHERE a.owner_id = %(olga)s LIMIT 1",
+    ),
+    "retention_owner_id_agent_id_channel_id_kind_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.retention (owner_id, kind)"
+        " SELECT %(olga)s, 'files' FROM generate_series(1, 2)",
+    ),
+    "retention_check": (
+        CheckViolation,
+        "INSERT INTO discreet.retention (owner_id, channel_id, kind)"
+        " VALUES (%(olga)s, gen_random_uuid(), 'files')",
+    ),
     "budgets_agent_id_owner_id_fkey": (
         ForeignKeyViolation,
         "INSERT INTO discreet.budgets (owner_id, agent_id) VALUES (%(olga)s, %(ottos_ada)s)",

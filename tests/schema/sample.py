@@ -18,8 +18,9 @@ from discreet.intake.accept import accept_or_quarantine
 from discreet.memory.history import get_memory_history
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
+from discreet.schemas.retention import RetentionToSet
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
-from discreet.services import erasing, linking, references
+from discreet.services import contacts, erasing, linking, references, retention
 from discreet.services.agents import AgentChange, change_agent, list_agents
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.sessions.transcript import said_in_scope
@@ -81,6 +82,10 @@ async def fill(
     models = AgentChange(context_tokens=8192, fallback_models=("openai:gpt-5-mini",))
     await change_agent(db, world.owner_id, agent.name, models)
     await create_sign_in_code(db, world.owner_id)
+    rules = RetentionToSet(messages=365, memories="never")
+    await retention.set_retention(db, world.owner_id, rules)
+    await retention.run_retention(db, world.owner_id)
+    await contacts.hold_contact(db, world.owner_id, BOB, on_hold=True)
     asked = await world.say(None, "who wrote?")
     await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}

@@ -99,7 +99,7 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored_under_any
     write_archive(
         file, tmp_path, replace(old.credentials, dbname="discreet"), discreet="0", postgres="18",
         made_at=datetime.now(UTC).isoformat(),
-        migrations=[name for name in STORED if name <= version],
+        migrations=[name for name in STORED if name <= version], rows={},
     )  # fmt: skip
 
     home = tmp_path / "home"

@@ -18,6 +18,7 @@ from discreet.api import (
     memories,
     messages,
     operations,
+    retention,
     sessions,
     takeover,
     tokens,
@@ -46,6 +47,7 @@ ROOMS = (
     admission,
     turns,
     tokens,
+    retention,
     operations,
 )
 

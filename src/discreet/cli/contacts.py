@@ -88,6 +88,7 @@ def show_contact(
         ("note", found.entry.note or "-"),
         *([("labels", ", ".join(found.entry.labels))] if found.entry.labels else []),
         *([("blocked", when(found.entry.blocked_at))] if found.entry.blocked_at else []),
+        *([("on hold", when(found.entry.on_hold_at))] if found.entry.on_hold_at else []),
         *([("taken over", when(found.taken_over_at))] if found.taken_over_at else []),
         *([("state", ", ".join(found.states))] if found.states else []),
         ("since", when(contact.created_at)),
@@ -123,6 +124,28 @@ def unblock_contact(who: Who) -> None:
 
     entry = in_app(lambda app: contacts.unblock_contact(app.db, app.owner_id, who))
     print_text(f"{entry.contact.label} is unblocked.")
+
+
+@app.command("hold")
+def hold_contact(who: Who) -> None:
+    """Put a contact on hold: neither retention nor an erasure deletes anything of it."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.hold_contact(app.db, app.owner_id, who, on_hold=True))
+    print_text(
+        f"{entry.contact.label} is on hold. Release it: sb contacts release {entry.contact.id}"
+    )
+
+
+@app.command("release")
+def release_contact(who: Who) -> None:
+    """Release a contact from its hold."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.hold_contact(app.db, app.owner_id, who, on_hold=False))
+    print_text(f"{entry.contact.label} is not on hold.")
 
 
 @app.command("rename")

@@ -29,6 +29,7 @@ from discreet.cli import (
     owner,
     pairing,
     quarantine,
+    retention,
     searches,
     serve,
     service,
@@ -85,6 +86,7 @@ app.add_typer(drafts.app, name="drafts")
 app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
 app.add_typer(budgets.app, name="budgets")
+app.add_typer(retention.app, name="retention")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 app.add_typer(audit.app, name="audit")

@@ -36,6 +36,13 @@ from discreet.schemas.held_answers import AnswerToApprove, HeldAnswer, HeldAnswe
 from discreet.schemas.limits import BudgetList, BudgetToSet, ContactLimits
 from discreet.schemas.operations import Health, Me, Status, Usage, UsageBy
 from discreet.schemas.quarantine import QuarantineList, QuarantineRetried, QuarantineToRetry
+from discreet.schemas.retention import (
+    RetentionPreview,
+    RetentionRules,
+    RetentionRun,
+    RetentionRuns,
+    RetentionToSet,
+)
 from discreet.schemas.tokens import (
     CreatedToken,
     MintedToken,
@@ -208,6 +215,34 @@ class AdministrationCalls(Transport):
     async def remove_budget(self, *, agent: str | None = None) -> BudgetList:
         """Remove a budget, and return those that are left."""
         return await self._delete(BudgetList, "/api/admin/budgets", agent=agent)
+
+    async def retention(self) -> RetentionRules:
+        """Return how long messages, files and memories are kept."""
+        return await self._get(RetentionRules, "/api/admin/retention")
+
+    async def set_retention(self, given: RetentionToSet) -> RetentionRules:
+        """Set how long something is kept, and return all rules."""
+        return await self._send(RetentionRules, "PUT", "/api/admin/retention", given)
+
+    async def remove_retention(
+        self, *, agent: str | None = None, channel: str | None = None
+    ) -> RetentionRules:
+        """Remove the rules of a channel, an agent or everything; return those that are left."""
+        return await self._delete(
+            RetentionRules, "/api/admin/retention", agent=agent, channel=channel
+        )
+
+    async def preview_retention(self) -> RetentionPreview:
+        """Return how many rows would be deleted now."""
+        return await self._get(RetentionPreview, "/api/admin/retention/preview")
+
+    async def run_retention(self) -> RetentionRun:
+        """Delete now what has been kept long enough, and return the receipt."""
+        return await self._post(RetentionRun, "/api/admin/retention/runs", None)
+
+    async def retention_runs(self, *, limit: int = 100, skip: int = 0) -> RetentionRuns:
+        """Return what past runs deleted, newest first."""
+        return await self._get(RetentionRuns, "/api/admin/retention/runs", limit=limit, skip=skip)
 
     async def quarantine(self, *, limit: int = 100, skip: int = 0) -> QuarantineList:
         """Return the messages whose sender could not be resolved."""

@@ -69,7 +69,7 @@ class DirectoryCalls(Transport):
     async def update_contact(
         self, contact_id: UUID, patch: ContactPatch, *, if_match: str | None = None
     ) -> Versioned:
-        """Set a contact's name, aliases, note, or whether it is blocked."""
+        """Set a contact's name, aliases, note, or whether it is blocked or on hold."""
         return await self._versioned(
             Contact, "PATCH", f"/api/admin/contacts/{contact_id}", patch, if_match
         )

@@ -27,7 +27,9 @@ _LABELS = """
 # A contact's own scope can't read the owner's notes and labels. A merged contact has no entry: its
 # addresses lead to the survivor.
 _ENTRY = (
-    _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at," + _LABELS, 1)
+    _CONTACT.replace(
+        "c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at, c.on_hold_at," + _LABELS, 1
+    )
     + " WHERE c.merged_into IS NULL"
 )
 
@@ -55,13 +57,15 @@ class Contact:
 class Entry:
     """A contact with the owner's notes about it, which the contact itself never sees.
 
-    ``blocked_at``: the time since which its messages are rejected. ``labels`` are sorted.
+    ``blocked_at``: the time since which its messages are rejected. ``on_hold_at``: since
+    when nothing of it may be deleted. ``labels`` are sorted.
     """
 
     contact: Contact
     aliases: tuple[str, ...]
     note: str
     blocked_at: datetime | None = None
+    on_hold_at: datetime | None = None
     labels: tuple[str, ...] = ()
 
 
@@ -140,5 +144,6 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         aliases=tuple(row["aliases"]),
         note=row["note"],
         blocked_at=row["blocked_at"],
+        on_hold_at=row["on_hold_at"],
         labels=tuple(row["labels"]),
     )

@@ -28,6 +28,7 @@ from discreet.dashboard import (
     linking,
     memories,
     references,
+    retention,
     settings,
     sign_ins,
     simulator,
@@ -64,6 +65,7 @@ ROOMS = (
     linking,
     channels,
     settings,
+    retention,
     tokens,
     sign_ins,
 )

@@ -53,6 +53,10 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "block":
             await contacts.block_contact(dashboard.db, dashboard.owner_id, who)
             done = "Blocked. Messages are dropped, and the contact isn't told."
+        case "keep" | "release" as what:
+            keep = what == "keep"
+            await contacts.hold_contact(dashboard.db, dashboard.owner_id, who, on_hold=keep)
+            done = "Nothing of it is deleted any more." if keep else "Released."
         case "hold":
             hold = {"on": True, "off": False}.get(text_of(form, "hold"))
             await contacts.hold_answers(dashboard.db, dashboard.owner_id, who, hold=hold)

@@ -27,6 +27,8 @@ DATABASE_CODES = {
     "answer_being_sent": "an answer is being sent; try again in a moment",
     "audit_not_ended": "rows that an audit made refer to each other and were not deleted",
     "contact_blocked": "one of them is blocked; unblock it first",
+    "contact_on_hold": "one of the contacts is on hold; release it first: sb contacts release WHO",
+    "erase_on_hold": "the contact is on hold; release it first: sb contacts release WHO",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",
     "contact_taken_over": "one of them is taken over; hand it back first",
     "erase_merged": ("it was merged into another contact; erase that one or undo the link first"),

@@ -23,6 +23,9 @@ class Contact(BaseModel):
     addresses: list[str] = Field(description="platform:id, oldest first.")
     note: str
     blocked_at: datetime | None
+    on_hold_at: datetime | None = Field(
+        description="Since when neither retention nor an erasure deletes anything of it."
+    )
     created_at: datetime
     sessions: int
     messages: int
@@ -112,6 +115,9 @@ class ContactPatch(BaseModel):
     )
     note: Annotated[str, Field(max_length=10_000)] | None = None
     blocked: bool | None = None
+    on_hold: bool | None = Field(
+        None, description="Whether neither retention nor an erasure may delete anything of it."
+    )
     labels: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(
         None, max_length=50, description="Replaces the labels."
     )

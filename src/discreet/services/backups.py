@@ -227,6 +227,13 @@ async def _erase_of_owner(db: ScopedDatabase, owner_id: OwnerId, ids: list[UUID]
             " ORDER BY linked_at DESC",
             {"ids": ids},
         )
+        # What is erased now was released from its hold before.
+        await tx.execute(
+            "UPDATE discreet.contacts SET on_hold_at = NULL"
+            " WHERE on_hold_at IS NOT NULL AND (id = ANY(%(ids)s) OR merged_into = ANY(%(ids)s)"
+            " OR id IN (SELECT survivor_id FROM discreet.links WHERE merged_id = ANY(%(ids)s)))",
+            {"ids": ids},
+        )
         for link in links:
             await tx.execute("SELECT gate.undo_link(%(link)s)", {"link": link["id"]})
         whole = await tx.fetch(

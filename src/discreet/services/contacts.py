@@ -90,6 +90,7 @@ class ContactActivity:
         """What the owner should know at a glance; empty if nothing."""
         found = {
             "blocked": self.entry.blocked_at is not None,
+            "on hold": self.entry.on_hold_at is not None,
             "taken over": self.taken_over_at is not None,
             "limited": self.limited,
             f"{self.waiting} waiting": self.waiting > 0,
@@ -107,6 +108,7 @@ class ContactActivity:
             addresses=list(self.contact.addresses),
             note=self.entry.note,
             blocked_at=self.entry.blocked_at,
+            on_hold_at=self.entry.on_hold_at,
             created_at=self.contact.created_at,
             sessions=self.sessions,
             messages=self.messages,
@@ -212,6 +214,20 @@ async def unblock_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> En
     async with db.begin(OwnerScope(owner_id)) as tx:
         entry = await find_entry(tx, who)
         await _unblock(tx, entry.contact.id)
+        return await _entry(tx, entry.contact.id)
+
+
+async def hold_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, *, on_hold: bool) -> Entry:
+    """Put a contact on hold, so that neither retention nor an erasure deletes anything of it.
+
+    Or release it. The contact isn't told.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await _hold(tx, entry.contact.id, on_hold=on_hold)
         return await _entry(tx, entry.contact.id)
 
 
@@ -353,6 +369,8 @@ async def change_contact(
             await _note(tx, contact_id, note)
         if change.blocked is not None:
             await (_block if change.blocked else _unblock)(tx, contact_id)
+        if change.on_hold is not None:
+            await _hold(tx, contact_id, on_hold=change.on_hold)
         if labels is not None:
             await change_labels(tx, contact_id, add=labels, remove=set(now.contact.labels) - labels)
         return await _versioned(tx, contact_id)
@@ -381,6 +399,14 @@ async def _block(tx: Transaction, contact_id: ContactId) -> None:
         "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
         " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",
         {"id": contact_id},
+    )
+
+
+async def _hold(tx: Transaction, contact_id: ContactId, *, on_hold: bool) -> None:
+    await tx.execute(
+        "UPDATE discreet.contacts SET on_hold_at = CASE WHEN %(on_hold)s"
+        " THEN coalesce(on_hold_at, clock_timestamp()) END WHERE id = %(id)s",
+        {"id": contact_id, "on_hold": on_hold},
     )
 
 

@@ -463,6 +463,33 @@ END $$;
 
 ALTER FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
 
+-- FUNCTION apply_retention(integer)
+CREATE FUNCTION gate.apply_retention(most integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner    uuid := gate.require_owner();
+  files    bigint;
+  versions bigint;
+  erased   record;
+  counts   jsonb;
+BEGIN
+  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
+  GET DIAGNOSTICS files = ROW_COUNT;
+  counts := gate.expire_messages(owner, most) || gate.expire_unsorted(owner);
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
+  DELETE FROM discreet.memory_history v
+   WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
+                                        FROM gate.expired_versions(owner, most) e);
+  GET DIAGNOSTICS versions = ROW_COUNT;
+  RETURN counts || jsonb_build_object(
+    'files', files, 'memories', erased.memories, 'memory_versions', erased.versions + versions);
+END $$;
+
+
+ALTER FUNCTION gate.apply_retention(most integer) OWNER TO discreet_gate;
+
 -- FUNCTION archive_memory()
 CREATE FUNCTION gate.archive_memory() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1634,6 +1661,9 @@ BEGIN
     SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.contacts c WHERE c.id = ANY (gone) AND c.on_hold_at IS NOT NULL) THEN
+    RAISE EXCEPTION 'erase_on_hold' USING ERRCODE = 'DS003';
+  END IF;
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
@@ -1853,6 +1883,147 @@ $$;
 
 
 ALTER FUNCTION gate.erased_contacts() OWNER TO discreet_gate;
+
+-- FUNCTION expire_messages(uuid, integer)
+CREATE FUNCTION gate.expire_messages(owner uuid, most integer) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  gone      uuid[] := ARRAY(SELECT gate.expired_messages(owner, most));
+  sessions  uuid[];
+  summaries uuid[];
+  many      bigint;
+  prompts   bigint;
+BEGIN
+  -- A conversation in use is left for the next run. Storing a message locks the row of its session.
+  sessions := ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (gone))
+       AND s.current_turn IS NULL
+     ORDER BY s.id FOR UPDATE SKIP LOCKED);
+  gone := ARRAY(
+    SELECT m.id FROM discreet.messages m
+     WHERE m.id = ANY (gone) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
+  summaries := ARRAY(
+    SELECT s.summary_id FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+       AND EXISTS (SELECT FROM discreet.messages m
+                    WHERE m.session_id = s.id AND m.id = ANY (gone)
+                      AND m.position <= s.compacted_to));
+  UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
+   WHERE s.id = ANY (sessions) AND s.summary_id = ANY (summaries);
+  PERFORM gate.erase_memories(summaries);
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (gone);
+  PERFORM gate.erase_quotes(sessions, gone, '{}');
+  DELETE FROM discreet.messages m WHERE m.id = ANY (gone);
+  GET DIAGNOSTICS many = ROW_COUNT;
+  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
+   WHERE t.session_id = ANY (sessions) AND t.state <> 'running'
+     AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
+  GET DIAGNOSTICS prompts = ROW_COUNT;
+  DELETE FROM discreet.held_answers a
+   WHERE a.session_id = ANY (sessions) AND a.state <> 'waiting';
+  DELETE FROM discreet.person_requests p
+   WHERE p.session_id = ANY (sessions)
+     AND (p.answered_at IS NOT NULL OR p.ends_at < clock_timestamp());
+  RETURN jsonb_build_object('messages', many, 'prompts', prompts, 'summaries', cardinality(summaries));
+END $$;
+
+
+ALTER FUNCTION gate.expire_messages(owner uuid, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION expire_unsorted(uuid)
+CREATE FUNCTION gate.expire_unsorted(owner uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  quarantined bigint;
+  held        bigint;
+BEGIN
+  DELETE FROM discreet.quarantine q USING gate.horizons(owner, 'messages', false) h
+   WHERE q.channel_id = h.channel_id AND q.created_at < h.horizon;
+  GET DIAGNOSTICS quarantined = ROW_COUNT;
+  DELETE FROM discreet.held_messages k USING gate.horizons(owner, 'messages', false) h
+   WHERE k.channel_id = h.channel_id AND k.created_at < h.horizon;
+  GET DIAGNOSTICS held = ROW_COUNT;
+  RETURN jsonb_build_object('quarantine', quarantined, 'held_messages', held);
+END $$;
+
+
+ALTER FUNCTION gate.expire_unsorted(owner uuid) OWNER TO discreet_gate;
+
+-- FUNCTION expired_files(uuid, integer)
+CREATE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT f.id
+    FROM gate.horizons(owner, 'files', false) h
+    JOIN discreet.routes r ON r.channel_id = h.channel_id
+    JOIN discreet.attachments f ON f.session_id = r.session_id AND f.route_id = r.id
+    JOIN discreet.messages m ON m.id = f.message_id
+   WHERE f.owner_id = owner AND f.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
+     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+   LIMIT most
+$$;
+
+
+ALTER FUNCTION gate.expired_files(owner uuid, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION expired_memories(uuid, integer)
+CREATE FUNCTION gate.expired_memories(owner uuid, most integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.id
+    FROM gate.horizons(owner, 'memories', true) h
+    JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
+   WHERE m.updated_at < h.horizon AND NOT gate.on_hold(m.contact_id)
+     AND NOT EXISTS (SELECT FROM discreet.sessions s
+                      WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
+                        AND s.summary_id = m.id)
+   LIMIT most
+$$;
+
+
+ALTER FUNCTION gate.expired_memories(owner uuid, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION expired_messages(uuid, integer)
+CREATE FUNCTION gate.expired_messages(owner uuid, most integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.id
+    FROM gate.horizons(owner, 'messages', false) h
+    JOIN discreet.routes r ON r.channel_id = h.channel_id
+    JOIN discreet.messages m ON m.session_id = r.session_id AND m.route_id = r.id
+    JOIN discreet.sessions s ON s.id = m.session_id AND s.current_turn IS NULL
+   WHERE m.owner_id = owner AND m.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
+     AND NOT EXISTS (SELECT FROM discreet.outbox o
+                      WHERE o.message_id = m.id AND o.state IN ('pending', 'sending'))
+     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+   LIMIT most
+$$;
+
+
+ALTER FUNCTION gate.expired_messages(owner uuid, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION expired_versions(uuid, integer)
+CREATE FUNCTION gate.expired_versions(owner uuid, most integer) RETURNS TABLE(memory_id uuid, version integer)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT v.memory_id, v.version
+    FROM gate.horizons(owner, 'memories', true) h
+    JOIN discreet.memory_history v ON v.owner_id = owner AND v.agent_id = h.agent_id
+   WHERE v.archived_at < h.horizon AND NOT gate.on_hold(v.contact_id)
+   LIMIT most
+$$;
+
+
+ALTER FUNCTION gate.expired_versions(owner uuid, most integer) OWNER TO discreet_gate;
 
 -- FUNCTION find_or_create_contact(uuid, text, text, text, text)
 CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
@@ -2177,6 +2348,35 @@ END $$;
 
 
 ALTER FUNCTION gate.holds_answers(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION horizons(uuid, text, boolean)
+CREATE FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, horizon timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM discreet.retention r
+                  WHERE r.owner_id = owner AND r.kind = of_kind AND r.days IS NOT NULL) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
+    FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
+           WHERE a.owner_id = owner AND of_agents
+          UNION ALL
+          SELECT c.agent_id, c.id FROM discreet.channels c
+           WHERE c.owner_id = owner AND NOT of_agents) p
+   CROSS JOIN LATERAL (
+     SELECT r.days FROM discreet.retention r
+      WHERE r.owner_id = owner AND r.kind = of_kind
+        AND (r.channel_id = p.channel
+             OR (r.channel_id IS NULL AND coalesce(r.agent_id = p.agent, true)))
+      ORDER BY r.channel_id IS NULL, r.agent_id IS NULL LIMIT 1) n
+   WHERE n.days IS NOT NULL;
+END $$;
+
+
+ALTER FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) OWNER TO discreet_gate;
 
 -- FUNCTION is_chat(uuid, text, text, text[])
 CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
@@ -2940,6 +3140,17 @@ END $$;
 
 ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
 
+-- FUNCTION on_hold(uuid)
+CREATE FUNCTION gate.on_hold(contact uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM discreet.contacts c WHERE c.id = contact AND c.on_hold_at IS NOT NULL)
+$$;
+
+
+ALTER FUNCTION gate.on_hold(contact uuid) OWNER TO discreet_gate;
+
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3302,6 +3513,24 @@ $$;
 
 
 ALTER FUNCTION gate.plain_text(said text) OWNER TO discreet_gate;
+
+-- FUNCTION preview_retention()
+CREATE FUNCTION gate.preview_retention() RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  RETURN jsonb_build_object(
+    'messages', (SELECT count(*) FROM gate.expired_messages(owner, NULL)),
+    'files', (SELECT count(*) FROM gate.expired_files(owner, NULL)),
+    'memories', (SELECT count(*) FROM gate.expired_memories(owner, NULL)),
+    'memory_versions', (SELECT count(*) FROM gate.expired_versions(owner, NULL)));
+END $$;
+
+
+ALTER FUNCTION gate.preview_retention() OWNER TO discreet_gate;
 
 -- FUNCTION purge_expired(interval, integer)
 CREATE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
@@ -4493,6 +4722,9 @@ BEGIN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
+  IF gate.on_hold(made.survivor_id) THEN
+    RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
+  END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
@@ -4683,6 +4915,9 @@ CREATE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETUR
     WHEN taker IS NULL AND EXISTS (
       SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
        WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.sessions s
+       WHERE s.agent_id = agent AND gate.on_hold(s.contact_id)) THEN 'contact_on_hold'
     WHEN EXISTS (
       SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
        WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
@@ -4711,6 +4946,7 @@ BEGIN
                 THEN 'already_merged'
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
+                WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
                 THEN 'contact_taken_over'
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
@@ -5465,6 +5701,7 @@ CREATE TABLE discreet.contacts (
     merged_into uuid,
     time_zone text DEFAULT ''::text NOT NULL,
     holds_answers boolean,
+    on_hold_at timestamp with time zone,
     CONSTRAINT contacts_check CHECK ((merged_into <> id)),
     CONSTRAINT contacts_time_zone_check CHECK ((length(time_zone) <= 64)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
@@ -5495,6 +5732,9 @@ COMMENT ON COLUMN discreet.contacts.time_zone IS 'IANA name of the time zone it 
 
 -- COMMENT COLUMN contacts.holds_answers
 COMMENT ON COLUMN discreet.contacts.holds_answers IS 'whether answers to it wait for the owner''s approval; null: as the agent says';
+
+-- COMMENT COLUMN contacts.on_hold_at
+COMMENT ON COLUMN discreet.contacts.on_hold_at IS 'on hold since then: neither retention nor an erasure deletes anything of it';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -6163,6 +6403,43 @@ ALTER TABLE ONLY discreet.quarantine FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.quarantine OWNER TO discreet_schema;
 
+-- TABLE retention
+CREATE TABLE discreet.retention (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid,
+    channel_id uuid,
+    kind text NOT NULL,
+    days integer,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT retention_check CHECK (((channel_id IS NULL) OR ((agent_id IS NOT NULL) AND (kind <> 'memories'::text)))),
+    CONSTRAINT retention_days_check CHECK ((days > 0)),
+    CONSTRAINT retention_kind_check CHECK ((kind = ANY (ARRAY['messages'::text, 'files'::text, 'memories'::text])))
+);
+ALTER TABLE ONLY discreet.retention ALTER COLUMN kind SET STATISTICS 0;
+ALTER TABLE ONLY discreet.retention ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.retention FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.retention OWNER TO discreet_schema;
+
+-- TABLE retention_runs
+CREATE TABLE discreet.retention_runs (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    counts jsonb NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.retention_runs ALTER COLUMN counts SET STATISTICS 0;
+ALTER TABLE ONLY discreet.retention_runs ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.retention_runs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.retention_runs OWNER TO discreet_schema;
+
 -- TABLE routes
 CREATE TABLE discreet.routes (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -6669,6 +6946,14 @@ ALTER TABLE ONLY discreet.quarantine
 ALTER TABLE ONLY discreet.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT retention retention_owner_id_agent_id_channel_id_kind_key
+ALTER TABLE ONLY discreet.retention
+    ADD CONSTRAINT retention_owner_id_agent_id_channel_id_kind_key UNIQUE NULLS NOT DISTINCT (owner_id, agent_id, channel_id, kind);
+
+-- CONSTRAINT retention_runs retention_runs_pkey
+ALTER TABLE ONLY discreet.retention_runs
+    ADD CONSTRAINT retention_runs_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT routes routes_id_session_id_key
 ALTER TABLE ONLY discreet.routes
     ADD CONSTRAINT routes_id_session_id_key UNIQUE (id, session_id);
@@ -6910,6 +7195,9 @@ CREATE INDEX person_requests_session ON discreet.person_requests USING btree (se
 
 -- INDEX quarantine_waiting
 CREATE INDEX quarantine_waiting ON discreet.quarantine USING btree (next_try_at, owner_id) WHERE (released_at IS NULL);
+
+-- INDEX retention_runs_owner
+CREATE INDEX retention_runs_owner ON discreet.retention_runs USING btree (owner_id, ended_at);
 
 -- INDEX routes_channel
 CREATE INDEX routes_channel ON discreet.routes USING btree (channel_id, owner_id, agent_id, party);
@@ -7282,6 +7570,22 @@ ALTER TABLE ONLY discreet.quarantine
 ALTER TABLE ONLY discreet.quarantine
     ADD CONSTRAINT quarantine_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT retention retention_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.retention
+    ADD CONSTRAINT retention_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT retention retention_channel_id_owner_id_agent_id_fkey
+ALTER TABLE ONLY discreet.retention
+    ADD CONSTRAINT retention_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT retention retention_owner_id_fkey
+ALTER TABLE ONLY discreet.retention
+    ADD CONSTRAINT retention_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT retention_runs retention_runs_owner_id_fkey
+ALTER TABLE ONLY discreet.retention_runs
+    ADD CONSTRAINT retention_runs_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
 -- FK CONSTRAINT routes routes_channel_id_owner_id_agent_id_fkey
 ALTER TABLE ONLY discreet.routes
     ADD CONSTRAINT routes_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id);
@@ -7614,6 +7918,9 @@ CREATE POLICY gate ON discreet.person_requests TO discreet_gate USING ((owner_ke
 -- POLICY quarantine gate
 CREATE POLICY gate ON discreet.quarantine TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY retention gate
+CREATE POLICY gate ON discreet.retention TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY routes gate
 CREATE POLICY gate ON discreet.routes TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -7818,6 +8125,16 @@ CREATE POLICY owner ON discreet.quarantine TO discreet_owner USING ((((( SELECT 
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY retention owner
+CREATE POLICY owner ON discreet.retention TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY retention_runs owner
+CREATE POLICY owner ON discreet.retention_runs TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY routes owner
 CREATE POLICY owner ON discreet.routes TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -7869,6 +8186,12 @@ ALTER TABLE discreet.person_requests ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY quarantine
 ALTER TABLE discreet.quarantine ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY retention
+ALTER TABLE discreet.retention ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY retention_runs
+ALTER TABLE discreet.retention_runs ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY routes
 ALTER TABLE discreet.routes ENABLE ROW LEVEL SECURITY;
@@ -8054,6 +8377,10 @@ REVOKE ALL ON FUNCTION gate.apply_early_receipts() FROM PUBLIC;
 -- ACL FUNCTION apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text)
 REVOKE ALL ON FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
+-- ACL FUNCTION apply_retention(most integer)
+GRANT ALL ON FUNCTION gate.apply_retention(most integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.apply_retention(most integer) FROM PUBLIC;
+
 -- ACL FUNCTION archive_memory()
 GRANT ALL ON FUNCTION gate.archive_memory() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
@@ -8238,6 +8565,24 @@ REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses te
 GRANT ALL ON FUNCTION gate.erased_contacts() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.erased_contacts() FROM PUBLIC;
 
+-- ACL FUNCTION expire_messages(owner uuid, most integer)
+REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION expire_unsorted(owner uuid)
+REVOKE ALL ON FUNCTION gate.expire_unsorted(owner uuid) FROM PUBLIC;
+
+-- ACL FUNCTION expired_files(owner uuid, most integer)
+REVOKE ALL ON FUNCTION gate.expired_files(owner uuid, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION expired_memories(owner uuid, most integer)
+REVOKE ALL ON FUNCTION gate.expired_memories(owner uuid, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION expired_messages(owner uuid, most integer)
+REVOKE ALL ON FUNCTION gate.expired_messages(owner uuid, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION expired_versions(owner uuid, most integer)
+REVOKE ALL ON FUNCTION gate.expired_versions(owner uuid, most integer) FROM PUBLIC;
+
 -- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
 REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;
 
@@ -8280,6 +8625,9 @@ GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.holds_answers(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION horizons(owner uuid, of_kind text, of_agents boolean)
+REVOKE ALL ON FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) FROM PUBLIC;
 
 -- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
 REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
@@ -8387,6 +8735,9 @@ REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, s
 GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
+-- ACL FUNCTION on_hold(contact uuid)
+REVOKE ALL ON FUNCTION gate.on_hold(contact uuid) FROM PUBLIC;
+
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.open_audits() FROM PUBLIC;
@@ -8449,6 +8800,10 @@ GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_schema;
 GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.plain_text(said text) FROM PUBLIC;
+
+-- ACL FUNCTION preview_retention()
+GRANT ALL ON FUNCTION gate.preview_retention() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.preview_retention() FROM PUBLIC;
 
 -- ACL FUNCTION purge_expired(kept interval, most integer)
 GRANT ALL ON FUNCTION gate.purge_expired(kept interval, most integer) TO discreet_worker;
@@ -9454,6 +9809,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.person_requests TO discreet_
 -- ACL TABLE quarantine
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.quarantine TO discreet_gate;
 
+-- ACL TABLE retention
+GRANT DELETE ON TABLE discreet.retention TO discreet_owner;
+GRANT SELECT ON TABLE discreet.retention TO discreet_gate;
+
+-- ACL TABLE retention_runs
+GRANT DELETE ON TABLE discreet.retention_runs TO discreet_owner;
+
 -- ACL TABLE routes
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
 
@@ -9576,11 +9938,11 @@ GRANT SELECT (contact_id, created_at, label, owner_id, owner_key) ON discreet.co
 -- ACL COLUMNS OF discreet.contacts
 GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO
     discreet_contact;
-GRANT SELECT (aliases, blocked_at, created_at, holds_answers, id, merged_into, name, note, owner_id,
-    owner_key, scope_key, taken_over_at, time_zone, type, xmin) ON discreet.contacts TO
-    discreet_owner;
-GRANT UPDATE (aliases, blocked_at, holds_answers, name, note, taken_over_at) ON discreet.contacts TO
-    discreet_owner;
+GRANT SELECT (aliases, blocked_at, created_at, holds_answers, id, merged_into, name, note,
+    on_hold_at, owner_id, owner_key, scope_key, taken_over_at, time_zone, type, xmin) ON
+    discreet.contacts TO discreet_owner;
+GRANT UPDATE (aliases, blocked_at, holds_answers, name, note, on_hold_at, taken_over_at) ON
+    discreet.contacts TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.drafts
 GRANT INSERT (text, turn_id) ON discreet.drafts TO discreet_contact;
@@ -9761,6 +10123,17 @@ GRANT SELECT (answered_at, created_at, ends_at, id, is_awaited, owner_id, reason
 -- ACL COLUMNS OF discreet.quarantine
 GRANT SELECT (attempts, channel_id, created_at, dedupe_key, id, inbound, next_try_at, owner_id,
     owner_key, reason, released_at) ON discreet.quarantine TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.retention
+GRANT INSERT (agent_id, channel_id, days, kind) ON discreet.retention TO discreet_owner;
+GRANT SELECT (agent_id, channel_id, days, kind, owner_id, owner_key) ON discreet.retention TO
+    discreet_owner;
+GRANT UPDATE (days) ON discreet.retention TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.retention_runs
+GRANT INSERT (began_at, counts) ON discreet.retention_runs TO discreet_owner;
+GRANT SELECT (began_at, counts, ended_at, id, owner_id, owner_key) ON discreet.retention_runs TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.routes
 GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,

@@ -16,6 +16,7 @@ CREATE TABLE discreet.contacts (
   merged_into   uuid,
   time_zone     text NOT NULL DEFAULT '' CHECK (length(time_zone) <= 64),
   holds_answers boolean,
+  on_hold_at    timestamptz,
   UNIQUE (id, owner_id),
   CHECK (merged_into <> id),
   FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
@@ -30,6 +31,8 @@ COMMENT ON COLUMN discreet.contacts.time_zone IS
   'IANA name of the time zone it said it is in; empty: unknown';
 COMMENT ON COLUMN discreet.contacts.holds_answers IS
   'whether answers to it wait for the owner''s approval; null: as the agent says';
+COMMENT ON COLUMN discreet.contacts.on_hold_at IS
+  'on hold since then: neither retention nor an erasure deletes anything of it';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX contacts_merged
   ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
@@ -72,8 +75,9 @@ CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEM
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
-              blocked_at, taken_over_at, merged_into, time_zone, holds_answers),
-      UPDATE (name, aliases, note, blocked_at, taken_over_at, holds_answers)
+              blocked_at, taken_over_at, merged_into, time_zone, holds_answers,
+              on_hold_at),
+      UPDATE (name, aliases, note, blocked_at, taken_over_at, holds_answers, on_hold_at)
   ON discreet.contacts
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.contacts TO discreet_gate;

@@ -14,6 +14,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHEN taker IS NULL AND EXISTS (
       SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
        WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.sessions s
+       WHERE s.agent_id = agent AND gate.on_hold(s.contact_id)) THEN 'contact_on_hold'
     WHEN EXISTS (
       SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
        WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END

@@ -31,6 +31,9 @@ BEGIN
     SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.contacts c WHERE c.id = ANY (gone) AND c.on_hold_at IS NOT NULL) THEN
+    RAISE EXCEPTION 'erase_on_hold' USING ERRCODE = 'DS003';
+  END IF;
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;

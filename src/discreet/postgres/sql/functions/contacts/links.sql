@@ -95,6 +95,7 @@ BEGIN
                 THEN 'already_merged'
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
+                WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
                 THEN 'contact_taken_over'
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
@@ -189,6 +190,9 @@ BEGIN
               WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
+  END IF;
+  IF gate.on_hold(made.survivor_id) THEN
+    RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
