@@ -6,9 +6,10 @@ import pytest
 import pytest_asyncio
 
 from discreet.domain.inbound import Attachment
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.memories import Remember
 from discreet.services import contacts, memories
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from tests.browser.tab import PHONE, Tab
 from tests.dashboard.conftest import House
 from tests.dashboard.pages import every_page

@@ -18,9 +18,10 @@ from discreet.intake.accept import TurnedAway, accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import scope_of_session
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.services import admission
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from discreet.services.contacts import block_contact
 from discreet.services.status import get_status
 from discreet.turn.lease import Lease

@@ -23,10 +23,11 @@ from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import NewMemory, remember
 from discreet.postgres.pool import MEET
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.attribution import OWNER, SHARED
 from discreet.scope import ContactScope, IntakeScope, OwnerScope, ScopedDatabase, SharedScope
 from discreet.scope.scopes import ids_of, session_scope
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from discreet.services.attribution import Attribution
 from discreet.turn.lease import acquire
 from discreet.turn.retrieval import SHARED_SPEAKER

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from discreet.services.agents import AgentChange, change_agent
+from discreet.schemas.agents import AgentChange
+from discreet.services.agents import change_agent
 from tests.journeys.conftest import Installation, answer_of
 from tests.support.openai_server import Say, openai_server
 from tests.support.turns import rows_of

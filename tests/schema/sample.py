@@ -18,10 +18,11 @@ from discreet.intake.accept import accept_or_quarantine
 from discreet.memory.history import get_memory_history
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.retention import RetentionToSet
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.services import contacts, erasing, linking, references, retention
-from discreet.services.agents import AgentChange, change_agent, list_agents
+from discreet.services.agents import change_agent, list_agents
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn

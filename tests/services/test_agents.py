@@ -6,9 +6,9 @@ import pytest
 
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.queue.job_scope import scope_of_session
+from discreet.schemas.agents import AgentChange
 from discreet.scope import SharedScope
 from discreet.services.agents import (
-    AgentChange,
     change_agent,
     create_agent,
     get_agent,

@@ -15,9 +15,10 @@ from discreet.domain.platform import Receipt
 from discreet.intake.groups import move_group
 from discreet.intake.receipts import note_receipt
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.services.admission import decide_pairing, set_admission
-from discreet.services.agents import AgentChange, change_agent, create_agent
+from discreet.services.agents import change_agent, create_agent
 from discreet.services.branches import add_branch, list_branches, remove_branch
 from discreet.services.channels import list_channels, remove_channel, set_debounce
 from discreet.turn.run import run_turn

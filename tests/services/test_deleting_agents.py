@@ -13,10 +13,10 @@ from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import AgentId
 from discreet.intake.terminal_message import TerminalMessage
 from discreet.memory.embedding import bundled_embedder
-from discreet.schemas.agents import AgentDeleted, AgentToDelete
+from discreet.schemas.agents import AgentChange, AgentDeleted, AgentToDelete
 from discreet.schemas.memories import Remember
 from discreet.scope import ContactScope
-from discreet.services.agents import AgentChange, change_agent, create_agent, list_agents
+from discreet.services.agents import change_agent, create_agent, list_agents
 from discreet.services.context import in_scope
 from discreet.services.deleting_agents import delete_agent
 from discreet.services.memories import remember

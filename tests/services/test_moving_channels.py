@@ -12,8 +12,9 @@ from discreet.domain.errors import Conflict
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services.agents import AgentChange, create_agent
+from discreet.services.agents import create_agent
 from discreet.services.channels import (
     ChannelAccess,
     list_channels,

@@ -15,8 +15,9 @@ from discreet.auth.tokens import (
     revoke_token,
 )
 from discreet.domain.errors import BadInput, Forbidden, NotFound
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ContactScope, OwnerScope, SharedScope
-from discreet.services.agents import AgentChange, change_agent, create_agent
+from discreet.services.agents import change_agent, create_agent
 from discreet.services.contacts import block_contact, unblock_contact
 from tests.support.world import World, other_owner
 

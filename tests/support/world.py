@@ -17,9 +17,10 @@ from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender, 
 from discreet.intake import Accepted, accept
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import Role, SessionScope
-from discreet.services.agents import AgentChange, create_agent
+from discreet.services.agents import create_agent
 from discreet.services.channels import terminal_of
 from discreet.services.context import OperationContext, in_scope
 

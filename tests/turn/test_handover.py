@@ -10,9 +10,10 @@ import pytest
 from discreet.delivery import deliver
 from discreet.domain.errors import Conflict, NotFound, ScopeError
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ScopedDatabase
 from discreet.services import held_answers
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from discreet.services.contacts import hold_answers
 from discreet.services.requeue import silence_of
 from discreet.services.takeover import hand_back, take_over

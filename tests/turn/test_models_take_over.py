@@ -17,7 +17,8 @@ from discreet.domain.errors import BadInput
 from discreet.intake import Accepted
 from discreet.intake.accept import NotTaken
 from discreet.postgres.server import Database
-from discreet.services.agents import AgentChange, change_agent, get_agent
+from discreet.schemas.agents import AgentChange
+from discreet.services.agents import change_agent, get_agent
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.services.status import get_status
 from discreet.services.turns import get_turn, list_turns

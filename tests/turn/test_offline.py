@@ -8,9 +8,10 @@ import pytest
 
 from discreet.domain.ids import MemoryId
 from discreet.postgres.server import Database
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.memories import ListMemories, MemoryPatch
 from discreet.services import memories
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from discreet.services.reference_files import ReferenceText
 from discreet.services.references import publish
 from discreet.turn.offline.phrases import REPLIES

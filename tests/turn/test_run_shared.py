@@ -12,8 +12,9 @@ from discreet.domain.errors import ScopeError
 from discreet.intake import Accepted
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import scope_of_session
+from discreet.schemas.agents import AgentChange
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope
-from discreet.services.agents import AgentChange, change_agent
+from discreet.services.agents import change_agent
 from discreet.turn.context import OWNER, TurnContext
 from discreet.turn.lease import acquire
 from discreet.turn.prompt import Prompt

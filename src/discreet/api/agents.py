@@ -20,7 +20,6 @@ from discreet.domain.ids import AgentId
 from discreet.schemas import agents as wire
 from discreet.schemas import references
 from discreet.services.agents import (
-    AgentChange,
     change_agent,
     create_agent,
     get_agent_by_id,
@@ -34,10 +33,6 @@ from discreet.services.idempotency import once
 from discreet.services.references import list_references, publish, read_texts
 
 router = APIRouter(prefix="/api/admin/agents", tags=["agents"])
-
-
-def _change(given: wire.AgentPatch) -> AgentChange:
-    return AgentChange(**given.model_dump(exclude={"name"}))
 
 
 @router.get("", responses=documented(), operation_id="list_agents")
@@ -62,7 +57,7 @@ async def create(
     """Create an agent."""
 
     async def make() -> UUID:
-        return (await create_agent(who.db, who.owner_id, given.name, _change(given))).id
+        return (await create_agent(who.db, who.owner_id, given.name, given)).id
 
     asked = f"{request.url.path}\n".encode() + await request.body()
     made = await once(who.db, who.bearer, idempotency_key, asked, make)
@@ -94,7 +89,7 @@ async def update(
     """Change an agent's role, instructions, model or memory model."""
     before = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
     agent = await change_agent(
-        who.db, who.owner_id, before.name, _change(given), expected=expected_of(if_match)
+        who.db, who.owner_id, before.name, given, expected=expected_of(if_match)
     )
     response.headers["ETag"] = etag(agent.version)
     return wire.Agent.model_validate(agent)

@@ -23,11 +23,12 @@ from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.memory.embedding import Embedder
 from discreet.postgres.server import Database
 from discreet.queue.leases import leader_lock
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.memories import MemoryPatch, Remember
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
 from discreet.services import memories
-from discreet.services.agents import Agent, AgentChange, create_agent
+from discreet.services.agents import Agent, create_agent
 from discreet.services.channels import terminal_of
 from discreet.services.context import in_scope
 from discreet.settings import Settings

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from discreet.cli import deleting_agents
-from discreet.cli.options import AsJson
+from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from discreet.app import App
+    from discreet.schemas.agents import AgentChange
     from discreet.schemas.references import Published
-    from discreet.services.agents import Agent, AgentChange
+    from discreet.services.agents import Agent
     from discreet.services.references import ReferenceFiles
 
 app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
@@ -341,13 +342,14 @@ def _change(
     context_tokens: int | None,
     fallback_models: list[str] | None,
 ) -> AgentChange:
-    from discreet.services.agents import AgentChange
+    from discreet.schemas.agents import AgentChange
 
     named = fallback_models or None  # typer gives an empty list if none is named
     if named and "none" in named and len(named) > 1:
         raise BadInput("--fallback-model none can't be combined with other models.")
 
-    return AgentChange(
+    return checked(
+        AgentChange,
         role=role,
         instructions=None if instructions is None else _instructions(instructions),
         model="" if model == "default" else model,

@@ -12,7 +12,7 @@ from discreet.dashboard.context import Dashboard, Views, id_of, number_of, text_
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import AgentId, parse_uuid
-from discreet.schemas.agents import AgentDeleted, AgentToDelete
+from discreet.schemas.agents import AgentChange, AgentDeleted, AgentToDelete
 from discreet.scope.scopes import MemoryModel
 from discreet.services import agents
 from discreet.services.deleting_agents import delete_agent
@@ -103,12 +103,12 @@ async def create(dashboard: Dashboard, request: Request) -> Response:
         dashboard.db,
         dashboard.owner_id,
         text_of(form, "name").strip(),
-        agents.AgentChange(role=text_of(form, "role")),
+        AgentChange(role=text_of(form, "role")),
     )
     return go_to(f"/agents/{made.id}", f"{made.name} is there.")
 
 
-def change_of(form: FormData) -> agents.AgentChange:
+def change_of(form: FormData) -> AgentChange:
     """Return what a form sets of an agent.
 
     Raises:
@@ -116,7 +116,7 @@ def change_of(form: FormData) -> agents.AgentChange:
     """
     context, memory = text_of(form, "context_tokens").strip(), text_of(form, "memory_model")
     fallbacks = [name.strip() for name in text_of(form, "fallback_models").split(",")]
-    return agents.AgentChange(
+    return AgentChange(
         role=text_of(form, "role"),
         instructions=text_of(form, "instructions"),
         model=text_of(form, "model").strip(),

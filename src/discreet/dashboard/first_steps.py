@@ -11,6 +11,7 @@ from discreet.dashboard.agents import tested
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.ids import AgentId
+from discreet.schemas.agents import AgentChange
 from discreet.services import agents, channels
 from discreet.services.seed import EXAMPLE
 from discreet.services.status import is_new
@@ -64,7 +65,7 @@ async def tell(dashboard: Dashboard, request: Request) -> Response:
     """Take the first step or the second: what the agent is told, or which model answers."""
     form, db, owner_id = request.state.form, dashboard.db, dashboard.owner_id
     listed = await agents.list_agents(db, owner_id)
-    told = agents.AgentChange(
+    told = AgentChange(
         instructions=text_of(form, "instructions") or None,
         role=text_of(form, "role") or None,
     )
@@ -74,7 +75,7 @@ async def tell(dashboard: Dashboard, request: Request) -> Response:
     agent = listed[0]
     if text_of(form, "what") == "model":
         model = text_of(form, "model").strip()
-        await agents.change_agent(db, owner_id, agent.name, agents.AgentChange(model=model))
+        await agents.change_agent(db, owner_id, agent.name, AgentChange(model=model))
         return go_to(PAGE, await tested(dashboard, AgentId(agent.id)))
     await agents.change_agent(db, owner_id, agent.name, told)
     return go_to(PAGE, f"{agent.name} is told.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -65,12 +66,36 @@ class AgentPage(BaseModel):
     next: str | None
 
 
-class AgentPatch(BaseModel):
+class AgentChange(BaseModel):
+    """The fields to set; None leaves a field as it is.
+
+    ``model`` "" selects the installation's default, and ``context_tokens`` 0 removes the setting.
+    The service checks the values.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str | None = None
+    instructions: str | None = None
+    model: str | None = None
+    memory_model: MemoryModel | None = None
+    context_tokens: int | None = None
+    fallback_models: Sequence[str] | None = None
+    waits_for_person: bool | None = None
+    person_minutes: int | None = None
+    holds_answers: bool | None = None
+    unknown_reply: str | None = None
+
+    @property
+    def names_anything(self) -> bool:
+        """Whether there is anything to set."""
+        return any(getattr(self, name) is not None for name in AgentChange.model_fields)
+
+
+class AgentPatch(AgentChange):
     """Fields to change. Fields you leave out stay as they are."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"memory_model": "per_contact"}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"memory_model": "per_contact"}})
 
     role: Annotated[str, Field(max_length=10_000)] | None = None
     instructions: Annotated[str, Field(max_length=100_000)] | None = None
@@ -88,7 +113,6 @@ class NewAgent(AgentPatch):
     """An agent to create."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"example": {"name": "Ada", "instructions": "You help with the shop."}},
     )
 

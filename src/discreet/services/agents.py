@@ -11,6 +11,7 @@ from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.domain.paging import Mark, mark_of, next_of
 from discreet.schemas import agents as schemas
+from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import MemoryModel
 from discreet.services.requeue import wake_waiting
@@ -65,30 +66,6 @@ class Agent:
     created_at: datetime
     updated_at: datetime
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgentChange:
-    """The fields to set; None leaves a field as it is.
-
-    ``model`` "" selects the installation's default, and ``context_tokens`` 0 removes the setting.
-    """
-
-    role: str | None = None
-    instructions: str | None = None
-    model: str | None = None
-    memory_model: MemoryModel | None = None
-    context_tokens: int | None = None
-    fallback_models: Sequence[str] | None = None
-    waits_for_person: bool | None = None
-    person_minutes: int | None = None
-    holds_answers: bool | None = None
-    unknown_reply: str | None = None
-
-    @property
-    def names_anything(self) -> bool:
-        """Whether there is anything to set."""
-        return self != AgentChange()
 
 
 async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:

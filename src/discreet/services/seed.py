@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from discreet.domain.errors import Conflict
 from discreet.domain.ids import OwnerId
+from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services.agents import AgentChange, create_agent
+from discreet.services.agents import create_agent
 
 EXAMPLE_AGENT = "Ada"
 EXAMPLE = AgentChange(
