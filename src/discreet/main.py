@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def run() -> None:
     """Run ``sb``."""
-    from discreet.cli import mcp, serve
+    from discreet.cli import audit, mcp, serve
     from discreet.cli.main import run as run_command
 
     serve.serve_http = _serve_http
+    audit.serve_http = _serve_here
     mcp.serve = _stdio
     run_command()
 
@@ -32,6 +33,16 @@ async def _serve_http(app: App) -> AsyncIterator[str]:
 
     serving = serving_http(http_app(app), app.settings.listen, setting="DISCREET_LISTEN")
     async with serving as address:
+        yield address
+
+
+@asynccontextmanager
+async def _serve_here(app: App) -> AsyncIterator[str]:
+    """Serve the same on a free port that only this machine reaches; yield their URL."""
+    from discreet.asgi import http_app
+    from discreet.http_server import serving_http
+
+    async with serving_http(http_app(app), "127.0.0.1:0", setting="a free port") as address:
         yield address
 
 

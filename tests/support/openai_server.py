@@ -110,9 +110,12 @@ class Script:
 
 
 @contextmanager
-def openai_server(*replies: Reply) -> Iterator[Script]:
-    """Serve the replies, in order, at ``script.base_url`` until the block ends."""
-    script = Script(list(replies))
+def openai_server(*replies: Reply, script: Script | None = None) -> Iterator[Script]:
+    """Serve the replies, in order, at ``script.base_url`` until the block ends.
+
+    ``script``: another one, which decides by the request.
+    """
+    script = script or Script(list(replies))
     handler = type("Handler", (_Handler,), {"script": script})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -17,7 +17,7 @@ import psycopg
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.findings import Finding
 from discreet.audit.probes import Probe, Values, calls, singles, writes
-from discreet.audit.stage import Scene
+from discreet.audit.stage import ATTACKER, GROUP, VICTIM, Scene
 from discreet.audit.twins import Answer, Twin, answers
 from discreet.domain.ids import AgentId, ContactId
 from discreet.postgres.pool import MEET
@@ -163,14 +163,50 @@ class RowTrial:
                     TO_DO,
                 )
 
+    def sweep(self) -> list[tuple[str, str, str]]:
+        """Return where rows of attackers and of the group hold secrets of others.
+
+        Everything that a turn leaves is there: prompts, tool calls, drafts, memories, answers. As
+        (holder, reader, table).
+        """
+        scene = self._scene
+        if scene.shared:
+            return []
+        read = [(ATTACKER, address) for address in scene.attackers]
+        read += [(GROUP, scene.cast.group.address), (VICTIM, scene.cast.victim.address)]
+        found = []
+        with closing(self._connect("discreet_contact")) as conn:
+            catalogue = read_catalogue(conn)
+            for reader, address in read:
+                scope, may = scene.scope_of(address), scene.may_see(reader)
+                for table, leaked, _ in self._shown(conn, catalogue, scope, may):
+                    found += [(holder, reader, table) for holder in leaked]
+        return found
+
     def _own(self, conn: Conn, catalogue: Catalogue, scope: Scope) -> Iterator[Finding]:
         """Yield the tables of which a valid ticket shows somebody else's row."""
-        may = {
-            "discreet_contact": self._scene.may_see("attacker") - {"victim", "group"},
+        may: frozenset[str] = {
+            "discreet_contact": self._scene.may_see(ATTACKER) - {VICTIM, GROUP},
             "discreet_shared": frozenset[str](),
         }.get(role_of(scope), frozenset(self._scene.secrets))
         if self._scene.shared:
-            may |= {"victim", "group", "attacker"}
+            may |= {VICTIM, GROUP, ATTACKER}
+        for table, leaked, others in self._shown(conn, catalogue, scope, may):
+            if leaked or others:
+                whose = " and the ".join(sorted(leaked))
+                what = f": what only the {whose} may see." if leaked else "."
+                yield Finding(
+                    "rows-of-others",
+                    "leak",
+                    f"{role_of(scope)} is shown rows of others{what}",
+                    table,
+                    TO_DO,
+                )
+
+    def _shown(
+        self, conn: Conn, catalogue: Catalogue, scope: Scope, may: frozenset[str]
+    ) -> Iterator[tuple[str, set[str], int]]:
+        """Yield each table with the holders of secrets in what is shown, and rows of others."""
         for table in catalogue.tables:
             columns = [column.name for column in table.readable()]
             if not columns or not table.name.startswith("discreet."):
@@ -185,16 +221,7 @@ class RowTrial:
             leaked = {
                 leak.holder for (text,) in rows for leak in self._scene.judge.find(text or "", may)
             }
-            if leaked or others:
-                yield Finding(
-                    "rows-of-others",
-                    "leak",
-                    f"{role_of(scope)} is shown rows of others"
-                    + (f": what only the {' and the '.join(sorted(leaked))} may see." if leaked
-                       else "."),
-                    table.name,
-                    TO_DO,
-                )  # fmt: skip
+            yield table.name, leaked, others
 
     def _of_others(self, conn: Conn, table: str, columns: list[str], scope: Scope) -> int:
         """Return how many rows the scope is shown that carry another id than its own."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,26 +16,66 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.audit.findings import Finding
+    from discreet.audit.report import Report
+    from discreet.audit.run import Plan
 
 app = typer.Typer(help="Prove that people are kept apart.", invoke_without_command=True)
+
+serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
+"""Serves REST and MCP on a free port of this machine, and yields their URL. Set by ``main``."""
+
+TURN_TOKENS = (4_000, 400)
+"""Input and output tokens of a turn, for the estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options of an audit."""
+
+    seed: str | None
+    agent: str | None
+    families: list[str]
+    budget: float | None
+    quick: bool
+    at_rest: bool
+    resume: bool
+    silent: bool
 
 
 @app.callback()
 def audit(
     context: typer.Context,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Try two variants of each attack, not eight.")
+    ] = False,
+    at_rest: Annotated[
+        bool, typer.Option("--at-rest", help="Send no messages: only look.")
+    ] = False,
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="NAME", help="Only this agent.")
+    ] = None,
     seed: Annotated[
         str | None,
         typer.Option("--seed", metavar="TEXT", help="Repeat an audit. Default: a new seed."),
     ] = None,
-    agent: Annotated[
-        str | None, typer.Option("--agent", metavar="NAME", help="Only this agent.")
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", metavar="USD", min=0.0, help="Stop before its turns cost more than this."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an audit that was interrupted.")
+    ] = False,
+    family: Annotated[
+        list[str] | None,
+        typer.Option("--family", metavar="NAME", help="Only these families of attack."),
     ] = None,
     sarif: Annotated[
         Path | None,
         typer.Option("--sarif", metavar="FILE", help="Also write the findings as SARIF 2.1.0."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Audit this installation while it runs. The exit code is 1 if something leaks.
 
@@ -41,64 +84,138 @@ def audit(
     """
     if context.invoked_subcommand is not None:
         return
-    from importlib.metadata import version
-
-    from discreet.audit.findings import leaks, worst_first
     from discreet.audit.sarif import as_sarif
     from discreet.cli.printing import print_json
 
-    found, receipt = in_app(lambda app: _run(app, agent, _seed(seed), quiet=as_json))
-    found = worst_first(found)
+    asked = _Asked(seed, agent, family or [], budget, quick, at_rest, resume, as_json)
+    made = in_app(lambda app: _run(app, asked))
     if sarif is not None:
-        text = json.dumps(as_sarif(found, version("discreet")), indent=1)
+        text = json.dumps(as_sarif(made.findings, made.version), indent=1)
         sarif.write_text(text, encoding="utf-8")
     if as_json:
-        print_json({"findings": [asdict(one) for one in found], "erased": receipt})
+        print_json(made.record)
     else:
-        _print(found)
-    if leaks(found):
+        _print(made)
+    if made.leaks:
         raise typer.Exit(1)
 
 
-def _seed(given: str | None) -> str:
+async def _run(app: App, asked: _Asked) -> Report:
+    from discreet.audit.run import Served, run_audit
+    from discreet.audit.stage import Audited
+    from discreet.serving import working
+
+    audited = Audited(app.settings, app.database, app.db, app.owner_id, app.embedder())
+    plan = await _plan(app, asked)
+    progress = (lambda _: None) if asked.silent else _say
+    async with AsyncExitStack() as stack:
+        served = None
+        if not asked.at_rest and serve_http is not None:
+            base_url = await stack.enter_async_context(serve_http(app))
+            await stack.enter_async_context(working(app))
+            served = Served(base_url, app.wakes)
+        made = await run_audit(audited, plan, served, progress)
+    plan.log.end()
+    return made
+
+
+async def _plan(app: App, asked: _Asked) -> Plan:
+    """Decide what to try, and say what it may cost.
+
+    Raises:
+        BadInput: there is a budget, and no price for a model; or no such family.
+    """
     import secrets
 
-    return given if given is not None else secrets.token_hex(4)
-
-
-async def _run(
-    app: App, agent: str | None, seed: str, *, quiet: bool
-) -> tuple[list[Finding], dict[str, int]]:
-    from discreet.audit.at_rest import at_rest
-    from discreet.audit.stage import Audited, open_stage, set_scene
+    from discreet.audit.attacks import FAMILIES
+    from discreet.audit.progress import Log
+    from discreet.audit.run import Plan, turns_planned
+    from discreet.domain.errors import BadInput
     from discreet.services.agents import get_agent, list_agents
+    from discreet.turn.model_check import check_setup
 
-    installation = Audited(app.settings, app.database, app.db, app.owner_id, app.embedder())
-    if agent is None:
+    if asked.agent is None:
         agents = await list_agents(app.db, app.owner_id)
     else:
-        agents = [await get_agent(app.db, app.owner_id, agent)]
-    progress = (lambda _: None) if quiet else _say
-    async with open_stage(installation) as stage:
-        scene = await set_scene(stage, agents[0], seed, attackers=1)
-        found = await at_rest(installation, scene, seed, progress)
-    return found, stage.receipt
+        agents = [await get_agent(app.db, app.owner_id, asked.agent)]
+    home = app.settings.home
+    log = Log.resume(home) if asked.resume else Log.begin(home, asked.seed or secrets.token_hex(4))
+    models = {one.model or app.settings.model for one in agents} - {None}
+    for check in await check_setup(app.settings, [one for one in models if one]):
+        raise BadInput(
+            f"{check.model} can't work: {check.problem}", hint="See: sb agents test, or --at-rest."
+        )
+    prices = [await _price(app, one.model or app.settings.model) for one in agents]
+    known = [price for price in prices if price is not None]
+    if asked.budget is not None and len(known) < len(prices):
+        raise BadInput(
+            "A model has no price, so that a budget can't be kept.",
+            hint="Set its price: DISCREET_MODEL_PRICES, see docs/models.md.",
+        )
+    unknown = set(asked.families) - set(FAMILIES)
+    if unknown:
+        raise BadInput(
+            f"There is no family of attack {unknown.pop()!a}.",
+            hint=f"They are: {', '.join(FAMILIES)}.",
+        )
+    families = asked.families or FAMILIES
+    plan = Plan(agents, log, families, asked.quick, asked.budget, max(known, default=0.0))
+    if not asked.silent and not asked.at_rest:
+        turns = turns_planned(plan)
+        cost = f", about ${turns * plan.a_turn:.2f}" if plan.a_turn else ""
+        unpriced = "" if len(known) == len(prices) else " (a model has no price)"
+        _say(f"Seed {plan.seed}: {turns} turns{cost}{unpriced}")
+    return plan
+
+
+async def _price(app: App, model: str | None) -> float | None:
+    """Return the estimated cost of a turn; None if the price is unknown."""
+    if model is None:
+        return 0.0
+    from discreet.turn.models import open_model
+    from discreet.turn.prices import Prices
+    from discreet.turn.result import Usage
+
+    settings = app.settings
+    key = settings.model_api_key
+    opened = await open_model(
+        model, base_url=settings.model_base_url, key=None if key is None else key.get_secret_value()
+    )
+    used = Usage(requests=1, input_tokens=TURN_TOKENS[0], output_tokens=TURN_TOKENS[1])
+    return Prices(settings.model_prices).of(opened, used)
 
 
 def _say(line: str) -> None:
-    import sys
+    from discreet.domain.text import terminal_text
 
-    print(f"  {line} ...", file=sys.stderr, flush=True)
+    print(f"  {terminal_text(line)}", file=sys.stderr, flush=True)
 
 
-def _print(found: list[Finding]) -> None:
+def _print(made: Report) -> None:
     from discreet.cli.printing import counted, print_text
 
-    for one in found:
+    for one in made.findings:
         print_text(f"{one.severity:<8} {one.id}: {one.what}")
         if one.where:
             print_text(f"         {one.where}")
         print_text(f"         {one.to_do}")
-    leaked = sum(one.severity == "leak" for one in found)
-    warned = sum(one.severity == "warning" for one in found)
-    print_text(f"{counted(leaked, 'leak')}, {counted(warned, 'warning')}.")
+    for rate in made.rates:
+        if rate.leaked:
+            print_text(
+                f"leak     {rate.agent}, {rate.family}: {rate.leaked} of {rate.tried} attacks got"
+                f" at a secret ({rate.low:.0%} to {rate.high:.0%})"
+            )
+    for trace in made.traces:
+        print_text(f"leak     {trace.way}: a secret of the {trace.holder}, open to {trace.reader}")
+    lost = sum(rate.unanswered for rate in made.rates)
+    if lost:
+        print_text(f"note     {counted(lost, 'attack')} got no answer, and prove nothing.")
+    tried = len(made.outcomes)
+    if made.stopped:
+        print_text(f"Stopped by {made.stopped}: {counted(tried, 'attack')} tried.")
+    warned = sum(one.severity == "warning" for one in made.findings)
+    held = "Something leaks." if made.leaks else "Nothing leaks."
+    print_text(
+        f"{held} {counted(tried, 'attack')} and {counted(warned, 'warning')}; seed {made.seed};"
+        f" {counted(sum(made.erased.values()), 'row')} made and deleted."
+    )
