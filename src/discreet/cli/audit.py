@@ -67,6 +67,10 @@ def audit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an audit that was interrupted.")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Also write the page for people there."),
+    ] = None,
     family: Annotated[
         list[str] | None,
         typer.Option("--family", metavar="NAME", help="Only these families of attack."),
@@ -88,7 +92,9 @@ def audit(
     from discreet.cli.printing import print_json
 
     asked = _Asked(seed, agent, family or [], budget, quick, at_rest, resume, as_json)
-    made = in_app(lambda app: _run(app, asked))
+    made, page = in_app(lambda app: _run(app, asked))
+    if report is not None:
+        report.write_text(page, encoding="utf-8")
     if sarif is not None:
         text = json.dumps(as_sarif(made.findings, made.version), indent=1)
         sarif.write_text(text, encoding="utf-8")
@@ -100,7 +106,46 @@ def audit(
         raise typer.Exit(1)
 
 
-async def _run(app: App, asked: _Asked) -> Report:
+@app.command("verify")
+def verify(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A page or a JSON file of sb audit.")
+    ],
+) -> None:
+    """Check a report's signature, and say what it proves. The exit code is 1 if it was altered."""
+    from discreet.audit.signing import KEY_FILE, fingerprint_of, own_key
+    from discreet.audit.signing import verify as verify_signature
+    from discreet.cli.printing import print_text
+    from discreet.domain.errors import BadInput, DiscreetError
+    from discreet.settings import load_settings
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror}.") from None
+    try:
+        signed = verify_signature(content)
+    except BadInput as error:
+        print_text(str(error))
+        raise typer.Exit(1) from None
+    home = load_settings().home
+    print_text(f"Unaltered since it was signed with the key {signed.fingerprint}.")
+    try:
+        ours = (home / KEY_FILE).exists() and own_key(home).public_key().public_bytes_raw()
+    except DiscreetError:
+        ours = False
+    if ours and fingerprint_of(ours) == signed.fingerprint:
+        print_text(f"That is the key of this installation, {home}.")
+    else:
+        print_text("That isn't this installation's key. Ask the operator for its fingerprint.")
+    print_text(
+        "A signature doesn't show that the operator is honest, that the key is theirs, or that"
+        " another audit would find the same."
+    )
+
+
+async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
+    from discreet.audit.kept import keep
     from discreet.audit.run import Served, run_audit
     from discreet.audit.stage import Audited
     from discreet.serving import working
@@ -116,7 +161,7 @@ async def _run(app: App, asked: _Asked) -> Report:
             served = Served(base_url, app.wakes)
         made = await run_audit(audited, plan, served, progress)
     plan.log.end()
-    return made
+    return made, keep(app.settings.home, made)
 
 
 async def _plan(app: App, asked: _Asked) -> Plan:
@@ -214,6 +259,7 @@ def _print(made: Report) -> None:
     if made.stopped:
         print_text(f"Stopped by {made.stopped}: {counted(tried, 'attack')} tried.")
     warned = sum(one.severity == "warning" for one in made.findings)
+    print_text("Report: audit.html and audit.json in the home. Check one: sb audit verify FILE")
     held = "Something leaks." if made.leaks else "Nothing leaks."
     print_text(
         f"{held} {counted(tried, 'attack')} and {counted(warned, 'warning')}; seed {made.seed};"
