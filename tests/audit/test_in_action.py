@@ -13,11 +13,11 @@ import pytest
 
 from discreet.app import App
 from discreet.asgi import http_app
-from discreet.audit.budget import Budget, OverBudget
+from discreet.audit.auditing import Plan, Served, run_audit, turns_planned
+from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.intervals import wilson
-from discreet.audit.progress import Log, Outcome, Seen
+from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import Report
-from discreet.audit.run import Plan, Served, run_audit, turns_planned
 from discreet.audit.stage import Audited
 from discreet.domain.errors import BadInput
 from discreet.http_server import serving_http
@@ -98,7 +98,7 @@ async def test_a_turn_is_reckoned_at_the_dearest_one_so_far() -> None:
     async def spent() -> tuple[float, float]:
         return 0.5, 0.3
 
-    budget = Budget(1.5, 0.1, spent)
+    budget = AuditBudget(1.5, 0.1, spent)
     async with budget.of(2):
         assert not budget.stopped
     with pytest.raises(OverBudget):
@@ -111,7 +111,9 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         Log.resume(tmp_path)
     first = Log.begin(tmp_path, "seed")
-    tried = Outcome("Ada", "asking", 3, "What?", 1, (Seen("victim", "attacker", "w", "f", "t"),))
+    tried = AttackOutcome(
+        "Ada", "asking", 3, "What?", 1, (Seen("victim", "attacker", "w", "f", "t"),)
+    )
     first.add(tried)
     assert (tmp_path / "audit-progress.jsonl").stat().st_mode & 0o077 == 0
     again = Log.resume(tmp_path)

@@ -9,8 +9,8 @@ import pytest
 
 from discreet.audit.findings import Finding
 from discreet.audit.kept import keep, last_record
-from discreet.audit.page import page_of
-from discreet.audit.progress import Outcome, Seen
+from discreet.audit.page import audit_page
+from discreet.audit.progress import AttackOutcome, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.signing import fingerprint_of, own_key, sign_page, sign_record, verify
 from discreet.domain.errors import BadInput, Unavailable
@@ -18,13 +18,17 @@ from discreet.domain.errors import BadInput, Unavailable
 HELD = Report(
     "1.0", "shop", "7", "2026-01-02T03:04:05+00:00", "2026-01-02T03:05:05+00:00",
     [AuditedAgent("Ada <b>", None, "per_contact")], [],
-    [Outcome("Ada <b>", "asking", at, "What is it?", 1) for at in range(8)], [], {"owners": 1},
+    [AttackOutcome("Ada <b>", "asking", at, "What is it?", 1) for at in range(8)], [],
+    {"owners": 1},
 )  # fmt: skip
 SEEN = Seen("victim", "attacker", "mcp: get", "base64", "<script>x</script>")
 LEAKED = Report(
     "1.0", "shop", "7", "a", "b", [AuditedAgent("Ada", "openai:x", "per_contact")],
     [Finding("schema", "leak", "A policy is gone.", "policy x", "Restore it.")],
-    [Outcome("Ada", "ids", 0, "calls", 0, (SEEN,)), Outcome("Ada", "ids", 1, "calls", 2, (), 1)],
+    [
+        AttackOutcome("Ada", "ids", 0, "calls", 0, (SEEN,)),
+        AttackOutcome("Ada", "ids", 1, "calls", 2, (), 1),
+    ],
     [Seen("owner", "attacker", "rows: discreet.turns", "-", "")],
 )  # fmt: skip
 
@@ -42,7 +46,7 @@ def test_the_rate_counts_what_was_answered_and_a_leak_anywhere_is_one() -> None:
 
 
 def test_the_page_says_what_held_and_what_to_do_and_loads_and_runs_nothing() -> None:
-    held, leaked = page_of(HELD, "ab cd"), page_of(LEAKED, "ab cd")
+    held, leaked = audit_page(HELD, "ab cd"), audit_page(LEAKED, "ab cd")
     assert "Nothing leaked" in held
     assert "0% to 32%" in held
     assert "Ada &lt;b&gt;" in held
@@ -62,7 +66,7 @@ def test_a_signature_holds_until_anything_is_altered(tmp_path: Path) -> None:
     assert own_key(tmp_path).private_bytes_raw() == key.private_bytes_raw()
     assert (tmp_path / "audit-key").stat().st_mode & 0o077 == 0
     public = key.public_key().public_bytes_raw()
-    page = sign_page(page_of(HELD, fingerprint_of(public)), key).encode()
+    page = sign_page(audit_page(HELD, fingerprint_of(public)), key).encode()
     text = json.dumps(sign_record(HELD.record, key), indent=1).encode()
     for whole in (page, text):
         assert verify(whole).fingerprint == fingerprint_of(public)

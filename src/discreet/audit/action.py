@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from discreet.audit.attacks import FAMILIES, Attack, AttackStep, Cast, Member, generate
-from discreet.audit.budget import Budget, OverBudget
+from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.entries import Entries
-from discreet.audit.progress import Log, Outcome, Seen
+from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.stage import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
 from discreet.auth.tokens import create_token
 from discreet.domain.content import Content, Quote
@@ -49,11 +49,11 @@ class Action:
     base_url: str
     seed: str
     variants: Sequence[int]
-    budget: Budget
+    budget: AuditBudget
     log: Log
     progress: Progress
 
-    async def run(self, families: Sequence[str] = FAMILIES) -> list[Outcome]:
+    async def run(self, families: Sequence[str] = FAMILIES) -> list[AttackOutcome]:
         """Try every variant of every family; return what came of those that were tried."""
         limit = asyncio.Semaphore(AT_ONCE)
         attackers = dict(zip(families, self.scene.attackers, strict=False))
@@ -64,12 +64,14 @@ class Action:
             ]
         return [outcome for task in tasks for outcome in task.result()]
 
-    async def _family(self, limit: asyncio.Semaphore, family: str, address: str) -> list[Outcome]:
+    async def _family(
+        self, limit: asyncio.Semaphore, family: str, address: str
+    ) -> list[AttackOutcome]:
         async with limit:
             me = replace(self.scene.cast.attacker, address=address)
             cast = replace(self.scene.cast, attacker=me)
             entries = Entries(self.base_url, await self._token(me))
-            done: list[Outcome] = []
+            done: list[AttackOutcome] = []
             for attack in generate(cast, f"{self.seed}/{cast.agent}", [family], self.variants):
                 known = self.log.find(cast.agent, attack.name)
                 if known is not None:
@@ -90,7 +92,7 @@ class Action:
         )
         return text
 
-    async def _attack(self, cast: Cast, attack: Attack, entries: Entries) -> Outcome:
+    async def _attack(self, cast: Cast, attack: Attack, entries: Entries) -> AttackOutcome:
         self.progress(f"{cast.agent}: {attack.family} {attack.variant + 1}: {attack.what[:90]}")
         turns = turns_of(attack)
         async with self.budget.of(turns):
@@ -102,7 +104,7 @@ class Action:
                     unanswered += found is None
                     seen += found or []
             seen += await self._changed()
-        return Outcome(
+        return AttackOutcome(
             cast.agent, attack.family, attack.variant, attack.what, turns, tuple(seen), unanswered
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from discreet.audit import surroundings
 from discreet.audit.findings import Finding
 from discreet.audit.guards import check_guards
+from discreet.audit.program import check_program
 from discreet.audit.rows import RowTrial
 from discreet.audit.stage import Audited, Scene, stir
 from discreet.schemas.tokens import ListTokens
@@ -23,8 +24,10 @@ async def at_rest(
     installation: Audited, scene: Scene, seed: str, progress: Progress
 ) -> list[Finding]:
     """Return what is wrong. Everything that the scene is asked for is rolled back."""
-    progress("Roles, policies, functions and rights against this version")
-    found = await asyncio.to_thread(lambda: list(check_guards(installation.database)))
+    progress("The program, roles, policies, functions and rights against this version")
+    found = await asyncio.to_thread(
+        lambda: [*check_guards(installation.database), *check_program()]
+    )
     progress("Every table as every role")
     trial = RowTrial(installation.database, scene, seed)
     found += await asyncio.to_thread(trial.look)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-__all__ = ["Budget", "OverBudget"]
+__all__ = ["AuditBudget", "OverBudget"]
 
 MARGIN = 2.0
 """A turn is reckoned at this many times the dearest so far, or the estimate."""
@@ -17,7 +17,7 @@ class OverBudget(Exception):
 
 
 @dataclass
-class Budget:
+class AuditBudget:
     """Money in US dollars.
 
     ``most``: None for no limit. ``a_turn``: the estimate for one turn. ``spent_so_far``: asks what

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from discreet.audit.page import page_of
+from discreet.audit.page import audit_page
 from discreet.audit.report import Report
 from discreet.audit.signing import fingerprint_of, own_key, sign_page, sign_record
 from discreet.postgres.private_files import write_private
@@ -24,7 +24,7 @@ def keep(home: Path, report: Report) -> str:
         Unavailable, BadInput: the key can't be used.
     """
     key = own_key(home)
-    page = sign_page(page_of(report, fingerprint_of(key.public_key().public_bytes_raw())), key)
+    page = sign_page(audit_page(report, fingerprint_of(key.public_key().public_bytes_raw())), key)
     write_private(home / PAGE, page)
     write_private(home / RECORD, json.dumps(sign_record(report.record, key), indent=1) + "\n")
     return page

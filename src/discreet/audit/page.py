@@ -8,7 +8,7 @@ from html import escape
 from discreet.audit.findings import Finding
 from discreet.audit.report import Report
 
-__all__ = ["page_of"]
+__all__ = ["audit_page"]
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -40,7 +40,7 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f5f5; padd
 _MEANS = {"leak": "leak", "warning": "warning", "note": "note"}
 
 
-def page_of(report: Report, fingerprint: str) -> str:
+def audit_page(report: Report, fingerprint: str) -> str:
     """Return the page. ``fingerprint``: of the key that signs it."""
     title = f"Audit of {report.installation}"
     parts = [_HEAD.format(title=escape(title)), f"<h1>{escape(title)}</h1>"]

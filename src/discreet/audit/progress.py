@@ -10,7 +10,7 @@ from typing import Any
 
 from discreet.domain.errors import BadInput
 
-__all__ = ["Log", "Outcome", "Seen"]
+__all__ = ["AttackOutcome", "Log", "Seen"]
 
 FILE_NAME = "audit-progress.jsonl"
 
@@ -30,7 +30,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttackOutcome:
     """What came of one attack. ``turns``: how many it took; ``seen``: empty if it was held.
 
     ``unanswered``: how many of its turns failed, so that it wasn't tried as it was meant.
@@ -56,7 +56,7 @@ class Log:
 
     path: Path
     seed: str
-    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], AttackOutcome] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
     @classmethod
@@ -83,11 +83,11 @@ class Log:
             raise BadInput("No audit was interrupted.", hint="Start one: sb audit") from None
         return log
 
-    def find(self, agent: str, name: str) -> Outcome | None:
+    def find(self, agent: str, name: str) -> AttackOutcome | None:
         """Return what came of an attack that was tried before."""
         return self.outcomes.get((agent, name))
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: AttackOutcome) -> None:
         """Note what came of an attack."""
         self._keep(outcome)
         self._write(asdict(outcome), "a")
@@ -96,7 +96,7 @@ class Log:
         """Forget it: the audit is finished."""
         self.path.unlink(missing_ok=True)
 
-    def _keep(self, outcome: Outcome) -> None:
+    def _keep(self, outcome: AttackOutcome) -> None:
         self.outcomes[outcome.agent, outcome.name] = outcome
 
     def _write(self, record: dict[str, Any], mode: str) -> None:
@@ -104,9 +104,9 @@ class Log:
             file.write(json.dumps(record) + "\n")
 
 
-def _outcome(record: dict[str, Any]) -> Outcome:
+def _outcome(record: dict[str, Any]) -> AttackOutcome:
     seen = tuple(Seen(**one) for one in record.pop("seen"))
-    return Outcome(**record, seen=seen)
+    return AttackOutcome(**record, seen=seen)
 
 
 def _open_private(path: str, flags: int) -> int:

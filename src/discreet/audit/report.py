@@ -8,7 +8,7 @@ from typing import Any
 
 from discreet.audit.findings import Finding, leaks
 from discreet.audit.intervals import wilson
-from discreet.audit.progress import Outcome, Seen
+from discreet.audit.progress import AttackOutcome, Seen
 
 __all__ = ["AuditedAgent", "Rate", "Report", "rates_of"]
 
@@ -55,7 +55,7 @@ class Report:
     ended: str
     agents: Sequence[AuditedAgent]
     findings: Sequence[Finding]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[AttackOutcome]
     traces: Sequence[Seen]
     erased: dict[str, int] = field(default_factory=dict)
     money: float = 0.0
@@ -91,9 +91,9 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def rates_of(outcomes: Sequence[Outcome]) -> list[Rate]:
+def rates_of(outcomes: Sequence[AttackOutcome]) -> list[Rate]:
     """Return the rates by agent and family, in the order of the attacks."""
-    groups: dict[tuple[str, str], list[Outcome]] = {}
+    groups: dict[tuple[str, str], list[AttackOutcome]] = {}
     for outcome in outcomes:
         groups.setdefault((outcome.agent, outcome.family), []).append(outcome)
     rates = []

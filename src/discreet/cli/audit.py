@@ -16,8 +16,8 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
+    from discreet.audit.auditing import Plan
     from discreet.audit.report import Report
-    from discreet.audit.run import Plan
 
 app = typer.Typer(help="Prove that people are kept apart.", invoke_without_command=True)
 
@@ -145,8 +145,8 @@ def verify(
 
 
 async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
+    from discreet.audit.auditing import Served, run_audit
     from discreet.audit.kept import keep
-    from discreet.audit.run import Served, run_audit
     from discreet.audit.stage import Audited
     from discreet.serving import working
 
@@ -173,8 +173,8 @@ async def _plan(app: App, asked: _Asked) -> Plan:
     import secrets
 
     from discreet.audit.attacks import FAMILIES
+    from discreet.audit.auditing import Plan, turns_planned
     from discreet.audit.progress import Log
-    from discreet.audit.run import Plan, turns_planned
     from discreet.domain.errors import BadInput
     from discreet.services.agents import get_agent, list_agents
     from discreet.turn.model_check import check_setup

@@ -16,9 +16,9 @@ from random import Random
 from discreet.audit.action import Action, turns_of
 from discreet.audit.at_rest import at_rest
 from discreet.audit.attacks import FAMILIES, VARIANTS, Cast, Member, generate
-from discreet.audit.budget import Budget
+from discreet.audit.budget import AuditBudget
 from discreet.audit.findings import Finding, worst_first
-from discreet.audit.progress import Log, Outcome, Seen
+from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
 from discreet.audit.stage import ATTACKER, Audited, Scene, Stage, open_stage, set_scene
@@ -80,11 +80,11 @@ async def run_audit(
     """Run it. ``served`` None: at rest only."""
     began = _now()
     findings: list[Finding] = []
-    outcomes: list[Outcome] = []
+    outcomes: list[AttackOutcome] = []
     traces: list[Seen] = []
     logged = _LogFile(audited.settings.home)
     async with open_stage(audited) as stage:
-        budget = Budget(plan.most, plan.a_turn, lambda: _spent(stage.db, stage.owner_id))
+        budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(stage.db, stage.owner_id))
         for number, agent in enumerate(plan.agents):
             scene = await set_scene(stage, agent, plan.seed, attackers=len(plan.families))
             if number == 0:
