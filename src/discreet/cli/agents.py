@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -187,8 +186,13 @@ def create_agent(
     """Create an agent."""
     from discreet.services import agents, references
 
-    change = replace(
-        _change(role, instructions, model, memory_model, context_tokens, fallback_models),
+    change = _change(
+        instructions,
+        model,
+        fallback_models,
+        role=role,
+        memory_model=memory_model,
+        context_tokens=context_tokens,
         holds_answers=drafts,
         waits_for_person=None if handover is None else handover == "wait",
         person_minutes=handover_minutes,
@@ -231,8 +235,13 @@ def set_agent(
 
     if reference is not None and no_reference:
         raise BadInput("--reference and --no-reference can't be used together.")
-    change = replace(
-        _change(role, instructions, model, memory_model, context_tokens, fallback_models),
+    change = _change(
+        instructions,
+        model,
+        fallback_models,
+        role=role,
+        memory_model=memory_model,
+        context_tokens=context_tokens,
         holds_answers=drafts,
         waits_for_person=None if handover is None else handover == "wait",
         person_minutes=handover_minutes,
@@ -335,12 +344,7 @@ def _warn_of_models(model: str | None, fallback_models: list[str] | None) -> Non
 
 
 def _change(
-    role: str | None,
-    instructions: str | None,
-    model: str | None,
-    memory_model: Literal["per_contact", "shared"] | None,
-    context_tokens: int | None,
-    fallback_models: list[str] | None,
+    instructions: str | None, model: str | None, fallback_models: list[str] | None, **others: Any
 ) -> AgentChange:
     from discreet.schemas.agents import AgentChange
 
@@ -350,12 +354,10 @@ def _change(
 
     return checked(
         AgentChange,
-        role=role,
         instructions=None if instructions is None else _instructions(instructions),
         model="" if model == "default" else model,
-        memory_model=memory_model,
-        context_tokens=context_tokens,
         fallback_models=[] if named == ["none"] else named,
+        **others,
     )
 
 
