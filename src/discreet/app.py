@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from discreet.settings import Settings
 
 if TYPE_CHECKING:
     from discreet.memory.embedding import Embedder
+    from discreet.services.tool_access import ToolAccess
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Maximum connections per process that differ from the default of ``ScopedDatabase``."""
@@ -67,6 +69,18 @@ class App:
             self.db, self.owner_id, ChannelRegistry(self.settings), self.database.sealing_key
         )
 
+    @property
+    def tools(self) -> ToolAccess:
+        """What is needed to reach the servers of agents."""
+        from discreet.services.tool_access import ToolAccess
+        from discreet.tools.sandbox import protected_by
+
+        home = self.settings.home
+        protected = protected_by(home, self.database.conninfo("discreet_contact"))
+        return ToolAccess(
+            self.db, self.owner_id, self.database.sealing_key, protected, home / "tools"
+        )
+
     def embedder(self) -> Embedder:
         """Open the embedder of this installation.
 
@@ -101,9 +115,17 @@ class App:
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
         from discreet.services.owner_notices import NoticeRules, tell_owners
+        from discreet.services.tool_access import note_offered
+        from discreet.tools.outgoing_calls import ToolCaller
+        from discreet.tools.sessions import ServerSessions
         from discreet.turn.responders import Models, import_responders
         from discreet.turn.run import Turns, run_turn
+        from discreet.turn.server_tools import open_server_tools
 
+        tools = self.tools
+        sessions = ServerSessions(
+            tools.protected, tools.folders, compare=partial(note_offered, tools)
+        )
         agents = await list_agents(self.db, self.owner_id)
         named = [name for agent in agents for name in (agent.model, *agent.fallback_models) if name]
         await import_responders(self.settings, named)
@@ -121,6 +143,7 @@ class App:
             platforms=gateway,
             total_seconds=self.settings.turn_total_seconds,
             zone=ZoneInfo(self.settings.timezone),
+            servers=partial(open_server_tools, tools, ToolCaller(sessions)),
         )
 
         async def one_turn(session_id: SessionId) -> None:
@@ -142,18 +165,21 @@ class App:
         async def tell_everyone() -> None:
             await tell_owners(self.db, rules)
 
-        async with work(
-            self.database.conninfo("discreet_worker"),
-            self.db,
-            Work(
-                one_turn,
-                one_route,
-                release_quarantined,
-                gateway.platforms,
-                tell_owners=tell_everyone,
-                turn_seconds=turns.total_seconds + HUNG_SECONDS,
+        async with (
+            sessions.kept(tools.still_allowed),
+            work(
+                self.database.conninfo("discreet_worker"),
+                self.db,
+                Work(
+                    one_turn,
+                    one_route,
+                    release_quarantined,
+                    gateway.platforms,
+                    tell_owners=tell_everyone,
+                    turn_seconds=turns.total_seconds + HUNG_SECONDS,
+                ),
+                Slots(self.settings.max_turns, self.settings.max_turns_per_agent),
             ),
-            Slots(self.settings.max_turns, self.settings.max_turns_per_agent),
         ):
             yield
 

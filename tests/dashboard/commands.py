@@ -15,6 +15,9 @@ MACHINE = Missing(
     "for whoever runs the machine: it moves or replaces the database under the server"
 )
 PROCESS = Missing("it is a process of its own, and the dashboard is a page of a running one")
+TOOLS = Missing(
+    "a command of this machine is added at its terminal; REST has the rest; no page yet"
+)
 
 DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "admission allow": ("POST", "/channels/allow"),
@@ -29,6 +32,13 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents set": ("POST", "/agents/{id}"),
     "agents show": ("GET", "/agents/{id}"),
     "agents test": ("POST", "/agents/{id}"),
+    "agents tools add": TOOLS,
+    "agents tools allow": TOOLS,
+    "agents tools approve": TOOLS,
+    "agents tools list": TOOLS,
+    "agents tools remove": TOOLS,
+    "agents tools show": TOOLS,
+    "agents tools test": TOOLS,
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),
     "backups list": ("GET", "/backups"),

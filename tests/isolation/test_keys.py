@@ -46,6 +46,9 @@ LINK_REQUEST = (
     "INSERT INTO discreet.link_requests"
     " (owner_id, contact_id, digest, expires_at, other_id, back_digest)"
 )
+TOOL_SERVER = "INSERT INTO discreet.tool_servers (owner_id, agent_id, name, url)"
+A_SERVER = f"WITH s AS ({TOOL_SERVER} VALUES (%(olga)s, %(ada)s, 'shop', 'http://a') RETURNING id)"
+TOOL = "INSERT INTO discreet.tools (server_id, owner_id, name, called, schema)"
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -348,6 +351,35 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         OWNER_NOTICE + " SELECT %(olga)s, 'said', 'x', %(bob)s, %(bobs_message)s"
         "  FROM generate_series(1, 2)",
+    ),
+    "tool_servers_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        TOOL_SERVER + " VALUES (%(otto)s, %(ada)s, 'shop', 'http://a')",
+    ),
+    "tool_servers_name": (
+        UniqueViolation,
+        TOOL_SERVER + " SELECT %(olga)s, %(ada)s, 'shop', 'http://a' FROM generate_series(1, 2)",
+    ),
+    "url_or_command": (CheckViolation, TOOL_SERVER + " VALUES (%(olga)s, %(ada)s, 'shop', NULL)"),
+    "tools_server_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        f"{A_SERVER} {TOOL} SELECT id, %(otto)s, 'find', 'shop__find', '{{}}' FROM s",
+    ),
+    "tools_pkey": (
+        UniqueViolation,
+        f"{A_SERVER} {TOOL} SELECT id, %(olga)s, 'find', 'shop__' || n, '{{}}'"
+        " FROM s, generate_series(1, 2) n",
+    ),
+    "tools_server_id_called_owner_id_key": (
+        UniqueViolation,
+        f"{A_SERVER} {TOOL} SELECT id, %(olga)s, 'find' || n, 'shop__find', '{{}}'"
+        " FROM s, generate_series(1, 2) n",
+    ),
+    "tools_check": (
+        CheckViolation,
+        f"{A_SERVER}"
+        " INSERT INTO discreet.tools (server_id, owner_id, name, called, schema, allowed)"
+        " SELECT id, %(olga)s, 'find', 'shop__find', '{}', 'labels' FROM s",
     ),
     "held_answers_turn_id_session_id_fkey": (
         ForeignKeyViolation,

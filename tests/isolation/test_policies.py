@@ -46,6 +46,8 @@ CHECKED = {
     "limit_hits.kind": "'waiting'",
     "owner_notices.kind": "'stranger'",
     "held_answers.state": "'waiting'",
+    "tool_servers.name": "'shop'",
+    "tools.called": "'shop__find'",
     "early_receipts.stage": "'read'",
     "linked_rows.kind": "'session'",
     "links.proof": "'owner'",
@@ -147,6 +149,8 @@ def _fill(admin: Admin, table: str) -> Table:
     rows = tuple(dict(zip(parts, mix, strict=True)) for mix in product(*(values[p] for p in parts)))
     for row in rows:
         extra = dict(needed)
+        if table == "tool_servers":
+            extra["url"] = "'https://shop.example'"
         if table == "addresses":
             extra["of_owner"] = "true" if row["contact"] is None else "false"
         admin.execute(

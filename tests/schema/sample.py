@@ -87,6 +87,14 @@ async def fill(
     await retention.set_retention(db, world.owner_id, rules)
     await retention.run_retention(db, world.owner_id)
     await contacts.hold_contact(db, world.owner_id, BOB, on_hold=True)
+    async with db.begin(OwnerScope(world.owner_id)) as tx:
+        await tx.execute(
+            "WITH s AS (INSERT INTO discreet.tool_servers (agent_id, name, url)"
+            "   VALUES (%s, 'shop', 'https://shop.example/mcp') RETURNING id)"
+            " INSERT INTO discreet.tools (server_id, name, called, schema)"
+            " SELECT id, 'find', 'shop__find', '{}' FROM s",
+            (world.agent_id,),
+        )
     asked = await world.say(None, "who wrote?")
     await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}

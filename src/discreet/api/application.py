@@ -22,6 +22,7 @@ from discreet.api import (
     sessions,
     takeover,
     tokens,
+    tools,
     turns,
 )
 from discreet.api.dependencies import Api
@@ -45,6 +46,7 @@ ROOMS = (
     agents,
     channels,
     admission,
+    tools,
     turns,
     tokens,
     retention,

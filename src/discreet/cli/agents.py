@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from discreet.cli import deleting_agents
+from discreet.cli import agent_tools, deleting_agents
 from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from discreet.services.references import ReferenceFiles
 
 app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
+app.add_typer(agent_tools.app, name="tools")
 
 MAX_FILE_BYTES = 1_000_000
 MAX_SKIPPED = 20

@@ -184,6 +184,34 @@ def _where(app: App) -> str:
     return f"{credentials.dbname} on {', '.join(credentials.places)}"
 
 
+def _tool_servers(status: Status) -> Iterator[AttentionItem]:
+    for one in status.tool_servers:
+        which = f"{shlex.quote(one.agent)} {one.name}"
+        if one.changes:
+            yield AttentionItem(
+                f"The server {one.name} of {one.agent} offers other tools than you approved. Until"
+                " you approve them, the agent uses the earlier descriptions",
+                f"sb agents tools approve {which}",
+            )
+        if one.error:
+            yield AttentionItem(
+                f"The server {one.name} of {one.agent} failed its test: {one.error.rstrip('.')}",
+                f"sb agents tools test {which}",
+            )
+        if one.shared:
+            yield AttentionItem(
+                f"The server {one.name} of {one.agent} has one session for everybody: what it"
+                " keeps, it may tell the next person",
+                f"sb agents tools show {which}",
+            )
+        if one.trusted:
+            yield AttentionItem(
+                f"The server {one.name} of {one.agent} runs without a sandbox: it can read"
+                " everything that this user can",
+                f"sb agents tools show {which}",
+            )
+
+
 def _attention(status: Status, installation: Installation) -> Iterator[AttentionItem]:
     from discreet.cli.printing import ago, counted, when
 
@@ -254,6 +282,7 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"(attempt {running.attempt}; {written or 'no text yet'})",
             f"sb sessions show {running.session_id}",
         )
+    yield from _tool_servers(status)
     for channel in status.deaf:
         yield AttentionItem(
             f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",

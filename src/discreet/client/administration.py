@@ -51,6 +51,13 @@ from discreet.schemas.tokens import (
     TokenToCreate,
     TokenToMint,
 )
+from discreet.schemas.tools import (
+    ToolChangesToApprove,
+    ToolRights,
+    ToolServer,
+    ToolServerList,
+    ToolServerToAdd,
+)
 from discreet.schemas.turns import Turn, TurnPage, TurnRecord
 
 
@@ -159,6 +166,40 @@ class AdministrationCalls(Transport):
     async def reject_answer(self, draft_id: UUID) -> HeldAnswer:
         """Never send an answer that waits."""
         return await self._post(HeldAnswer, f"/api/admin/drafts/{draft_id}/reject", None)
+
+    async def tool_servers(self, agent_id: UUID) -> ToolServerList:
+        """Return the servers whose tools an agent may use."""
+        return await self._get(ToolServerList, f"/api/admin/agents/{agent_id}/tools")
+
+    async def add_tool_server(self, agent_id: UUID, given: ToolServerToAdd) -> ToolServer:
+        """Add a server at a URL. Nobody may use its tools until you allow them."""
+        return await self._post(ToolServer, f"/api/admin/agents/{agent_id}/tools", given)
+
+    async def tool_server(self, agent_id: UUID, name: str) -> ToolServer:
+        """Return a server, its tools, and changes that wait for approval."""
+        return await self._get(ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}")
+
+    async def test_tool_server(self, agent_id: UUID, name: str) -> ToolServer:
+        """Connect to a server and compare its tools with those that you approved."""
+        return await self._post(ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}/test", None)
+
+    async def remove_tool_server(self, agent_id: UUID, name: str) -> ToolServer:
+        """Remove a server, with its secrets."""
+        return await self._delete(ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}")
+
+    async def approve_tools(
+        self, agent_id: UUID, name: str, given: ToolChangesToApprove
+    ) -> ToolServer:
+        """Approve the changes of this digest."""
+        return await self._post(
+            ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}/approve", given
+        )
+
+    async def allow_tools(self, agent_id: UUID, name: str, given: ToolRights) -> ToolServer:
+        """Say who may use which tools. It holds for the next call."""
+        return await self._post(
+            ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}/allow", given
+        )
 
     async def pairings(self) -> PairingList:
         """Return the strangers who ask to come in."""

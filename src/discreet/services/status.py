@@ -102,6 +102,21 @@ class DeafChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolServerNote:
+    """A server of an agent that needs attention, or was given more than usual.
+
+    ``changes``: it offers something that wasn't approved; ``error``: why its last test failed.
+    """
+
+    agent: str
+    name: str
+    shared: bool
+    trusted: bool
+    changes: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Messages that no turn has answered yet."""
 
@@ -144,6 +159,7 @@ class Attention:
     long_turns: tuple[LongTurn, ...]
     undelivered: tuple[Undelivered, ...]
     deaf: tuple[DeafChannel, ...]
+    tool_servers: tuple[ToolServerNote, ...]
     waiting: Waiting
 
     @property
@@ -202,8 +218,21 @@ async def _attention(tx: Transaction) -> Attention:
         long_turns=await _long_turns(tx),
         undelivered=await _undelivered(tx),
         deaf=await _deaf(tx),
+        tool_servers=await _tool_servers(tx),
         waiting=await _waiting(tx),
     )
+
+
+async def _tool_servers(tx: Transaction) -> tuple[ToolServerNote, ...]:
+    found = await tx.fetch(
+        """SELECT a.name AS agent, s.name, s.shared, s.trusted, s.offered IS NOT NULL AS changes,
+                  s.last_error AS error
+             FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
+            WHERE s.shared OR s.trusted OR s.offered IS NOT NULL OR s.last_error <> ''
+            ORDER BY a.name, s.name LIMIT %(limit)s""",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(ToolServerNote(**row) for row in found)
 
 
 async def _asking(tx: Transaction) -> tuple[str, ...]:

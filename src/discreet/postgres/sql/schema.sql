@@ -291,6 +291,40 @@ END $$;
 
 ALTER FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
 
+-- FUNCTION allowed_tools()
+CREATE FUNCTION gate.allowed_tools() RETURNS TABLE(server_id uuid, server text, tool text, called text, description text, schema jsonb, reads_only boolean, confirm text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here     gate.scope := gate.scope();
+  login    text := split_part(session_user::text, '_', -1);
+  is_group boolean;
+BEGIN
+  IF here.owner_id IS NULL OR here.agent_id IS NULL THEN
+    RETURN;
+  END IF;
+  is_group := login = 'shared' OR EXISTS (
+    SELECT FROM discreet.contacts c WHERE c.id = here.contact_id AND c.type = 'group');
+  RETURN QUERY
+  SELECT s.id, s.name, t.name, t.called, t.description, t.schema, t.reads_only, t.confirm
+    FROM discreet.tool_servers s JOIN discreet.tools t ON t.server_id = s.id
+   WHERE s.owner_id = here.owner_id AND s.agent_id = here.agent_id
+     AND CASE
+       WHEN login = 'owner' THEN t.allowed <> 'nobody'
+       WHEN is_group AND NOT t.in_groups THEN false
+       WHEN t.allowed = 'everybody' THEN true
+       WHEN t.allowed = 'labels' THEN EXISTS (
+         SELECT FROM discreet.contact_labels l
+          WHERE l.contact_id = here.contact_id AND l.label = ANY (t.labels))
+       ELSE false
+     END
+   ORDER BY s.name, t.name;
+END $$;
+
+
+ALTER FUNCTION gate.allowed_tools() OWNER TO discreet_gate;
+
 -- FUNCTION key_of(bytea)
 CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6516,6 +6550,104 @@ ALTER TABLE ONLY discreet.tokens FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.tokens OWNER TO discreet_schema;
 
+-- TABLE tool_servers
+CREATE TABLE discreet.tool_servers (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid NOT NULL,
+    name text NOT NULL,
+    url text,
+    command text[] DEFAULT '{}'::text[] NOT NULL,
+    shared boolean DEFAULT false NOT NULL,
+    trusted boolean DEFAULT false NOT NULL,
+    ports integer[] DEFAULT '{}'::integer[] NOT NULL,
+    readable text[] DEFAULT '{}'::text[] NOT NULL,
+    tells_addresses boolean DEFAULT false NOT NULL,
+    sealed bytea,
+    offered jsonb,
+    last_error text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT tool_servers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT url_or_command CHECK (((url IS NULL) = (command <> '{}'::text[])))
+);
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN url SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN command SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN ports SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN readable SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN offered SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN last_error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_servers ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.tool_servers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.tool_servers OWNER TO discreet_schema;
+
+-- COMMENT COLUMN tool_servers.shared
+COMMENT ON COLUMN discreet.tool_servers.shared IS 'one session serves everybody: the owner says that it keeps nothing between calls';
+
+-- COMMENT COLUMN tool_servers.trusted
+COMMENT ON COLUMN discreet.tool_servers.trusted IS 'its command runs without a sandbox';
+
+-- COMMENT COLUMN tool_servers.ports
+COMMENT ON COLUMN discreet.tool_servers.ports IS 'TCP ports that its command may connect to';
+
+-- COMMENT COLUMN tool_servers.readable
+COMMENT ON COLUMN discreet.tool_servers.readable IS 'further files and folders that its command may read';
+
+-- COMMENT COLUMN tool_servers.tells_addresses
+COMMENT ON COLUMN discreet.tool_servers.tells_addresses IS 'it is told the addresses of contacts';
+
+-- COMMENT COLUMN tool_servers.offered
+COMMENT ON COLUMN discreet.tool_servers.offered IS 'what it offers now, where that differs from what the owner approved';
+
+-- TABLE tools
+CREATE TABLE discreet.tools (
+    server_id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    name text NOT NULL,
+    called text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    schema jsonb NOT NULL,
+    reads_only boolean DEFAULT false NOT NULL,
+    allowed text DEFAULT 'nobody'::text NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    in_groups boolean DEFAULT false NOT NULL,
+    confirm text DEFAULT 'contact'::text NOT NULL,
+    approved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT tools_allowed_check CHECK ((allowed = ANY (ARRAY['nobody'::text, 'owner'::text, 'labels'::text, 'everybody'::text]))),
+    CONSTRAINT tools_called_check CHECK ((called ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT tools_check CHECK (((allowed = 'labels'::text) = (labels <> '{}'::text[]))),
+    CONSTRAINT tools_confirm_check CHECK ((confirm = ANY (ARRAY['never'::text, 'contact'::text, 'owner'::text]))),
+    CONSTRAINT tools_name_check CHECK ((name <> ''::text))
+);
+ALTER TABLE ONLY discreet.tools ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN called SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN description SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN schema SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN allowed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN labels SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN confirm SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tools ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.tools FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.tools OWNER TO discreet_schema;
+
+-- COMMENT COLUMN tools.called
+COMMENT ON COLUMN discreet.tools.called IS 'its name for the model';
+
+-- COMMENT COLUMN tools.reads_only
+COMMENT ON COLUMN discreet.tools.reads_only IS 'its server says that it changes nothing';
+
+-- COMMENT COLUMN tools.confirm
+COMMENT ON COLUMN discreet.tools.confirm IS 'whose yes each call needs';
+
 -- TABLE turns
 CREATE TABLE discreet.turns (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -6982,6 +7114,22 @@ ALTER TABLE ONLY discreet.tokens
 ALTER TABLE ONLY discreet.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT tool_servers tool_servers_id_owner_id_key
+ALTER TABLE ONLY discreet.tool_servers
+    ADD CONSTRAINT tool_servers_id_owner_id_key UNIQUE (id, owner_id);
+
+-- CONSTRAINT tool_servers tool_servers_pkey
+ALTER TABLE ONLY discreet.tool_servers
+    ADD CONSTRAINT tool_servers_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT tools tools_pkey
+ALTER TABLE ONLY discreet.tools
+    ADD CONSTRAINT tools_pkey PRIMARY KEY (server_id, name, owner_id);
+
+-- CONSTRAINT tools tools_server_id_called_owner_id_key
+ALTER TABLE ONLY discreet.tools
+    ADD CONSTRAINT tools_server_id_called_owner_id_key UNIQUE (server_id, called, owner_id);
+
 -- CONSTRAINT turns turns_id_owner_id_agent_id_party_key
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_id_owner_id_agent_id_party_key UNIQUE (id, owner_id, agent_id, party);
@@ -7222,6 +7370,12 @@ CREATE INDEX tokens_minted ON discreet.tokens USING btree (minted_by, contact_id
 
 -- INDEX tokens_owner
 CREATE INDEX tokens_owner ON discreet.tokens USING btree (owner_id, created_at);
+
+-- INDEX tool_servers_agent
+CREATE INDEX tool_servers_agent ON discreet.tool_servers USING btree (agent_id);
+
+-- INDEX tool_servers_name
+CREATE UNIQUE INDEX tool_servers_name ON discreet.tool_servers USING btree (owner_id, agent_id, name) WHERE (owner_key IS NOT NULL);
 
 -- INDEX turns_day
 CREATE INDEX turns_day ON discreet.turns USING btree (owner_id, started_at) WHERE (owner_key IS NOT NULL);
@@ -7622,6 +7776,14 @@ ALTER TABLE ONLY discreet.tokens
 ALTER TABLE ONLY discreet.tokens
     ADD CONSTRAINT tokens_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT tool_servers tool_servers_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.tool_servers
+    ADD CONSTRAINT tool_servers_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT tools tools_server_id_owner_id_fkey
+ALTER TABLE ONLY discreet.tools
+    ADD CONSTRAINT tools_server_id_owner_id_fkey FOREIGN KEY (server_id, owner_id) REFERENCES discreet.tool_servers(id, owner_id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT turns turns_route_id_session_id_fkey
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_route_id_session_id_fkey FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes(id, session_id) ON DELETE CASCADE;
@@ -7930,6 +8092,12 @@ CREATE POLICY gate ON discreet.sessions TO discreet_gate USING ((owner_key IS NO
 -- POLICY tokens gate
 CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 
+-- POLICY tool_servers gate
+CREATE POLICY gate ON discreet.tool_servers FOR SELECT TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY tools gate
+CREATE POLICY gate ON discreet.tools FOR SELECT TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY turns gate
 CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -8150,6 +8318,16 @@ CREATE POLICY owner ON discreet.tokens TO discreet_owner USING ((((( SELECT gate
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY tool_servers owner
+CREATE POLICY owner ON discreet.tool_servers TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY tools owner
+CREATE POLICY owner ON discreet.tools TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY turns owner
 CREATE POLICY owner ON discreet.turns TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -8297,6 +8475,12 @@ CREATE POLICY shared ON discreet.turns TO discreet_shared USING ((((( SELECT gat
 -- ROW SECURITY tokens
 ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY tool_servers
+ALTER TABLE discreet.tool_servers ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY tools
+ALTER TABLE discreet.tools ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY turns
 ALTER TABLE discreet.turns ENABLE ROW LEVEL SECURITY;
 
@@ -8347,6 +8531,12 @@ REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, ki
 -- ACL FUNCTION advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone)
 GRANT ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION allowed_tools()
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_owner;
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.allowed_tools() FROM PUBLIC;
 
 -- ACL FUNCTION key_of(ids bytea)
 GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_contact;
@@ -9822,6 +10012,13 @@ GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
 -- ACL TABLE tokens
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.tokens TO discreet_gate;
 
+-- ACL TABLE tool_servers
+GRANT DELETE ON TABLE discreet.tool_servers TO discreet_owner;
+
+-- ACL TABLE tools
+GRANT DELETE ON TABLE discreet.tools TO discreet_owner;
+GRANT SELECT ON TABLE discreet.tools TO discreet_gate;
+
 -- ACL TABLE turns
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.turns TO discreet_gate;
 
@@ -10172,6 +10369,23 @@ GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix, purpose) O
 GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, minted_by, name,
     owner_id, prefix, purpose, revoked_at) ON discreet.tokens TO discreet_owner;
 GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.tool_servers
+GRANT SELECT (agent_id, id, name, owner_id, owner_key) ON discreet.tool_servers TO discreet_gate;
+GRANT INSERT (agent_id, command, name, ports, readable, sealed, shared, tells_addresses, trusted,
+    url) ON discreet.tool_servers TO discreet_owner;
+GRANT SELECT (agent_id, command, created_at, id, last_error, name, offered, owner_id, owner_key,
+    ports, readable, sealed, shared, tells_addresses, trusted, url) ON discreet.tool_servers TO
+    discreet_owner;
+GRANT UPDATE (last_error, offered, sealed) ON discreet.tool_servers TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.tools
+GRANT INSERT (called, confirm, description, name, reads_only, schema, server_id) ON discreet.tools
+    TO discreet_owner;
+GRANT SELECT (allowed, approved_at, called, confirm, description, in_groups, labels, name, owner_id,
+    owner_key, reads_only, schema, server_id) ON discreet.tools TO discreet_owner;
+GRANT UPDATE (allowed, approved_at, called, confirm, description, in_groups, labels, reads_only,
+    schema) ON discreet.tools TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.turns
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_contact;

@@ -1,0 +1,74 @@
+"""Servers whose tools an agent may use. Owner's tokens only.
+
+A server that is a command is added at the terminal: a token must not start programs.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from discreet.api.dependencies import OwnerCaller
+from discreet.api.problems import documented
+from discreet.domain.ids import AgentId
+from discreet.schemas import tools as wire
+from discreet.services import tool_servers
+from discreet.services.agents import get_agent_by_id
+
+router = APIRouter(prefix="/api/admin/agents/{agent_id}/tools", tags=["tools"])
+
+
+@router.get("", responses=documented(404), operation_id="list_tool_servers")
+async def list_all(who: OwnerCaller, agent_id: UUID) -> wire.ToolServerList:
+    """List the servers of an agent."""
+    agent = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    return await tool_servers.list_tool_servers(who.api.app.tools, who.owner_id, agent.id)
+
+
+@router.post(
+    "", status_code=201, responses=documented(404, 409, 503), operation_id="add_tool_server"
+)
+async def add(who: OwnerCaller, agent_id: UUID, given: wire.ToolServerToAdd) -> wire.ToolServer:
+    """Add a server at a URL. Nobody may use its tools until you allow them."""
+    agent = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    return await tool_servers.add_tool_server(who.api.app.tools, who.owner_id, agent.id, given)
+
+
+@router.get("/{name}", responses=documented(404), operation_id="get_tool_server")
+async def get(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
+    """Get a server, its tools, and changes that wait for approval."""
+    access = who.api.app.tools
+    return await tool_servers.get_tool_server(access, who.owner_id, AgentId(agent_id), name)
+
+
+@router.delete("/{name}", responses=documented(404), operation_id="remove_tool_server")
+async def remove(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
+    """Remove a server, with its secrets."""
+    access = who.api.app.tools
+    return await tool_servers.remove_tool_server(access, who.owner_id, AgentId(agent_id), name)
+
+
+@router.post("/{name}/test", responses=documented(404, 503), operation_id="test_tool_server")
+async def test(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
+    """Connect to a server and compare its tools with those that you approved."""
+    access = who.api.app.tools
+    return await tool_servers.test_tool_server(access, who.owner_id, AgentId(agent_id), name)
+
+
+@router.post("/{name}/approve", responses=documented(404, 409), operation_id="approve_tools")
+async def approve(
+    who: OwnerCaller, agent_id: UUID, name: str, given: wire.ToolChangesToApprove
+) -> wire.ToolServer:
+    """Approve the changes of this digest."""
+    access = who.api.app.tools
+    return await tool_servers.approve_tools(access, who.owner_id, AgentId(agent_id), name, given)
+
+
+@router.post("/{name}/allow", responses=documented(404), operation_id="allow_tools")
+async def allow(
+    who: OwnerCaller, agent_id: UUID, name: str, given: wire.ToolRights
+) -> wire.ToolServer:
+    """Say who may use which tools. It holds for the next call."""
+    access = who.api.app.tools
+    return await tool_servers.allow_tools(access, who.owner_id, AgentId(agent_id), name, given)

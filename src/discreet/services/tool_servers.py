@@ -1,0 +1,395 @@
+"""Servers whose tools an agent may use: add, list, test and remove them; say who may use them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from discreet.domain.errors import BadInput, Conflict, DiscreetError, NotFound, Unavailable
+from discreet.domain.ids import AgentId, OwnerId
+from discreet.schemas.tools import (
+    CommandToAdd,
+    ServerTool,
+    ToolChange,
+    ToolChangesToApprove,
+    ToolRights,
+    ToolServer,
+    ToolServerList,
+    ToolServerToAdd,
+)
+from discreet.scope import OwnerScope, Transaction
+from discreet.services.tool_access import (
+    ToolAccess,
+    changed_tools,
+    note_offered,
+    sealed_secrets,
+    server_of,
+)
+from discreet.tools import sandbox
+from discreet.tools.client import Lost, NoReplyInTime, ServerSession
+from discreet.tools.servers import McpServer, ToolDescription
+
+__all__ = [
+    "add_tool_server",
+    "allow_tools",
+    "approve_tools",
+    "get_tool_server",
+    "list_tool_servers",
+    "remove_tool_server",
+    "test_tool_server",
+]
+
+_SERVERS = """
+SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, s.shared, s.trusted,
+       s.ports, s.readable, s.tells_addresses, s.sealed, s.offered, s.last_error, s.created_at
+  FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
+"""
+_TOOLS = """
+SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.labels, t.in_groups
+  FROM discreet.tools t WHERE t.server_id = %(id)s ORDER BY t.name
+"""
+_INSERT_SERVER = """
+INSERT INTO discreet.tool_servers
+  (agent_id, name, url, command, shared, trusted, ports, readable, sealed)
+VALUES (%(agent_id)s, %(name)s, %(url)s, %(command)s, %(shared)s, %(trusted)s, %(ports)s,
+        %(readable)s, %(sealed)s)
+RETURNING id
+"""
+_INSERT_TOOL = """
+INSERT INTO discreet.tools (server_id, name, called, description, schema, reads_only, confirm)
+VALUES (%(server)s, %(name)s, %(called)s, %(description)s, %(schema)s, %(reads_only)s, 'never')
+ON CONFLICT (server_id, name, owner_id) DO UPDATE SET called = excluded.called,
+  description = excluded.description, schema = excluded.schema, reads_only = excluded.reads_only,
+  approved_at = clock_timestamp()
+"""
+_ALLOW = """
+UPDATE discreet.tools t
+   SET allowed = coalesce(%(allowed)s, t.allowed),
+       labels = CASE WHEN %(allowed)s::text IS NULL THEN t.labels ELSE %(labels)s END,
+       in_groups = coalesce(%(in_groups)s, t.in_groups)
+ WHERE t.server_id = %(id)s AND (%(all)s OR t.name = ANY (%(tools)s) OR t.called = ANY (%(tools)s))
+RETURNING t.name, t.called
+"""
+
+
+async def add_tool_server(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, given: ToolServerToAdd | CommandToAdd
+) -> ToolServer:
+    """Add a server and keep the descriptions of its tools. Nobody may use them yet.
+
+    Raises:
+        BadInput: its URL, program or files can't be used, or no sandbox works here.
+        Conflict: the agent has a server of this name.
+        Unavailable: it doesn't answer as an MCP server does.
+    """
+    server = _server(owner_id, agent_id, given)
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        if await tx.value(
+            "SELECT true FROM discreet.tool_servers WHERE agent_id = %(agent)s AND name = %(name)s",
+            {"agent": agent_id, "name": given.name},
+        ):
+            raise _name_is_taken(given.name)
+    offered = await _ask_for_tools(access, server)
+    sealed = sealed_secrets(access.key, server, server.headers, server.environment)
+    row = {
+        "agent_id": agent_id,
+        "name": server.name,
+        "url": server.url,
+        "command": list(server.command),
+        "shared": server.shared,
+        "trusted": server.trusted,
+        "ports": list(server.ports),
+        "readable": list(server.readable),
+        "sealed": sealed,
+    }
+    try:
+        async with access.db.begin(OwnerScope(owner_id)) as tx:
+            server_id = await tx.value(_INSERT_SERVER, row)
+            await _store_tools(tx, server_id, offered)
+            return await _get(access, tx, server_id)
+    except UniqueViolation:
+        raise _name_is_taken(given.name) from None
+
+
+async def list_tool_servers(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId | None = None
+) -> ToolServerList:
+    """Return the servers of an agent, or of all."""
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        rows = await tx.fetch(
+            _SERVERS + " WHERE %(agent)s::uuid IS NULL OR s.agent_id = %(agent)s"
+            " ORDER BY a.name, s.name",
+            {"agent": agent_id},
+        )
+        return ToolServerList(items=[await _shown(access, tx, row) for row in rows])
+
+
+async def get_tool_server(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str
+) -> ToolServer:
+    """Return a server of an agent.
+
+    Raises:
+        NotFound: the agent has none of this name.
+    """
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        return await _shown(access, tx, await _row(tx, agent_id, name))
+
+
+async def test_tool_server(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str
+) -> ToolServer:
+    """Ask a server for its tools. What differs from what was approved is held back.
+
+    Raises:
+        NotFound: the agent has none of this name.
+        BadInput, Unavailable: as for ``add_tool_server``.
+    """
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        row = await _row(tx, agent_id, name)
+    server = server_of(access.key, row)
+    try:
+        offered = await _ask_for_tools(access, server)
+    except DiscreetError as error:
+        async with access.db.begin(OwnerScope(owner_id)) as tx:
+            await tx.execute(
+                "UPDATE discreet.tool_servers SET last_error = %(error)s WHERE id = %(id)s",
+                {"id": server.id, "error": error.message[:500]},
+            )
+        raise
+    await note_offered(access, server, offered)
+    return await get_tool_server(access, owner_id, agent_id, name)
+
+
+async def remove_tool_server(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str
+) -> ToolServer:
+    """Remove a server. Its sessions end within seconds, and its secrets are deleted.
+
+    Raises:
+        NotFound: the agent has none of this name.
+    """
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        shown = await _shown(access, tx, await _row(tx, agent_id, name))
+        await tx.execute("DELETE FROM discreet.tool_servers WHERE id = %(id)s", {"id": shown.id})
+    return shown
+
+
+async def approve_tools(
+    access: ToolAccess,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    name: str,
+    given: ToolChangesToApprove,
+) -> ToolServer:
+    """Approve exactly the changes that were shown. Nobody may use a new tool yet.
+
+    Raises:
+        NotFound: the agent has no such server.
+        Conflict: there are no changes, or others by now.
+    """
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        row = await _row(tx, agent_id, name)
+        shown = await _shown(access, tx, row)
+        if shown.digest is None:
+            raise Conflict(f"The server {name} offers what you approved.")
+        if shown.digest != given.digest:
+            raise Conflict(
+                f"The server {name} offers something else by now.",
+                hint="Read it again: sb agents tools show",
+            )
+        offered = [ToolDescription(**one) for one in row["offered"]]
+        await _store_tools(tx, shown.id, offered)
+        await tx.execute(
+            "UPDATE discreet.tool_servers SET offered = NULL WHERE id = %(id)s", {"id": shown.id}
+        )
+        return await _get(access, tx, shown.id)
+
+
+async def allow_tools(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str, given: ToolRights
+) -> ToolServer:
+    """Say who may use which tools of a server. It holds for the next call.
+
+    Raises:
+        NotFound: the agent has no such server, or the server no such tool.
+        BadInput: labels are missing, or given without being asked for.
+    """
+    if (given.allowed == "labels") != bool(given.labels):
+        raise BadInput("Labels and a right for labels belong together.")
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        row = await _row(tx, agent_id, name)
+        found = await tx.fetch(
+            _ALLOW,
+            {
+                "id": row["id"],
+                "all": not given.tools,
+                "tools": given.tools,
+                "allowed": given.allowed,
+                "labels": sorted(set(given.labels)),
+                "in_groups": given.in_groups,
+            },
+        )
+        known = {text for one in found for text in (one["name"], one["called"])}
+        if missing := [tool for tool in given.tools if tool not in known]:
+            raise NotFound(
+                f"The server {name} has no tool {missing[0]!a}.", hint="See: sb agents tools show"
+            )
+        return await _get(access, tx, row["id"])
+
+
+def _server(
+    owner_id: OwnerId, agent_id: AgentId, given: ToolServerToAdd | CommandToAdd
+) -> McpServer:
+    if isinstance(given, ToolServerToAdd):
+        return McpServer(
+            uuid4(),
+            owner_id,
+            agent_id,
+            given.name,
+            url=_checked_url(given.url),
+            shared=given.shared,
+            headers=_checked_headers(given.headers),
+        )
+    return McpServer(
+        uuid4(),
+        owner_id,
+        agent_id,
+        given.name,
+        command=tuple(given.command),
+        shared=given.shared,
+        trusted=given.trusted,
+        ports=tuple(sorted(set(given.ports))),
+        readable=tuple(given.readable),
+        environment=given.environment,
+    )
+
+
+def _checked_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or "@" in parts.netloc or parts.fragment or not text.isprintable():
+        raise BadInput(
+            f"{text!a} is not the URL of a server.",
+            hint="Write https://host/path; credentials go into a header (--header).",
+        )
+    return text
+
+
+def _checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not name.replace("-", "").isalnum() or not name.isascii() or not value.isprintable():
+            raise BadInput(f"{name!a} can't be a header, or its value contains a line end.")
+        if name.lower().startswith("discreet-"):
+            raise BadInput(f"The header {name} is Discreet's own.")
+    return headers
+
+
+async def _ask_for_tools(access: ToolAccess, server: McpServer) -> list[ToolDescription]:
+    if server.url is None:
+        sandbox.check_server(server, access.protected)
+        if not server.trusted and not sandbox.can_confine(server):
+            raise BadInput(
+                "No sandbox works on this machine"
+                + (" for a server that uses the network." if server.ports else "."),
+                hint="With --trust it runs without one: it can then read everything that you can,"
+                " also the credentials of this installation, and so everybody's conversations.",
+            )
+    session = ServerSession(server)
+    try:
+        await session.open(access.protected, access.folders)
+        return await session.tools()
+    except (Lost, NoReplyInTime):
+        raise Unavailable(
+            f"The server {server.name} did not list its tools.",
+            hint="Is it an MCP server, and is it running?",
+        ) from None
+    finally:
+        await session.close()
+
+
+async def _store_tools(tx: Transaction, server_id: UUID, tools: list[ToolDescription]) -> None:
+    await tx.execute(
+        "DELETE FROM discreet.tools WHERE server_id = %(id)s AND name <> ALL (%(names)s)",
+        {"id": server_id, "names": [tool.name for tool in tools]},
+    )
+    for tool in tools:
+        row = {**tool.as_json(), "server": server_id, "schema": Jsonb(dict(tool.schema))}
+        await tx.execute(_INSERT_TOOL, row)
+
+
+async def _row(tx: Transaction, agent_id: AgentId, name: str) -> dict[str, Any]:
+    row = await tx.fetch_one(
+        _SERVERS + " WHERE s.agent_id = %(agent)s AND s.name = %(name)s",
+        {"agent": agent_id, "name": name},
+    )
+    if row is None:
+        raise NotFound(f"There is no server {name!a}.", hint="See: sb agents tools list")
+    return row
+
+
+async def _get(access: ToolAccess, tx: Transaction, server_id: UUID) -> ToolServer:
+    row = await tx.fetch_one(_SERVERS + " WHERE s.id = %(id)s", {"id": server_id})
+    if row is None:
+        raise NotFound("There is no such server.", hint="See: sb agents tools list")
+    return await _shown(access, tx, row)
+
+
+async def _shown(access: ToolAccess, tx: Transaction, row: Mapping[str, Any]) -> ToolServer:
+    tools = await tx.fetch(_TOOLS, {"id": row["id"]})
+    try:
+        server = server_of(access.key, row)
+        secrets = sorted([*server.headers, *server.environment])
+    except DiscreetError:
+        secrets = ["(not readable here)"]
+    changes: list[ToolChange] = []
+    if row["offered"] is not None:
+        fields = ("name", "called", "description", "schema", "reads_only")
+        approved = [ToolDescription(**{name: tool[name] for name in fields}) for tool in tools]
+        offered = [ToolDescription(**one) for one in row["offered"]]
+        names = {tool.name for tool in approved}
+        changes = [
+            ToolChange(
+                tool=name,
+                kind="gone" if now is None else "changed" if name in names else "new",
+                description=None if now is None else now.description,
+                arguments=None if now is None else dict(now.schema),
+            )
+            for name, now in sorted(changed_tools(approved, offered).items())
+        ]
+    return ToolServer(
+        **{
+            name: row[name]
+            for name in ("id", "agent", "name", "url", "command", "shared", "trusted", "ports")
+        },
+        readable=row["readable"],
+        secrets=secrets,
+        tools=[_tool(one) for one in tools],
+        changes=changes,
+        digest=_digest(row["offered"]) if changes else None,
+        last_error=row["last_error"],
+        created_at=row["created_at"],
+    )
+
+
+def _tool(row: Mapping[str, Any]) -> ServerTool:
+    fields = {name: value for name, value in row.items() if name != "schema"}
+    return ServerTool(**fields, arguments=row["schema"])
+
+
+def _digest(offered: Any) -> str:
+    return hashlib.sha256(json.dumps(offered, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _name_is_taken(name: str) -> Conflict:
+    return Conflict(f"This agent has a server {name!a}.", hint="Choose another name.")

@@ -1,0 +1,1 @@
+"""The tools of an owner's servers: MCP clients, their sandbox, and what they may be told."""

@@ -1,0 +1,341 @@
+"""Start one server of an owner in a sandbox, and end everything that it started.
+
+A program of its own that imports only the standard library: ``python -I -S launcher.py PLAN``. It
+stays as the parent of the server, so that no descendant outlives it. The plan is JSON; secrets
+come in the environment.
+
+The sandbox is Landlock (files, TCP ports, signals, tracing) and seccomp (sockets, and system calls
+that no server needs). Neither needs root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+from typing import Any, NoReturn
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+# prctl
+PDEATHSIG, NO_NEW_PRIVS, SUBREAPER, SECCOMP = 1, 38, 36, 22
+CAPBSET_DROP, SECUREBITS, FILTER = 24, 28, 2
+LAST_CAPABILITY = 63
+NO_ROOT_LOCKED = 0b11
+
+# Landlock; the numbers are the same on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+FILES_OF_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
+ONLY_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
+ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1
+NET_ABI, SIGNAL_ABI = 4, 6
+
+READABLE = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/etc/pki",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/mime.types",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/version",
+    "/proc/filesystems",
+    "/proc/loadavg",
+    "/proc/uptime",
+    "/proc/sys/kernel/osrelease",
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/devices/system/cpu",
+    "/nix/store",
+)
+WRITABLE = ("/dev/null", "/dev/full")
+
+# seccomp: AUDIT_ARCH, and the numbers of system calls.
+ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {
+    "x86_64": (
+        0xC000003E,
+        {
+            "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
+            "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272,
+            "setns": 308, "bpf": 321, "perf_event_open": 298, "add_key": 248,
+            "request_key": 249, "keyctl": 250, "userfaultfd": 323, "kexec_load": 246,
+            "kexec_file_load": 320, "init_module": 175, "finit_module": 313,
+            "delete_module": 176, "reboot": 169, "swapon": 167, "swapoff": 168, "acct": 163,
+            "syslog": 103, "open_by_handle_at": 304, "name_to_handle_at": 303, "quotactl": 179,
+            "settimeofday": 164, "clock_settime": 227, "sethostname": 170,
+            "setdomainname": 171, "iopl": 172, "ioperm": 173,
+            "socket": 41, "socketpair": 53, "clone": 56, "kill": 62, "tkill": 200,
+            "tgkill": 234, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
+        },
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {
+            "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
+            "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97,
+            "setns": 268, "bpf": 280, "perf_event_open": 241, "add_key": 217,
+            "request_key": 218, "keyctl": 219, "userfaultfd": 282, "kexec_load": 104,
+            "kexec_file_load": 294, "init_module": 105, "finit_module": 273,
+            "delete_module": 106, "reboot": 142, "swapon": 224, "swapoff": 225, "acct": 89,
+            "syslog": 116, "open_by_handle_at": 265, "name_to_handle_at": 264, "quotactl": 60,
+            "settimeofday": 170, "clock_settime": 112, "sethostname": 161,
+            "setdomainname": 162,
+            "socket": 198, "socketpair": 199, "clone": 220, "kill": 129, "tkill": 130,
+            "tgkill": 131, "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240,
+        },
+    ),
+}  # fmt: skip
+# The same on both: pidfd_send_signal, io_uring, mounts, pidfd_getfd, clone3, mount_setattr.
+SIGNAL_BY_FD, CLONE3 = 424, 435
+REFUSED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
+SIGNALLING = ("kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+NAMESPACES = 0x7E020000  # the CLONE_NEW… flags
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, SOCK_DGRAM = 1, 2, 10, 16, 2
+ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
+EPERM, ENOSYS = 1, 38
+LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+ARGUMENT = (16, 24, 32)  # offsets of the lower halves of the first arguments
+
+
+class CannotConfine(Exception):
+    """The kernel lacks what the sandbox needs."""
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock here; 0: there is none."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, int(LIBC.syscall(CREATE_RULESET, None, 0, 1)))
+
+
+def kernel_confines(*, network: bool) -> bool:
+    """Return whether a sandbox works here; ``network``: for a server that may use TCP ports."""
+    abi = landlock_abi()
+    return abi >= (NET_ABI if network else 1) and platform.machine() in ARCHITECTURES
+
+
+def limit_resources(limits: dict[str, int]) -> None:
+    """Set resource limits, by names such as ``RLIMIT_DATA``."""
+    for name, value in limits.items():
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def confine(readable: list[str], writable: list[str], ports: list[int]) -> None:
+    """Confine this process and all that it starts. Nothing undoes it.
+
+    Raises:
+        CannotConfine: the kernel lacks something.
+    """
+    abi = landlock_abi()
+    _check(LIBC.prctl(NO_NEW_PRIVS, 1, 0, 0, 0))
+    _drop_capabilities()
+    _restrict_files_and_ports(abi, [*READABLE, *readable], [*WRITABLE, *writable], ports)
+    _refuse_system_calls(abi, network=bool(ports))
+
+
+def _drop_capabilities() -> None:
+    # Only where it runs as root: its capabilities would come back with the next program.
+    if os.geteuid() != 0:
+        return
+    for capability in range(LAST_CAPABILITY + 1):
+        LIBC.prctl(CAPBSET_DROP, capability, 0, 0, 0)
+    LIBC.prctl(SECUREBITS, NO_ROOT_LOCKED, 0, 0, 0)
+
+
+def _restrict_files_and_ports(
+    abi: int, readable: list[str], writable: list[str], ports: list[int]
+) -> None:
+    files = next(FILES_OF_ABI[known] for known in (5, 3, 2, 1) if known <= abi)
+    attributes = [files]
+    if abi >= NET_ABI:
+        attributes.append(BIND_TCP | CONNECT_TCP)
+    if abi >= SIGNAL_ABI:
+        attributes.append(ABSTRACT_SOCKETS | SIGNALS)
+    raw = struct.pack(f"={len(attributes)}Q", *attributes)
+    rules = _check(LIBC.syscall(CREATE_RULESET, raw, len(raw), 0))
+    for path in readable:
+        _allow_path(rules, path, files & (EXECUTE | READ_FILE | READ_DIR))
+    for path in writable:
+        _allow_path(rules, path, files & ~EXECUTE)
+    for port in ports:
+        raw = struct.pack("=QQ", CONNECT_TCP, port)
+        _check(LIBC.syscall(ADD_RULE, rules, 2, raw, 0))
+    _check(LIBC.syscall(RESTRICT_SELF, rules, 0))
+    os.close(rules)
+
+
+def _allow_path(rules: int, path: str, rights: int) -> None:
+    try:
+        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # it doesn't exist here
+    if not os.path.isdir(path):
+        rights &= ONLY_FILES
+    raw = struct.pack("=Qi", rights, opened)
+    _check(LIBC.syscall(ADD_RULE, rules, 1, raw, 0))
+    os.close(opened)
+
+
+def _refuse_system_calls(abi: int, *, network: bool) -> None:
+    architecture, numbers = ARCHITECTURES[platform.machine()]
+    of_its_own = {"socket", "socketpair", "clone", "tgkill", *SIGNALLING}
+    refused = [number for name, number in numbers.items() if name not in of_its_own]
+    refused += REFUSED_EVERYWHERE
+    if abi < SIGNAL_ABI:
+        refused += [SIGNAL_BY_FD, *(numbers[name] for name in SIGNALLING)]
+    # Each block ends with the number of the call loaded again.
+    code = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
+    if platform.machine() == "x86_64":
+        code += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, REFUSE | ENOSYS)]
+    for number in refused:
+        code += _when(number, [(RETURN, 0, 0, REFUSE | EPERM)])
+    code += _when(CLONE3, [(RETURN, 0, 0, REFUSE | ENOSYS)])  # its flags can't be read here
+    flags = [(LOAD, 0, 0, ARGUMENT[0]), (AND, 0, 0, NAMESPACES), (EQUAL, 1, 0, 0)]
+    code += _when(numbers["clone"], [*flags, (RETURN, 0, 0, REFUSE | EPERM)])
+    code += _when(numbers["socket"], _only_families(network=network))
+    # A datagram socket of a pair could still send to a path.
+    kind = [(LOAD, 0, 0, ARGUMENT[1]), (AND, 0, 0, 0xF), (EQUAL, 0, 1, SOCK_DGRAM)]
+    code += _when(numbers["socketpair"], [*kind, (RETURN, 0, 0, REFUSE | EPERM)])
+    if abi < SIGNAL_ABI:
+        own = [(LOAD, 0, 0, ARGUMENT[0]), (EQUAL, 1, 0, os.getpid())]
+        code += _when(numbers["tgkill"], [*own, (RETURN, 0, 0, REFUSE | EPERM)])
+    code.append((RETURN, 0, 0, ALLOW))
+    packed = b"".join(struct.pack("=HBBI", *one) for one in code)
+    held = ctypes.create_string_buffer(packed, len(packed))
+    program = struct.pack("@HP", len(code), ctypes.addressof(held))
+    _check(LIBC.prctl(SECCOMP, FILTER, program, 0, 0))
+
+
+def _only_families(*, network: bool) -> list[tuple[int, int, int, int]]:
+    """Refuse every socket but those of the network, if there is one."""
+    families = (AF_INET, AF_INET6, AF_NETLINK) if network else ()
+    code = [(LOAD, 0, 0, ARGUMENT[0])]
+    for place, family in enumerate(families):
+        code.append((EQUAL, len(families) - place, 0, family))
+    return [*code, (RETURN, 0, 0, REFUSE | EPERM)]
+
+
+def _when(number: int, then: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    return [(EQUAL, 0, len(then) + 1, number), *then, (LOAD, 0, 0, 0)]
+
+
+def _check(result: int) -> int:
+    if result < 0:
+        raise CannotConfine(os.strerror(ctypes.get_errno()))
+    return int(result)
+
+
+def _start(plan: dict[str, Any]) -> int:
+    """Start the server in a child of this process."""
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        LIBC.prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if os.getppid() != parent:
+            os._exit(1)
+        os.chdir(plan["folder"])
+        names = plan["environment"]
+        environment = {name: os.environ[name] for name in names if name in os.environ}
+        environment |= {"HOME": plan["folder"], "TMPDIR": plan["folder"], "PATH": plan["path"]}
+        environment |= {"LANG": "C.UTF-8"}
+        limit_resources(plan["limits"])
+        if plan["confined"]:
+            confine(plan["readable"], [plan["folder"]], plan["ports"])
+        os.execve(plan["command"][0], plan["command"], environment)  # noqa: S606
+    except Exception as error:
+        os.write(2, f"It could not be started: {error}\n".encode())
+    os._exit(127)
+
+
+def _children() -> list[int]:
+    own, found = os.getpid(), []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            if parent == own:
+                found.append(int(name))
+    return found
+
+
+def _end_all() -> None:
+    """Kill every descendant: those whose parent died become this process's children."""
+    while True:
+        for child in _children():
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def run_server() -> NoReturn:
+    """Run the server until it ends, or this process is told to end."""
+    plan = json.loads(sys.argv[1])
+    LIBC.prctl(SUBREAPER, 1, 0, 0, 0)
+    LIBC.prctl(PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != plan["parent"]:
+        os._exit(1)
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _end_all()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    server = _start(plan)
+    for standard in (0, 1):
+        os.close(standard)  # their ends are the server's alone
+    status = 0
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == server:
+            break
+    _end_all()
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+if __name__ == "__main__":
+    run_server()
