@@ -22,6 +22,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from benchmarks.recall_stored import through_the_database
 from discreet.memory.embedders import open_embedder
 from discreet.memory.newer import newer_first
 from discreet.memory.query import ask
-from discreet.memory.ranking import FEATURES, WEIGHTS
+from discreet.memory.ranking import FEATURES, weights_for
 from discreet.settings import Settings
 
 DEPTHS = (5, 10, 25, 50)
@@ -76,14 +77,16 @@ def weighted(weights: Floats) -> Score:
 
 def shipped(one: Conversation) -> Floats:
     """As ``rank`` scores them, but for what these conversations say nothing about."""
-    weights = np.array([0.0 if name in BY_HAND else WEIGHTS[name] for name in FEATURES])
     candidates, rows = candidates_of(one.turns), np.arange(len(one.turns))
-    scores = weighted(weights)(one)
-    lifted = [
-        newer_first(ask(question, one.turns[-1].said_at), candidates, rows, row)
-        for question, row in zip(one.questions, scores, strict=True)
-    ]
-    return scores + np.array(lifted)
+    scored = []
+    for question, share, table in zip(one.questions, one.table_shares, one.table, strict=True):
+        asked = replace(ask(question, one.turns[-1].said_at), table_share=share)
+        chosen = weights_for(asked)
+        scores = table.astype(np.float64) @ np.array(
+            [0.0 if name in BY_HAND else chosen[name] for name in FEATURES]
+        )
+        scored.append(scores + newer_first(asked, candidates, rows, scores))
+    return np.array(scored)
 
 
 def show(name: str, sets: Sequence[Sequence[Conversation]], score: Score) -> None:

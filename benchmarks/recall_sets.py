@@ -45,7 +45,7 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """``table``: shape (questions, turns, len(FEATURES)); ``words``, ``vectors``: BM25 and the
-    cosine alone, and ``evidence``: (questions, turns)."""
+    cosine alone, and ``evidence``: (questions, turns); ``table_shares``: of each question."""
 
     name: str
     turns: list[Turn]
@@ -54,6 +54,7 @@ class Conversation:
     words: npt.NDArray[np.float32]
     vectors: npt.NDArray[np.float32]
     evidence: npt.NDArray[np.bool_]
+    table_shares: list[float]
 
     @property
     def sizes(self) -> Floats:
@@ -99,8 +100,10 @@ def _worked_out(name: str, conversation: dict[str, Any], embedder: Embedder) -> 
     table = np.zeros((*shape, len(FEATURES)), dtype=np.float32)
     words, cosines = np.zeros((2, *shape), dtype=np.float32)
     evidence = np.zeros(shape, dtype=bool)
+    shares = []
     for at, (question, found) in enumerate(asked):
         query = prepare(question, embedder, now=now)
+        shares.append(query.asked.table_share)
         near = vectors @ query.vector if query.vector is not None else np.zeros(len(turns))
         table[at], _ = features(
             query.asked, replace(candidates, cosines=near.astype(np.float64)), now=now.timestamp()
@@ -110,7 +113,7 @@ def _worked_out(name: str, conversation: dict[str, Any], embedder: Embedder) -> 
         cosines[at] = near
         evidence[at, found] = True
     questions = [question for question, _ in asked]
-    return Conversation(name, turns, questions, table, words, cosines, evidence)
+    return Conversation(name, turns, questions, table, words, cosines, evidence, shares)
 
 
 def _turns(conversation: dict[str, Any]) -> list[Turn]:

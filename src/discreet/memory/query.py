@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
 from discreet.memory.temporal import days_asked_for
-from discreet.memory.token_vectors import is_word, word_vectors
+from discreet.memory.token_vectors import is_word, table_share, word_vectors
 from discreet.memory.tokenizer import content_words, words_of
 
 __all__ = ["Query", "ask", "prepare"]
@@ -65,7 +65,11 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
     if embedder is None:
         return Query(text, asked, asked_at)
     vector = embedder.embed([text])[0]
-    return Query(text, asked, asked_at, embedder.name, vector if vector.any() else None)
+    if not vector.any():
+        return Query(text, asked, asked_at, embedder.name)
+    if embedder.name != bundled_embedder().name:
+        asked = replace(asked, table_share=table_share(list(content_words(text).values())))
+    return Query(text, asked, asked_at, embedder.name, vector)
 
 
 def ask(text: str, now: datetime) -> Asked:

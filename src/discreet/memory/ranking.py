@@ -24,6 +24,7 @@ __all__ = [
     "Ranking",
     "features",
     "rank",
+    "weights_for",
 ]
 
 Mode = Literal["text", "semantic", "hybrid"]
@@ -69,6 +70,24 @@ _BY_MEANING = frozenset(
         *("words around", "words beside", "meaning around"),
     )
 )
+_OF_TABLE = _BY_MEANING - {"meaning"}
+
+MEANING_FOR_TABLE = 5.0
+"""How much more a sentence model's similarity counts where the bundled table knows no word."""
+
+
+def weights_for(asked: Asked, weights: dict[str, float] | None = None) -> dict[str, float]:
+    """Return the weights for a question.
+
+    The bundled table knows few words of languages other than English. As far as it doesn't know
+    the question's words, an embedder that knows more takes its place.
+    """
+    chosen = dict(WEIGHTS if weights is None else weights)
+    if asked.table_share < 1.0:
+        for name in chosen.keys() & _OF_TABLE:
+            chosen[name] *= asked.table_share
+        chosen["meaning"] *= 1.0 + MEANING_FOR_TABLE * (1.0 - asked.table_share)
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +131,7 @@ def rank(
             np.zeros(0, np.int64), nothing, np.zeros((0, width)), np.zeros(width), nothing, nothing
         )
     table, matched = features(asked, candidates, now=now)
-    chosen = dict(WEIGHTS if weights is None else weights)
+    chosen = weights_for(asked, weights)
     for name in chosen:
         if (mode == "text" and name in _BY_MEANING) or (mode == "semantic" and name in _BY_WORDS):
             chosen[name] = 0.0

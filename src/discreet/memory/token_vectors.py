@@ -18,7 +18,7 @@ import numpy.typing as npt
 from discreet.memory.embedding import MAX_CHARACTERS, Vectors, bundled_embedder
 from discreet.memory.tokenizer import segments_of
 
-__all__ = ["Nearness", "is_word", "nearness", "pack", "word_vectors"]
+__all__ = ["Nearness", "is_word", "nearness", "pack", "table_share", "word_vectors"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -105,6 +105,16 @@ def is_word(word: str) -> bool:
     if not word.isascii():
         return any(map(str.isalnum, word))
     return len(_tokens_of([word])[0]) <= max(1, len(word) // 2)
+
+
+def table_share(words: Sequence[str]) -> float:
+    """Return how well the table knows words, 0 to 1.
+
+    A word of one token is known, a word of two half known. It is about 0.8 for English, 0.5 for
+    German or Spanish, 0.2 for Russian and 0 for Arabic.
+    """
+    tokens = [len(of_word) for of_word in _tokens_of(words)]
+    return sum(1 / count for count in tokens if count in (1, 2)) / len(tokens) if tokens else 1.0
 
 
 def nearness(
