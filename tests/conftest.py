@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -38,8 +38,12 @@ from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from tests.support.fork_server import use_folder
 from tests.support.order import in_order, is_quick
-from tests.support.run_folders import PREFIX, remove_abandoned
+from tests.support.run_folders import PREFIX, remove, remove_abandoned
 from tests.support.static_checks import StaticChecks
+
+# The time of one example depends on the machine's load, so it says nothing.
+settings.register_profile("here", deadline=None, derandomize=True)
+settings.load_profile("here")
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
@@ -130,7 +134,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     with _locked(
         Layout(folder).supervisor_lock
     ):  # the supervisor holds it until the server is down
-        shutil.rmtree(folder)
+        remove(folder)
 
 
 @pytest.fixture(scope="session")

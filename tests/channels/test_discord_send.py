@@ -183,7 +183,7 @@ def test_a_block_of_code_that_is_cut_is_closed_and_opened_again() -> None:
     assert kept == lines.splitlines()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.sampled_from("ab `\n|#*😀é\u200d"), max_size=400), st.integers(60, 120))
 def test_every_part_fits_and_nothing_that_can_be_seen_is_lost(text: str, limit: int) -> None:
     parts = split(text, limit, plain=True)

@@ -57,7 +57,7 @@ WORDS = st.lists(st.sampled_from([*SPECIAL, *PIECES, *"\n這éü😀،ש"]), max
 
 
 @pytest.mark.parametrize("platform", SEEN)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(WORDS)
 @example("*a* _b_ ~c~ `d`")
 @example("`x` ```y``` **z**")
@@ -166,7 +166,7 @@ def test_a_style_that_is_cut_is_whole_in_each_part() -> None:
         assert all(part.startswith("*") and part.endswith("*") for part in parts)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(WORDS.map(lambda text: text * 8), st.booleans(), st.integers(100, 200))
 def test_every_part_fits_and_no_word_is_lost(text: str, plain: bool, limit: int) -> None:
     for split, render in ((discord.split, discord.render), (whatsapp.split, whatsapp.render)):
@@ -178,7 +178,7 @@ def test_every_part_fits_and_no_word_is_lost(text: str, plain: bool, limit: int)
         )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(WORDS)
 def test_an_answer_that_grows_on_a_terminal_ends_as_the_whole_one(text: str) -> None:
     for end in range(len(text)):

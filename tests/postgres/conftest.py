@@ -28,6 +28,7 @@ from discreet.postgres.credentials import (
 from discreet.postgres.embedded import embedded_server
 from discreet.postgres.folders import Layout, make_layout
 from discreet.postgres.roles import ADMIN_ROLE
+from tests.support.run_folders import remove
 
 PATIENCE_SECONDS = 60.0
 
@@ -75,7 +76,7 @@ def _remove_homes(tmp_path: Path) -> Iterator[None]:
         wait_until_stopped(lock.parent.parent)
     for folder in tmp_path.iterdir():
         if folder.is_dir() and not folder.is_symlink():
-            shutil.rmtree(folder)
+            remove(folder)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     wait_until_stopped(home)
     yield home
-    shutil.rmtree(home)
+    remove(home)
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def module_server(
     ) as sockets:
         yield replace(credentials, host=str(sockets))
     wait_until_stopped(home)
-    shutil.rmtree(home)
+    remove(home)
 
 
 @pytest.fixture

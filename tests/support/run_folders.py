@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from discreet.postgres.folders import Layout
@@ -13,6 +14,13 @@ from discreet.postgres.folders import Layout
 PREFIX = "discreet-tests-"
 YOUNG_SECONDS = 60.0
 """A run that begins makes its folder before it holds a lock in it."""
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder in which a process that ends may still remove files of its own."""
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def remove_abandoned(place: Path) -> None:

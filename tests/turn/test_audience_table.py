@@ -205,7 +205,7 @@ def test_the_owners_own_links_and_other_words_stay_as_they_are() -> None:
         assert without_links(text, OWN) == text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.sampled_from(
