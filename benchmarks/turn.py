@@ -19,7 +19,9 @@ from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Slots, Work, work
+from discreet.scope.scopes import SessionScope
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
@@ -50,13 +52,13 @@ async def main() -> None:
         turns = Turns(db=db, embedder=bundled_embedder(), responder=responder, max_attempts=3,
                       budget=Budget())  # fmt: skip
 
-        async def one_turn(session_id: SessionId) -> None:
-            await run_turn(turns, session_id)
+        async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
+            await run_turn(turns, session_id, scope)
 
         channels = by_platform({"terminal": TerminalChannel()})
 
-        async def one_route(route_id: RouteId) -> None:
-            await deliver(db, channels, route_id)
+        async def one_route(route_id: RouteId, route: DueRoute) -> None:
+            await deliver(db, channels, route_id, route)
             delivered.set()
 
         async def nothing() -> None: ...

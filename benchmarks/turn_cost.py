@@ -26,7 +26,7 @@ from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import opened_database
 
 SB = Path(sys.executable).with_name("sb")
-WARM, MESSAGES, AT_ONCE, MANY = 30, 100, 16, 480
+WARM, MESSAGES, AT_ONCE, MANY = 30, 100, 16, 160
 IDLE_SECONDS = 20.0
 SETTLE_SECONDS = 12.0
 """Seconds after which an idle connection has reported what it did to the statistics."""

@@ -15,9 +15,10 @@ from discreet.channel_registry import ChannelRegistry
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.gateway import Gateway
 from discreet.postgres.server import Database, open_database
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
-from discreet.scope.scopes import Role
+from discreet.scope.scopes import Role, SessionScope
 from discreet.services.channels import ChannelAccess
 from discreet.services.context import OperationContext, in_scope
 from discreet.services.seed import make_example_agent
@@ -146,11 +147,11 @@ class App:
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
         )
 
-        async def one_turn(session_id: SessionId) -> None:
-            await run_turn(turns, session_id)
+        async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
+            await run_turn(turns, session_id, scope)
 
-        async def one_route(route_id: RouteId) -> None:
-            await deliver(self.db, gateway.channel_of, route_id)
+        async def one_route(route_id: RouteId, route: DueRoute) -> None:
+            await deliver(self.db, gateway.channel_of, route_id, route)
 
         async def release_quarantined() -> None:
             await release_due(self.db)

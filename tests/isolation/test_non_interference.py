@@ -36,8 +36,10 @@ from discreet.memory.history import get_memory_history
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Work, work_off
 from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope.scopes import SessionScope
 from discreet.services.takeover import hand_back, speak, take_over
 from discreet.sessions.transcript import transcript
 from discreet.turn.context import TurnContext
@@ -185,13 +187,13 @@ class Harness:
         turns = Turns(db=db, embedder=bundled_embedder(), responder=self._responder, max_attempts=3,
                       budget=SHORT, fetch=self._fetch)  # fmt: skip
 
-        async def one_turn(session_id: SessionId) -> None:
-            await run_turn(turns, session_id)
+        channels = by_platform({"terminal": TerminalChannel(), "telegram": self.wire})
 
-        async def one_route(route_id: RouteId) -> None:
-            await deliver(
-                db, by_platform({"terminal": TerminalChannel(), "telegram": self.wire}), route_id
-            )
+        async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
+            await run_turn(turns, session_id, scope)
+
+        async def one_route(route_id: RouteId, route: DueRoute) -> None:
+            await deliver(db, channels, route_id, route)
 
         async def nothing() -> None: ...
 

@@ -16,8 +16,10 @@ from discreet.domain.ids import RouteId, SessionId
 from discreet.intake.accept import quarantine
 from discreet.postgres.server import Database
 from discreet.queue import worker
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Slots, Work, work
 from discreet.scope import WorkScope
+from discreet.scope.scopes import SessionScope
 from discreet.turn.run import run_turn
 from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
@@ -176,7 +178,7 @@ async def test_an_answer_without_a_delivery_is_found(
 ) -> None:
     work = work_of(world.db, turns_of(world.db))
 
-    async def lost(_: RouteId) -> None: ...
+    async def lost(_: RouteId, __: DueRoute) -> None: ...
 
     said = await world.say(ALICE, "hello")
     async with running(database, world, replace(work, deliver=lost)):
@@ -208,11 +210,11 @@ async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
     work = work_of(world.db, turns_of(world.db))
     broken: list[SessionId] = []
 
-    async def breaks_once(session_id: SessionId) -> None:
+    async def breaks_once(session_id: SessionId, scope: SessionScope) -> None:
         if not broken:
             broken.append(session_id)
             raise ValueError("a secret of Alice's")
-        await work.run_turn(session_id)
+        await work.run_turn(session_id, scope)
 
     async with running(database, world, replace(work, run_turn=breaks_once)):
         said = await world.say(ALICE, "hello")

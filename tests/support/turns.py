@@ -23,6 +23,7 @@ from discreet.postgres.server import Database
 from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Slots, Work, work, work_off
 from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope.scopes import SessionScope
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Turns, run_turn
 from tests.support.responders import Think, echo
@@ -86,11 +87,11 @@ def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
 def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work:
     """Return all the work of a serving process, including the quarantine."""
 
-    async def turn(session_id: SessionId) -> None:
-        await run_turn(turns, session_id)
+    async def turn(session_id: SessionId, scope: SessionScope) -> None:
+        await run_turn(turns, session_id, scope)
 
-    async def route(route_id: RouteId) -> None:
-        await deliver(db, by_platform(channels), route_id)
+    async def route(route_id: RouteId, due: DueRoute) -> None:
+        await deliver(db, by_platform(channels), route_id, due)
 
     async def release() -> None:
         await release_due(db)

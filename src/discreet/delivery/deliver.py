@@ -93,14 +93,16 @@ class _Sending:
     attempt: int
 
 
-async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> None:
+async def deliver(
+    db: ScopedDatabase, channels: Channels, route_id: RouteId, route: DueRoute | None = None
+) -> None:
     """Send the waiting answers of one route, oldest first, until none is left or one must wait.
 
     A send with an unknown outcome (the process died in the middle) is repeated: a duplicate is
     better than no answer. Answers for which this server lacks the secret wait without counting an
-    attempt.
+    attempt. ``route``: what ``due_route`` returns, if it is known.
     """
-    route = await due_route(db, route_id)
+    route = route or await due_route(db, route_id)
     if route is None:
         return
     scope = route.scope
@@ -111,7 +113,8 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
         return
     began = time.monotonic()
     counted: tuple[MessageId | None, int] = (None, 0)
-    while (sending := await _take(db, scope, route_id, route.account)) is not None:
+    sending = await _take(db, scope, route_id, route.account)
+    while sending is not None:
         # If this process was frozen meanwhile, it was considered dead and another one has sent it.
         if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(db, scope, sending):
             return
@@ -126,9 +129,10 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
         if counted[0] != outbound.message_id:
             counted = (outbound.message_id, channel.parts_of(outbound))
         if isinstance(result, Sent) and outbound.part + 1 < counted[1]:
-            await _surely(partial(_record_part, db, scope, route_id, outbound, result))
-        elif not await _surely(partial(_record, db, scope, route_id, sending, result)):
-            return
+            record = partial(_record_part, db, scope, route_id, outbound, result)
+        else:
+            record = partial(_record, db, scope, route_id, sending, result)
+        sending = await _surely(record)
         began = time.monotonic()
 
 
@@ -197,53 +201,59 @@ async def _take(
     """Return the next answer that is due, marked as being sent, after checking its route."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
-        while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
-            message_id = row["message_id"]
-            if not row["leads_back"]:
-                await _finish(tx, message_id, "its route leads elsewhere")
-                log.error(
-                    "an answer was held back: its route leads elsewhere",
-                    message_id=str(message_id),
-                )
-            elif row["early"]:
-                await _wake(tx, route_id, row["next_try_at"])
-                return None
-            elif row["unknown"] and (ends_at := await _doubt(tx, message_id)) is not None:
-                await _wake(tx, route_id, ends_at)
-                return None
-            elif row["attempts"] >= MAX_ATTEMPTS:
-                await _finish(tx, message_id, "given up: its outcome is unknown")
-            else:
-                await tx.execute(
-                    "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
-                    " doubted_at = NULL"
-                    " WHERE message_id = %(message)s",
-                    {"message": message_id},
-                )
-                draft = None
-                if row["draft_message"] is not None and row["parts_sent"] == 0:
-                    draft = ShownDraft(row["draft_message"], row["draft_fits"])
-                outbound = Outbound(
-                    message_id,
-                    account,
-                    row["chat_id"],
-                    row["thread_id"],
-                    row["text"],
-                    row["reply_to"],
-                    row["parts_sent"],
-                    draft,
-                    row["heard_at"],
-                    row["plain"],
-                )
-                return _Sending(outbound, row["attempts"] + 1)
-        return None
+        return await _take_next(tx, route_id, account)
+
+
+async def _take_next(tx: Transaction, route_id: RouteId, account: str) -> _Sending | None:
+    """Do the same in a transaction that holds the session."""
+    while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
+        message_id = row["message_id"]
+        if not row["leads_back"]:
+            await _finish(tx, message_id, "its route leads elsewhere")
+            log.error(
+                "an answer was held back: its route leads elsewhere",
+                message_id=str(message_id),
+            )
+        elif row["early"]:
+            await _wake(tx, route_id, row["next_try_at"])
+            return None
+        elif row["unknown"] and (ends_at := await _doubt(tx, message_id)) is not None:
+            await _wake(tx, route_id, ends_at)
+            return None
+        elif row["attempts"] >= MAX_ATTEMPTS:
+            await _finish(tx, message_id, "given up: its outcome is unknown")
+        else:
+            await tx.execute(
+                "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
+                " doubted_at = NULL"
+                " WHERE message_id = %(message)s",
+                {"message": message_id},
+            )
+            draft = None
+            if row["draft_message"] is not None and row["parts_sent"] == 0:
+                draft = ShownDraft(row["draft_message"], row["draft_fits"])
+            outbound = Outbound(
+                message_id,
+                account,
+                row["chat_id"],
+                row["thread_id"],
+                row["text"],
+                row["reply_to"],
+                row["parts_sent"],
+                draft,
+                row["heard_at"],
+                row["plain"],
+            )
+            return _Sending(outbound, row["attempts"] + 1)
+    return None
 
 
 async def _record_part(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
-) -> None:
-    """Record a part that the platform accepted, so that it is never sent again."""
+) -> _Sending | None:
+    """Record a part that the platform accepted, so that it is never sent again; take the next."""
     async with db.begin(scope) as tx:
+        await _lock_session(tx, route_id)
         await _forget_draft(tx, route_id, outbound)
         await tx.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
@@ -256,6 +266,7 @@ async def _record_part(
                 "message": outbound.message_id,
             },
         )
+        return await _take_next(tx, route_id, outbound.account)
 
 
 async def _record(
@@ -264,8 +275,8 @@ async def _record(
     route_id: RouteId,
     sending: _Sending,
     result: SendResult,
-) -> bool:
-    """Record a result and return whether the next answer may be sent.
+) -> _Sending | None:
+    """Record a result and take the next answer, if it may be sent.
 
     A process that was considered dead while sending finds out here; then only a successful send
     still counts.
@@ -274,7 +285,7 @@ async def _record(
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
         if not isinstance(result, Sent) and not await _is_still_sending(tx, sending):
-            return False
+            return None
         match result:
             case Sent(platform_message_id, note):
                 await _forget_draft(tx, route_id, outbound)
@@ -285,14 +296,14 @@ async def _record(
                     " WHERE message_id = %(message)s AND state <> 'sent'",
                     {"id": platform_message_id, "note": note, "message": outbound.message_id},
                 )
-                return True
             case Rejected(why) | Unreachable(why):
                 await _finish(tx, outbound.message_id, why)
-                return True
             case Later(wait, why):
-                return await _try_later(tx, route_id, sending, wait, why)
+                if not await _try_later(tx, route_id, sending, wait, why):
+                    return None
             case _:
                 assert_never(result)
+        return await _take_next(tx, route_id, outbound.account)
 
 
 async def _forget_draft(tx: Transaction, route_id: RouteId, outbound: Outbound) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.domain.text import valid_unicode
-from discreet.memory.embedding import Embedder, Vectors
+from discreet.memory.embedding import Embedder, StaticEmbedder, Vectors
 from discreet.memory.filters import Kind
 from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import VERSION, terms_of
@@ -25,9 +25,12 @@ __all__ = [
     "catch_up",
     "index",
     "index_backlog",
+    "index_messages",
+    "index_quickly",
     "mentioning",
     "save_indexed",
     "unindexed",
+    "unindexed_of_session",
     "vector_literal",
 ]
 
@@ -89,6 +92,13 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
         )
         for one, vector in zip(made, vectors, strict=True)
     ]
+
+
+def index_quickly(texts: Sequence[str], embedder: Embedder) -> dict[str, Indexed]:
+    """Return the search data of texts if the embedder only does arithmetic, and else nothing."""
+    if not isinstance(embedder, StaticEmbedder):
+        return {}
+    return dict(zip(texts, index(texts, embedder), strict=True))
 
 
 def vector_literal(vector: Vectors) -> str:
@@ -220,17 +230,10 @@ async def index_backlog(db: ScopedDatabase, embedder: Embedder, *, batch: int = 
     return done
 
 
-async def catch_up_session(
-    db: ScopedDatabase,
-    scope: SessionScope,
-    session_id: SessionId,
-    embedder: Embedder,
-    *,
-    batch: int = 100,
+async def index_messages(
+    db: ScopedDatabase, scope: SessionScope, waiting: Sequence[Unindexed], embedder: Embedder
 ) -> int:
-    """Do the same as ``catch_up`` for the messages of one session."""
-    async with db.begin(scope) as tx:
-        waiting = await unindexed_of_session(tx, session_id, embedder, limit=batch)
+    """Index these messages of a scope; return how many still existed unchanged."""
     return await _index(db, scope, "message", waiting, embedder)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from discreet.domain.ids import RouteId, SessionId
 from discreet.scope import ScopedDatabase, WorkScope, session_scope
@@ -31,6 +33,24 @@ async def due_route(db: ScopedDatabase, route_id: RouteId) -> DueRoute | None:
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one("SELECT * FROM gate.route_scope(%s)", (route_id,))
     return None if row is None else DueRoute(_scope(row), row["platform"], row["account"])
+
+
+def scope_of_job(found: Mapping[str, Any] | None) -> SessionScope | None:
+    """Return the scope that came with a job, or None if its session or route is gone."""
+    if found is None:
+        return None
+    ids = {
+        name: UUID(found[name]) for name in ("owner_id", "agent_id", "contact_id") if found[name]
+    }
+    return _scope({"contact_id": None, **ids, "shared": found["shared"]})
+
+
+def route_of_job(found: Mapping[str, Any] | None) -> DueRoute | None:
+    """Return the route of a job with its scope, or None if it is gone."""
+    scope = scope_of_job(found)
+    if scope is None or found is None:
+        return None
+    return DueRoute(scope, found["platform"], found["account"])
 
 
 def _scope(row: dict[str, Any]) -> SessionScope:

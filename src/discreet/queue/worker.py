@@ -28,7 +28,9 @@ from psycopg_pool import AsyncConnectionPool
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
 from discreet.queue.fair import POLL_SECONDS, TURNS, FairJobs
+from discreet.queue.job_scope import DueRoute, route_of_job, scope_of_job
 from discreet.scope import ScopedDatabase, WorkScope
+from discreet.scope.scopes import SessionScope
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +71,8 @@ class Work:
     up, and the sweep wakes its session again.
     """
 
-    run_turn: Callable[[SessionId], Coroutine[Any, Any, None]]
-    deliver: Callable[[RouteId], Awaitable[None]]
+    run_turn: Callable[[SessionId, SessionScope], Coroutine[Any, Any, None]]
+    deliver: Callable[[RouteId, DueRoute], Awaitable[None]]
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
     tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
@@ -248,15 +250,19 @@ def _procrastinate_app(
     app.job_manager = manager = FairJobs(connector, limit, named)
 
     @app.task(name="run_turn")
-    async def run_turn(session_id: str) -> None:
+    async def run_turn(session_id: str, scope: dict[str, Any] | None) -> None:
         with _noted("a turn was aborted and is swept up"):
-            turn = work.run_turn(SessionId(UUID(session_id)))
-            await within(work.turn_seconds, turn, "a turn")
+            within_scope = scope_of_job(scope)
+            if within_scope is not None:
+                turn = work.run_turn(SessionId(UUID(session_id)), within_scope)
+                await within(work.turn_seconds, turn, "a turn")
 
     @app.task(name="deliver")
-    async def deliver(route_id: str) -> None:
+    async def deliver(route_id: str, scope: dict[str, Any] | None) -> None:
         with _noted("a delivery was aborted and is swept up"):
-            await work.deliver(RouteId(UUID(route_id)))
+            route = route_of_job(scope)
+            if route is not None:
+                await work.deliver(RouteId(UUID(route_id)), route)
 
     return app, manager
 

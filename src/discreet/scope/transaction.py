@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, Error
@@ -65,6 +66,37 @@ class Transaction:
         async with self._open().cursor(row_factory=tuple_row) as cursor:
             await self._run(cursor, sql, params)
             return cursor.rowcount
+
+    async def fetch_each(
+        self, *queries: tuple[LiteralString, Params]
+    ) -> list[list[dict[str, Any]]]:
+        """Run several queries in one round trip and return the rows of each.
+
+        Each sees what was committed before it ran, as if they had been sent one by one.
+        """
+        cursors = []
+        async with self.pipelined():
+            for sql, params in queries:
+                cursor = self._open().cursor(row_factory=dict_row)
+                await self._run(cursor, sql, params)
+                cursors.append(cursor)
+        return [await cursor.fetchall() for cursor in cursors]
+
+    @asynccontextmanager
+    async def pipelined(self) -> AsyncIterator[None]:
+        """Send the statements of the block without waiting for the results of each.
+
+        An error of any of them is raised at the end of the block at the latest. ``execute`` can't
+        return how many rows it changed.
+        """
+        try:
+            async with self._open().pipeline():
+                yield
+        except Error as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise
+            raise refusal from error
 
     def close(self) -> None:
         """End the use of this transaction: every later method call raises ScopeError."""

@@ -34,6 +34,8 @@ __all__ = [
     "wait_for_answer",
 ]
 
+FIRST_LOOK_SECONDS = 0.3
+"""Seconds to wait for a notification before the first check for the answer to a new message."""
 LOOK_SECONDS = 2.0
 """Seconds between two checks for an answer if no notification arrives."""
 MIN_LOOK_SECONDS = 0.01
@@ -162,6 +164,8 @@ async def wait_for_answer(
     silence: Silence | None = None
     asked_at = 0.0
     async with wakes.waiting(accepted.message_id) as woken:
+        if accepted.new:
+            await happens(woken, FIRST_LOOK_SECONDS)
         async for reply in _replies(db, accepted.message_id, scope, woken):
             if reply.answer is not None and (reply.sent or not delivered):
                 return _answer_of(reply, reply.answer)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 from discreet.domain.ids import MemoryId, SessionId
 from discreet.scope import Transaction
 
-__all__ = ["Summary", "save_summary", "summary_of"]
+__all__ = ["SUMMARY", "Summary", "save_summary", "summary_of"]
+
+
+SUMMARY: LiteralString = (
+    "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
+    " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
+    "   AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)"
+    " WHERE s.id = %(session)s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +34,7 @@ class Summary:
 
 async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
     """Return the summary of a session, or an empty one if the scope has no such session."""
-    row = await tx.fetch_one(
-        "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
-        " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
-        "   AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)"
-        " WHERE s.id = %(session)s",
-        {"session": session_id},
-    )
+    row = await tx.fetch_one(SUMMARY, {"session": session_id})
     return Summary(0) if row is None else Summary(**row)
 
 

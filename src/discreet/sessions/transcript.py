@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from discreet.domain.ids import ContactId, MessageId, SessionId, TurnId
 from discreet.scope import Transaction
@@ -35,19 +35,21 @@ class Message:
     sent_at: datetime | None = None
 
 
-COLUMNS = (
+COLUMNS: LiteralString = (
     "id, position, direction, text, sender_name, sender_address, sender_contact_id, turn_id,"
     " in_person, created_at, details, replies_to, sent_at"
 )
 
 
+OF_TURN: LiteralString = (
+    f"SELECT {COLUMNS} FROM discreet.messages"
+    " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position"
+)
+
+
 async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
     """Return the inbound messages that a turn took."""
-    found = await tx.fetch(
-        f"SELECT {COLUMNS} FROM discreet.messages"
-        " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position",
-        {"turn": turn_id},
-    )
+    found = await tx.fetch(OF_TURN, {"turn": turn_id})
     return [_message(row) for row in found]
 
 

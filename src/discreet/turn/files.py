@@ -5,8 +5,8 @@ No transaction is open while one is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, LiteralString
 
 import structlog
 
@@ -42,7 +42,7 @@ Fetch = Callable[[OwnerId, str, str, str, int], Awaitable[bytes | NoFile]]
 none. It raises Unavailable if they may be available later.
 """
 
-OF_TURN = """
+FILES: LiteralString = """
 SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.content
   FROM discreet.attachments f
   JOIN discreet.messages m ON m.id = f.message_id
@@ -52,21 +52,28 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
 
 
 async def files_of_turn(
-    db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch
+    db: ScopedDatabase,
+    scope: SessionScope,
+    lease: Lease,
+    fetch: Fetch,
+    found: Sequence[Mapping[str, Any]] | None = None,
 ) -> tuple[KeptFile, ...]:
     """Return the files of a turn's messages, as far as a model can read them.
+
+    ``found``: their rows, if they were read before.
 
     Raises:
         ModelError: one can't be fetched now; the turn should be retried.
     """
-    async with db.begin(scope) as tx:
-        found = await tx.fetch(OF_TURN, {"turn": lease.turn_id, "most": MAX_FILES})
+    if found is None:
+        async with db.begin(scope) as tx:
+            found = await tx.fetch(FILES, {"turn": lease.turn_id, "most": MAX_FILES})
     if any(row["state"] == "remote" for row in found):
         for row in found:
             if row["state"] == "remote":
                 await _fetch_one(db, scope, lease, fetch, row)
         async with db.begin(scope) as tx:
-            found = await tx.fetch(OF_TURN, {"turn": lease.turn_id, "most": MAX_FILES})
+            found = await tx.fetch(FILES, {"turn": lease.turn_id, "most": MAX_FILES})
     if lease.attempt > TRIES:
         return ()
     return tuple(
@@ -77,7 +84,7 @@ async def files_of_turn(
 
 
 async def _fetch_one(
-    db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch, row: dict[str, Any]
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch, row: Mapping[str, Any]
 ) -> None:
     content: bytes | NoFile
     route = await due_route(db, lease.route_id)

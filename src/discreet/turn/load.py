@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from typing import Any, LiteralString
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId
@@ -14,13 +15,8 @@ from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.types import Memory
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.sessions.summaries import Summary, summary_of
-from discreet.sessions.transcript import (
-    Message,
-    messages_before,
-    messages_of_ids,
-    messages_of_turn,
-)
+from discreet.sessions.summaries import SUMMARY, Summary
+from discreet.sessions.transcript import OF_TURN, Message, messages_before, messages_of_ids
 from discreet.turn.context import (
     OWNER,
     AgentCard,
@@ -32,6 +28,7 @@ from discreet.turn.context import (
     Speaker,
     TurnContext,
 )
+from discreet.turn.files import FILES, MAX_FILES
 from discreet.turn.lease import Lease
 from discreet.turn.retrieval import prepare_query, retrieve
 
@@ -43,15 +40,52 @@ QUERY_CHARACTERS = 2_000
 """Characters of the waiting text that are used as the search query."""
 
 
+_AGENT: LiteralString = (
+    "SELECT name, role, instructions, model, context_tokens, fallback_models, unknown_reply"
+    " FROM discreet.agents WHERE id = %(agent)s"
+)
+_SESSION: LiteralString = "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s"
+
+
 @dataclass(frozen=True, slots=True)
-class _Conversation:
-    agent: AgentCard
+class Stored:
+    """What is stored for a turn: the agent, the party, and the conversation up to its messages.
+
+    ``said`` are the last messages before those that wait; ``answered`` those that any of them reply
+    to. ``files``: rows of the waiting messages' files.
+    """
+
+    agent: Mapping[str, Any]
     party: Party
     thread_key: str
     summary: Summary
-    waiting: tuple[Line, ...]
-    history: tuple[Line, ...]
-    replied_to: tuple[MessageId, ...]
+    waiting: Sequence[Message]
+    said: Sequence[Message]
+    answered: Mapping[MessageId, Message]
+    files: Sequence[Mapping[str, Any]]
+
+
+async def read_turn(tx: Transaction, scope: SessionScope, lease: Lease) -> Stored | None:
+    """Read what is stored for a turn, or return None if it is gone."""
+    agents, sessions, summaries, taken, files = await tx.fetch_each(
+        (_AGENT, {"agent": scope.agent_id}),
+        (_SESSION, {"session": lease.session_id}),
+        (SUMMARY, {"session": lease.session_id}),
+        (OF_TURN, {"turn": lease.turn_id}),
+        (FILES, {"turn": lease.turn_id, "most": MAX_FILES}),
+    )
+    if not agents or not sessions or not taken:
+        return None
+    waiting = [Message(**row) for row in taken]
+    summary = Summary(**summaries[0])
+    said = await messages_before(
+        tx, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
+    )
+    replied = [each.replies_to for each in (*waiting, *said) if each.replies_to is not None]
+    answered = await messages_of_ids(tx, replied) if replied else {}
+    party = _writing_from(await party_of(tx, scope), waiting[0].sender_address)
+    thread_key = sessions[0]["thread_key"]
+    return Stored(agents[0], party, thread_key, summary, waiting, said, answered, files)
 
 
 async def load(
@@ -61,65 +95,41 @@ async def load(
     embedder: Embedder,
     files: tuple[KeptFile, ...] = (),
     *,
+    stored: Stored | None = None,
     zone: tzinfo = UTC,
 ) -> TurnContext:
     """Return the complete input of a turn. The query is embedded between two transactions.
 
-    ``zone``: the default time zone.
+    ``stored``: what was read before; ``zone``: the default time zone.
 
     Raises:
         NotFound: the agent or the session no longer exists.
     """
-    async with db.begin(scope) as tx:
-        conversation = await _conversation(tx, scope, lease)
-    asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
-    query = await prepare_query(asked, embedder)
+    if stored is None:
+        async with db.begin(scope) as tx:
+            stored = await read_turn(tx, scope, lease)
+    if stored is None:
+        raise NotFound("The session of this turn is gone.")
+    waiting = tuple(_line(message, scope, stored.answered) for message in stored.waiting)
+    query = await prepare_query(
+        "\n".join(line.text for line in waiting)[:QUERY_CHARACTERS], embedder
+    )
     async with db.begin(scope) as tx:
         recalled = await retrieve(tx, query, RECALLED)
         knowledge = await get_knowledge_memories(tx, KNOWLEDGE_TOKENS)
     return TurnContext(
-        agent=conversation.agent,
-        party=conversation.party,
+        agent=AgentCard(**stored.agent),
+        party=stored.party,
         now=datetime.now(UTC),
-        waiting=conversation.waiting,
-        history=conversation.history,
+        waiting=waiting,
+        history=tuple(_line(message, scope, stored.answered) for message in stored.said),
         knowledge=tuple(_known(memory) for memory in knowledge),
         recalled=recalled,
-        thread_key=conversation.thread_key,
-        summary=_summarised(conversation.summary, conversation.waiting[0].at),
+        thread_key=stored.thread_key,
+        summary=_summarised(stored.summary, waiting[0].at),
         files=files,
-        zone=zone_named(conversation.party.zone, zone),
-        replied_to=conversation.replied_to,
-    )
-
-
-async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _Conversation:
-    agent = await tx.fetch_one(
-        "SELECT name, role, instructions, model, context_tokens, fallback_models, unknown_reply"
-        " FROM discreet.agents WHERE id = %(agent)s",
-        {"agent": scope.agent_id},
-    )
-    session = await tx.fetch_one(
-        "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s",
-        {"session": lease.session_id},
-    )
-    waiting = await messages_of_turn(tx, lease.turn_id)
-    if agent is None or session is None or not waiting:
-        raise NotFound("The session of this turn is gone.")
-    summary = await summary_of(tx, lease.session_id)
-    history = await messages_before(
-        tx, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
-    )
-    replied = [each.replies_to for each in (*waiting, *history) if each.replies_to is not None]
-    answered = await messages_of_ids(tx, replied) if replied else {}
-    return _Conversation(
-        agent=AgentCard(**agent),
-        party=_writing_from(await party_of(tx, scope), waiting[0].sender_address),
-        thread_key=session["thread_key"],
-        summary=summary,
-        waiting=tuple(_line(message, scope, answered) for message in waiting),
-        history=tuple(_line(message, scope, answered) for message in history),
-        replied_to=tuple(answered),
+        zone=zone_named(stored.party.zone, zone),
+        replied_to=tuple(stored.answered),
     )
 
 

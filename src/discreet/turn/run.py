@@ -5,34 +5,42 @@ No transaction is open while the model runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 import structlog
 
 from discreet.domain.audience import Withheld
-from discreet.domain.errors import Unavailable
+from discreet.domain.errors import DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import OwnerId, SessionId, TurnId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
-from discreet.memory.indexing import catch_up_session
+from discreet.memory.indexing import (
+    Indexed,
+    Unindexed,
+    index_messages,
+    index_quickly,
+    unindexed_of_session,
+)
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.commands import run_command
-from discreet.turn.compact import BudgetFor, Summarise, compact
+from discreet.turn.compact import BudgetFor, Summarise, compact, too_long
 from discreet.turn.context import AgentCard, TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
-from discreet.turn.load import load
+from discreet.turn.load import Stored, load, read_turn
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.reading import Reading, note_what_was_read, record_what_was_read
-from discreet.turn.result import ModelError, Step, TurnResult
+from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
@@ -96,13 +104,19 @@ class Turns:
     servers: OpenServers | None = None
 
 
-async def run_turn(turns: Turns, session_id: SessionId) -> None:
-    """Answer the waiting messages of one route of a session, and wake the session for the rest."""
-    scope = await scope_of_session(turns.db, session_id)
+async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> None:
+    """Answer the waiting messages of one route of a session, and wake the session for the rest.
+
+    ``scope``: the session's, if it is known.
+    """
+    scope = scope or await scope_of_session(turns.db, session_id)
     if scope is None:
         return
+    stored = None
     async with turns.db.begin(scope) as tx:
         lease = await acquire(tx, session_id)
+        if isinstance(lease, Lease) and lease.command is None:
+            stored = await read_turn(tx, scope, lease)
         if isinstance(lease, NotYet):
             await tx.execute(
                 "SELECT gate.wake_session(%(session)s, %(at)s)",
@@ -112,15 +126,15 @@ async def run_turn(turns: Turns, session_id: SessionId) -> None:
         return
     try:
         if lease.command is None:
-            await _answer(turns, scope, lease)
+            await _answer(turns, scope, lease, stored)
         else:
             await _obey(turns, scope, lease, lease.command)
     except LeaseLost:
         log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
 
 
-async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
-    answer = _Answer(turns, scope, lease)
+async def _answer(turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None) -> None:
+    answer = _Answer(turns, scope, lease, stored)
     try:
         if lease.attempt > turns.max_attempts:
             raise ModelError("confused", "Every attempt at it ended without an error message.")
@@ -129,22 +143,47 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
             answer.shown(),
         ):
             prompt, result = await answer.think()
-        async with turns.db.begin(scope) as tx:
-            await save_answer(tx, lease, prompt, result, answer.reading)
+        indexed = await answer.index(result.text)
+        save = partial(_save, turns, scope, lease, prompt, result, answer.reading)
+        try:
+            left = await save(indexed)
+        except (LeaseLost, DiscreetError):
+            raise
+        except Exception as error:  # an answer is worth more than its search data
+            log.warning("an answer is saved without index", error=type(error).__name__)
+            left = await save({})
     except LeaseLost:
         raise
     except Exception as error:
         await _save_failed(turns, scope, lease, answer.prompt, _as_failure(error))
         return
-    # Messages are indexed for search after they are answered, so nobody waits for it.
-    await catch_up_session(turns.db, scope, lease.session_id, turns.embedder)
+    # Where indexing takes its time, it follows the answer, so nobody waits for it.
+    await index_messages(turns.db, scope, left, turns.embedder)
+
+
+async def _save(
+    turns: Turns,
+    scope: SessionScope,
+    lease: Lease,
+    prompt: Prompt,
+    result: TurnResult,
+    reading: Reading,
+    indexed: Mapping[str, Indexed],
+) -> list[Unindexed]:
+    """Save an answer, and return which messages of its session still have to be indexed."""
+    async with turns.db.begin(scope) as tx:
+        await save_answer(tx, lease, prompt, result, reading, indexed)
+        return await unindexed_of_session(tx, lease.session_id, turns.embedder)
 
 
 class _Answer:
     """One attempt at an answer."""
 
-    def __init__(self, turns: Turns, scope: SessionScope, lease: Lease) -> None:
+    def __init__(
+        self, turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None
+    ) -> None:
         self._turns, self._scope, self._lease = turns, scope, lease
+        self._stored = stored
         self.reading = Reading.of(scope)
         self._draft = Draft(turns.db, scope, lease, self.reading)
         self.prompt: Prompt | None = None
@@ -172,12 +211,19 @@ class _Answer:
 
     async def _think(self) -> TurnResult:
         turns, scope, lease = self._turns, self._scope, self._lease
-        files = await files_of_turn(turns.db, scope, lease, turns.fetch)
+        stored, spent = self._stored, Usage()
+        if stored is None:
+            raise NotFound("The session of this turn is gone.")
+        files = await files_of_turn(turns.db, scope, lease, turns.fetch, stored.files)
         budget_for = turns.budget_for or self._same_budget
-        spent = await compact(
-            turns.db, scope, lease, turns.embedder, turns.summarise, budget_for, self.reading
+        if too_long(stored.said, await budget_for(AgentCard(**stored.agent))):
+            spent = await compact(
+                turns.db, scope, lease, turns.embedder, turns.summarise, budget_for, self.reading
+            )
+            stored = None
+        context = await load(
+            turns.db, scope, lease, turns.embedder, files, stored=stored, zone=turns.zone
         )
-        context = await load(turns.db, scope, lease, turns.embedder, files, zone=turns.zone)
         await self._note(context)
         self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
         result = await turns.responder(context, prompt, await self._tools(), self._draft.write)
@@ -198,6 +244,12 @@ class _Answer:
                 )
         else:
             self.reading.note(found)
+
+    async def index(self, answer: str) -> Mapping[str, Indexed]:
+        """Return the search data of the messages and the answer, unless it takes its time."""
+        waiting = () if self._stored is None else self._stored.waiting
+        texts = list(dict.fromkeys([answer, *(message.text for message in waiting)]))
+        return await asyncio.to_thread(index_quickly, texts, self._turns.embedder)
 
     async def _tools(self) -> Toolbox:
         turns, lease = self._turns, self._lease

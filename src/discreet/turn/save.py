@@ -5,8 +5,10 @@ Every function raises ``LeaseLost`` if the turn no longer holds its session; the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -14,6 +16,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.audience import Released, release_notice
 from discreet.domain.errors import ScopeError
 from discreet.domain.ids import MemoryId, SessionId
+from discreet.memory.indexing import Indexed
 from discreet.memory.knowledge import mark_used
 from discreet.scope import ContactScope, OwnerScope, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
@@ -31,6 +34,10 @@ SELECT first.since < clock_timestamp() - %(patience)s
   FROM (SELECT min(m.created_at) AS since FROM discreet.messages m
          WHERE m.turn_id = %(turn)s AND m.direction = 'in') first
 """
+NOT_INDEXED: Mapping[str, Indexed] = MappingProxyType({})
+UNINDEXED: Mapping[str, Any] = MappingProxyType(
+    dict.fromkeys(("terms", "tokens", "embedder", "embedding"))
+)
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """The notice a sender gets after every attempt has failed."""
 
@@ -41,21 +48,40 @@ async def save_answer(
     prompt: Prompt,
     result: TurnResult,
     reading: Reading | None = None,
+    indexed: Mapping[str, Indexed] = NOT_INDEXED,
 ) -> None:
     """Store the answer to every message that the turn took, and put it into the outbox.
 
-    ``reading``: what the turn has read; None: nobody noted it.
+    ``reading``: what the turn has read; None: nobody noted it. ``indexed``: the search data of
+    texts, as far as it is there already.
 
     Raises:
         Withheld: what the turn has read must not be answered.
     """
     await _let_go(tx, lease)
     answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
-    if lease.command is not None or not await _is_held(tx, lease, answer):
-        await _put_out(tx, lease, answer)
+    sends = lease.command is not None or not await _is_held(tx, lease, answer)
+    async with tx.pipelined():
+        if sends:
+            await _put_out(tx, lease, answer, indexed.get(answer.text))
+        for text, made in indexed.items():
+            await tx.execute(
+                "UPDATE discreet.messages SET state = 'answered', terms = %(terms)s,"
+                " tokens = %(tokens)s, embedder = %(embedder)s,"
+                " embedding = %(embedding)s::public.vector"
+                # Compared again, because it may have been edited since.
+                " WHERE turn_id = %(turn)s AND direction = 'in' AND text = %(text)s",
+                {"turn": lease.turn_id, "text": text, **made.as_params()},
+            )
+        await _save_answered(tx, lease, prompt, result)
+        await mark_used(tx, _made_use_of(prompt))
+        await _wake_for_the_rest(tx, lease.session_id)
+
+
+async def _save_answered(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
     await tx.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
-        " AND direction = 'in'",
+        " AND direction = 'in' AND state <> 'answered'",
         {"turn": lease.turn_id},
     )
     await tx.execute(
@@ -72,8 +98,6 @@ async def save_answer(
             "usage": Jsonb(result.usage_as_json()),
         },
     )
-    await mark_used(tx, _made_use_of(prompt))
-    await _wake_for_the_rest(tx, lease.session_id)
 
 
 async def save_failure(
@@ -180,30 +204,32 @@ async def _is_held(tx: Transaction, lease: Lease, answer: Released) -> bool:
     )
 
 
-async def _put_out(tx: Transaction, lease: Lease, answer: Released) -> None:
-    message_id = await tx.value(
+async def _put_out(
+    tx: Transaction, lease: Lease, answer: Released, indexed: Indexed | None = None
+) -> None:
+    await tx.execute(
         "WITH here AS (UPDATE discreet.sessions"
         "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
-        "              WHERE id = %(session)s RETURNING last_position)"
-        " INSERT INTO discreet.messages"
-        "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to)"
+        "              WHERE id = %(session)s RETURNING last_position),"
+        " said AS (INSERT INTO discreet.messages"
+        "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to,"
+        "    terms, tokens, embedder, embedding)"
         " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s,"
         "   %(command)s, %(turn)s,"
         "   (SELECT m.platform_message_id FROM discreet.messages m WHERE m.turn_id = %(turn)s"
-        "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
-        " FROM here RETURNING id",
+        "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1),"
+        "   %(terms)s, %(tokens)s, %(embedder)s, %(embedding)s::public.vector"
+        " FROM here RETURNING id)"
+        " INSERT INTO discreet.outbox (message_id, session_id, route_id)"
+        " SELECT said.id, %(session)s, %(route)s FROM said",
         {
             "session": lease.session_id,
             "route": lease.route_id,
             "turn": lease.turn_id,
             "text": answer.text,
             "command": lease.command,
+            **(UNINDEXED if indexed is None else indexed.as_params()),
         },
-    )
-    await tx.execute(
-        "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
-        " VALUES (%(message)s, %(session)s, %(route)s)",
-        {"message": message_id, "session": lease.session_id, "route": lease.route_id},
     )
 
 

@@ -3979,6 +3979,19 @@ $$;
 
 ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
 
+-- FUNCTION scope_of_job(jsonb)
+CREATE FUNCTION gate.scope_of_job(args jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT to_jsonb(s) FROM gate.session_scope((args->>'session_id')::uuid) s
+  UNION ALL
+  SELECT to_jsonb(r) FROM gate.route_scope((args->>'route_id')::uuid) r
+$$;
+
+
+ALTER FUNCTION gate.scope_of_job(args jsonb) OWNER TO discreet_gate;
+
 -- FUNCTION send_notice(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
 CREATE FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
     LANGUAGE plpgsql
@@ -4338,6 +4351,7 @@ BEGIN
     more := job.id IS NOT NULL
       AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
   END IF;
+  job.args := job.args || jsonb_build_object('scope', gate.scope_of_job(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
@@ -9072,6 +9086,10 @@ REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
 -- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
 GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
+
+-- ACL FUNCTION scope_of_job(args jsonb)
+GRANT ALL ON FUNCTION gate.scope_of_job(args jsonb) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.scope_of_job(args jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
 REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;

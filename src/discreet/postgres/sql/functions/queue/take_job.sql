@@ -20,7 +20,8 @@ $$;
 
 -- Delete jobs that have ended, and take the next one: of the queues with the fewest running jobs, the
 -- most urgent, and then the oldest. `more`: another one can run now. `due_in`: seconds until the first
--- one that is scheduled for later.
+-- one that is scheduled for later. The job's arguments
+-- come with their scope.
 CREATE OR REPLACE FUNCTION gate.take_job(
   ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[],
   worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in float8)
@@ -41,12 +42,21 @@ BEGIN
     more := job.id IS NOT NULL
       AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
   END IF;
+  job.args := job.args || jsonb_build_object('scope', gate.scope_of_job(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
      AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
   PERFORM gate.tell_of_freed(freed);  -- for another process, where this one doesn't take it
 END $$;
+
+-- The scope of a job's session or route, which jobs don't store; null if that is gone.
+CREATE OR REPLACE FUNCTION gate.scope_of_job(args jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT to_jsonb(s) FROM gate.session_scope((args->>'session_id')::uuid) s
+  UNION ALL
+  SELECT to_jsonb(r) FROM gate.route_scope((args->>'route_id')::uuid) r
+$$;
 
 -- Let workers look for the jobs that had to wait for these locks.
 CREATE OR REPLACE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
@@ -64,7 +74,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
          pg_notify('procrastinate_queue_v1#' || queue, '{}')
 $$;
 
-REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.tell_of_freed,
+REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.tell_of_freed,
   gate.tell_workers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.tell_of_freed, gate.tell_workers
+GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.tell_of_freed, gate.tell_workers
   TO discreet_worker;
