@@ -21,6 +21,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import Role, SessionScope
 from discreet.services.channels import ChannelAccess
 from discreet.services.context import OperationContext, in_scope
+from discreet.services.event_webhooks import WebhookAccess
 from discreet.services.seed import make_example_agent
 from discreet.settings import Settings
 
@@ -82,6 +83,11 @@ class App:
             self.db, self.owner_id, self.database.sealing_key, protected, home / "tools"
         )
 
+    @property
+    def webhooks(self) -> WebhookAccess:
+        """What is needed to call webhooks."""
+        return WebhookAccess(self.db, self.database.sealing_key)
+
     def embedder(self) -> Embedder:
         """Open the embedder of this installation.
 
@@ -115,6 +121,7 @@ class App:
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
+        from discreet.services.event_webhooks import send_webhooks
         from discreet.services.owner_notices import NoticeRules, tell_owners
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
@@ -166,6 +173,9 @@ class App:
         async def tell_everyone() -> None:
             await tell_owners(self.db, rules)
 
+        async def call_webhooks() -> None:
+            await send_webhooks(self.webhooks)
+
         async with (
             sessions.kept(tools.still_allowed),
             work(
@@ -177,6 +187,7 @@ class App:
                     release_quarantined,
                     gateway.platforms,
                     tell_owners=tell_everyone,
+                    call_webhooks=call_webhooks,
                     turn_seconds=turns.total_seconds + HUNG_SECONDS,
                 ),
                 Slots(self.settings.max_turns, self.settings.max_turns_per_agent),

@@ -11,6 +11,9 @@ class Missing(str):
     __slots__ = ()
 
 
+PROGRAMS = Missing(
+    "for developers: its secret goes into a program, which the terminal and REST hand it to"
+)
 MACHINE = Missing(
     "for whoever runs the machine: it moves or replaces the database under the server"
 )
@@ -136,4 +139,8 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "turns show": ("GET", "/turns/{id}"),
     "usage": ("GET", "/usage"),
     "version": ("GET", "/settings"),
+    "webhooks add": PROGRAMS,
+    "webhooks list": PROGRAMS,
+    "webhooks remove": PROGRAMS,
+    "webhooks test": PROGRAMS,
 }

@@ -16,6 +16,7 @@ from discreet.schemas import (
     backups,
     channels,
     contacts,
+    events,
     held_answers,
     limits,
     links,
@@ -695,6 +696,17 @@ OF_OWNER = (
               "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
               tokens.TokenToMint, tokens.MintedToken),
     _of_owner("list_backups", "backups.list_backups", ("backups list",), None, backups.BackupList),
+    Operation("follow_events", "events.events_after",
+              Missing("sb sessions follow reads along; a program follows over REST"),
+              "follow_events", NO_MACHINE, OWNERS),
+    _of_owner("add_webhook", "event_webhooks.add_webhook", ("webhooks add",),
+              events.WebhookToAdd, events.AddedWebhook),
+    _of_owner("list_webhooks", "event_webhooks.list_webhooks", ("webhooks list",),
+              None, events.WebhookList),
+    _of_owner("remove_webhook", "event_webhooks.remove_webhook", ("webhooks remove",),
+              None, events.Webhook),
+    _of_owner("test_webhook", "event_webhooks.test_webhook", ("webhooks test",),
+              None, events.WebhookTested),
 )
 # fmt: on
 

@@ -17,7 +17,7 @@ FOR_ANYBODY = {
     "send_message", "search_messages", "get_reply", "list_sessions", "get_session",
     "list_messages", "end_session", "list_memories", "remember", "recall", "get_memory",
     "update_memory", "forget", "get_memory_history", "restore_memory", "get_me",
-    "resolve_contact", "mint_token",
+    "resolve_contact", "mint_token", "follow_events",
 }  # fmt: skip
 """Operations that run in a contact's scope; all others are for the owner."""
 
@@ -58,7 +58,7 @@ def _without_ids(text: str, *ids: dict[str, str]) -> str:
     return text
 
 
-OTHERS = ("channel_id", "turn_id", "link_id", "token_id", "draft_id")
+OTHERS = ("channel_id", "turn_id", "link_id", "token_id", "draft_id", "webhook_id")
 
 
 @pytest.mark.parametrize("kind", ["agent", "contact", "none", "wrong"])

@@ -13,6 +13,7 @@ from discreet.api import (
     agents,
     channels,
     contacts,
+    events,
     held_answers,
     links,
     memories,
@@ -50,6 +51,7 @@ ROOMS = (
     turns,
     tokens,
     retention,
+    events,
     operations,
 )
 

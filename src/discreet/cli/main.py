@@ -40,6 +40,7 @@ from discreet.cli import (
     turns,
     usage,
     version,
+    webhooks,
 )
 from discreet.cli.runtime import INTERRUPTED
 from discreet.cli.streams import flush_output, prepare_streams
@@ -88,6 +89,7 @@ app.add_typer(limits.app, name="limits")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(retention.app, name="retention")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(database.app, name="db")
 app.add_typer(audit.app, name="audit")
 app.add_typer(service.app, name="service")

@@ -288,6 +288,11 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",
             f"sb channels test {shlex.quote(channel.name)}",
         )
+    for hook in status.failing_webhooks:
+        state = "is disabled" if hook.is_disabled else "fails and is retried"
+        yield AttentionItem(
+            f"The webhook {hook.url} {state}: {hook.why}", f"sb webhooks test {hook.id}"
+        )
     for answer in status.undelivered:
         yield AttentionItem(
             f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is undelivered "

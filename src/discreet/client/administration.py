@@ -32,6 +32,13 @@ from discreet.schemas.channels import (
     ChatOfChannel,
     ConnectedChannel,
 )
+from discreet.schemas.events import (
+    AddedWebhook,
+    Webhook,
+    WebhookList,
+    WebhookTested,
+    WebhookToAdd,
+)
 from discreet.schemas.held_answers import AnswerToApprove, HeldAnswer, HeldAnswerList
 from discreet.schemas.limits import BudgetList, BudgetToSet, ContactLimits
 from discreet.schemas.operations import Health, Me, Status, Usage, UsageBy
@@ -79,6 +86,22 @@ class AdministrationCalls(Transport):
     async def usage(self, *, by: UsageBy = "day", days: int = 14) -> Usage:
         """Return what turns used, in tokens and US dollars."""
         return await self._get(Usage, "/api/admin/usage", by=by, days=days)
+
+    async def add_webhook(self, given: WebhookToAdd) -> AddedWebhook:
+        """Add a webhook."""
+        return await self._post(AddedWebhook, "/api/admin/webhooks", given)
+
+    async def webhooks(self) -> WebhookList:
+        """Return the webhooks, oldest first."""
+        return await self._get(WebhookList, "/api/admin/webhooks")
+
+    async def remove_webhook(self, webhook_id: UUID) -> Webhook:
+        """Remove a webhook."""
+        return await self._delete(Webhook, f"/api/admin/webhooks/{webhook_id}")
+
+    async def test_webhook(self, webhook_id: UUID) -> WebhookTested:
+        """Send a webhook a test event."""
+        return await self._post(WebhookTested, f"/api/admin/webhooks/{webhook_id}/test", None)
 
     async def backups(self) -> BackupList:
         """Return the backups that are still in their place."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Unpack
+from typing import Any, Unpack
 from uuid import UUID, uuid4
 
 from discreet.client.pending_reply import Draft, PendingReply, events_of
-from discreet.client.transport import Scope, Transport, Versioned
+from discreet.client.transport import Scope, Transport, Versioned, read
 from discreet.domain.errors import Unavailable
+from discreet.schemas.events import Event, EventKind
 from discreet.schemas.memories import (
     Hits,
     Memory,
@@ -93,6 +94,33 @@ class ConversationCalls(Transport):
             yield PendingReply(
                 UUID(first.data["message_id"]), UUID(first.data["session_id"]), events
             )
+
+    async def events(
+        self,
+        *,
+        kinds: Sequence[EventKind] = (),
+        last_event_id: str | None = None,
+        seconds: float | None = None,
+    ) -> AsyncIterator[Event]:
+        """Return what happens from now on, or since an event; it ends after ``seconds``, or never.
+
+        Raises:
+            Unavailable: the connection was lost. Go on after the last event that you have seen.
+        """
+        query: dict[str, Any] = {"kind": list(kinds)}
+        if seconds is not None:
+            query["seconds"] = seconds
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        async with AsyncExitStack() as stack:
+            response = await self._repeating(
+                lambda: stack.enter_async_context(
+                    self._http.stream("GET", "/api/events", params=query, headers=headers)
+                )
+            )
+            async for event in events_of(response):
+                yield read(Event, event.data)
 
     async def reply(self, message_id: UUID, **scope: Unpack[Scope]) -> Reply:
         """Return the state of a message and its answer."""

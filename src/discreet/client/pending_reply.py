@@ -21,12 +21,12 @@ Draft = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     name: str
     data: dict[str, Any]
 
 
-async def events_of(response: httpx.Response) -> AsyncIterator[Event]:
+async def events_of(response: httpx.Response) -> AsyncIterator[StreamEvent]:
     name = ""
     try:
         async for line in response.aiter_lines():
@@ -34,7 +34,7 @@ async def events_of(response: httpx.Response) -> AsyncIterator[Event]:
             if field == "event":
                 name = value
             elif field == "data":
-                yield Event(name, json.loads(value))
+                yield StreamEvent(name, json.loads(value))
     except httpx.TransportError as error:
         raise Unavailable(
             "The connection was lost. The message is stored and will be answered.",
@@ -45,7 +45,9 @@ async def events_of(response: httpx.Response) -> AsyncIterator[Event]:
 class PendingReply:
     """A message that the server has stored."""
 
-    def __init__(self, message_id: UUID, session_id: UUID, events: AsyncIterator[Event]) -> None:
+    def __init__(
+        self, message_id: UUID, session_id: UUID, events: AsyncIterator[StreamEvent]
+    ) -> None:
         self.message_id = message_id
         self.session_id = session_id
         self._events = events

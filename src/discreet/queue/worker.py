@@ -54,13 +54,20 @@ MAX_PURGED = 500
 """Maximum expired memories that one sweep deletes."""
 CONNECTIONS_KEPT = timedelta(days=30)
 """How long an unused MCP connection is kept."""
+WEBHOOK_SECONDS = 2.0
+"""Seconds between two checks whether a webhook has to be called."""
+EVENTS_KEPT = timedelta(days=3)
+"""How long a program that follows events may be away without missing any."""
+PURGE_SECONDS = 30.0
+MAX_EVENTS_PURGED = 20_000
+"""Maximum events that one purge removes."""
 COUNT_SECONDS = 600.0
 """Seconds between two counts of the words of owners with many memories."""
 MANY_MEMORIES = 20_000
 
 
 async def _tell_nobody() -> None:
-    """Do nothing, if no owner is to be notified."""
+    """Do nothing, if nobody is to be notified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Work:
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
     tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
+    call_webhooks: Callable[[], Awaitable[None]] = _tell_nobody
     turn_seconds: float = 1_200.0
 
 
@@ -121,6 +129,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
         running(deliveries.run(), "deliveries", grace=grace),
         running(turns.run(), "turns", grace=grace),
         running(_sweep_for_ever(manager, db, work), "sweeper"),
+        running(_call_for_ever(db, work), "webhooks"),
     ):
         try:
             yield
@@ -218,6 +227,23 @@ async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> 
         except Exception as error:
             log.warning("the sweep failed; it will be retried", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _call_for_ever(db: ScopedDatabase, work: Work) -> None:
+    """Call webhooks, and remove old events. A slow receiver holds up nothing else."""
+    purged_at = -PURGE_SECONDS
+    while True:
+        try:
+            await work.call_webhooks()
+            if time.monotonic() - purged_at >= PURGE_SECONDS:
+                purged_at = time.monotonic()
+                async with db.begin(WorkScope()) as tx:
+                    await tx.execute(
+                        "SELECT gate.purge_events(%s, %s)", (EVENTS_KEPT, MAX_EVENTS_PURGED)
+                    )
+        except Exception as error:
+            log.warning("webhooks can't be called now", error=type(error).__name__)
+        await asyncio.sleep(WEBHOOK_SECONDS)
 
 
 def _deliveries(work: Work) -> list[str]:

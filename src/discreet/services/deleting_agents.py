@@ -75,6 +75,9 @@ async def _delete(
     texts = await tx.fetch(
         "DELETE FROM discreet.passages WHERE agent_id = %(agent)s RETURNING id", values
     )
+    rules = await tx.fetch(
+        "DELETE FROM discreet.retention WHERE agent_id = %(agent)s RETURNING kind", values
+    )
     if taker is None:
         for row in await tx.fetch(
             "SELECT platform, account FROM discreet.channels WHERE agent_id = %(agent)s"
@@ -87,7 +90,10 @@ async def _delete(
         "SELECT id, counts FROM discreet.erasures WHERE id = %(id)s", {"id": receipt}
     )
     assert found is not None  # noqa: S101 - written in this transaction
-    return {"id": found["id"], "counts": {**found["counts"], "passages": len(texts)}}
+    return {
+        "id": found["id"],
+        "counts": {**found["counts"], "passages": len(texts), "retention": len(rules)},
+    }
 
 
 def _counted(row: Mapping[str, Any]) -> dict[str, int]:

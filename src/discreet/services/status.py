@@ -138,6 +138,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class FailingWebhook:
+    """A webhook that doesn't take events. ``is_disabled``: none is sent there any more."""
+
+    id: UUID
+    url: str
+    why: str
+    is_disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """What needs attention. Lists have at most 20 items, newest first.
 
@@ -160,12 +170,18 @@ class Attention:
     undelivered: tuple[Undelivered, ...]
     deaf: tuple[DeafChannel, ...]
     tool_servers: tuple[ToolServerNote, ...]
+    failing_webhooks: tuple[FailingWebhook, ...]
     waiting: Waiting
 
     @property
     def needs_attention(self) -> bool:
         return bool(
-            self.quarantine or self.turns or self.long_turns or self.undelivered or self.deaf
+            self.quarantine
+            or self.turns
+            or self.long_turns
+            or self.undelivered
+            or self.deaf
+            or self.failing_webhooks
         )
 
 
@@ -219,6 +235,7 @@ async def _attention(tx: Transaction) -> Attention:
         undelivered=await _undelivered(tx),
         deaf=await _deaf(tx),
         tool_servers=await _tool_servers(tx),
+        failing_webhooks=await _failing_webhooks(tx),
         waiting=await _waiting(tx),
     )
 
@@ -233,6 +250,16 @@ async def _tool_servers(tx: Transaction) -> tuple[ToolServerNote, ...]:
         {"limit": _MAX_SHOWN},
     )
     return tuple(ToolServerNote(**row) for row in found)
+
+
+async def _failing_webhooks(tx: Transaction) -> tuple[FailingWebhook, ...]:
+    found = await tx.fetch(
+        "SELECT id, url, coalesce(last_error, '') AS why, disabled_at IS NOT NULL AS is_disabled"
+        " FROM discreet.webhooks WHERE failing_since < clock_timestamp() - interval '5 minutes'"
+        " ORDER BY failing_since LIMIT %(limit)s",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(FailingWebhook(**row) for row in found)
 
 
 async def _asking(tx: Transaction) -> tuple[str, ...]:

@@ -963,6 +963,32 @@ END $$;
 
 ALTER FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
 
+-- FUNCTION claim_webhooks(interval)
+CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid, webhook_id uuid)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.webhooks w SET claimed_until = clock_timestamp() + lease
+   WHERE w.id IN (
+     SELECT d.id FROM discreet.webhooks d
+      WHERE d.disabled_at IS NULL AND d.next_try_at <= clock_timestamp()
+        AND d.claimed_until <= clock_timestamp()
+        AND EXISTS (
+          SELECT FROM discreet.events e
+           WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
+             -- After a restore, the transactions of another cluster are still to come here.
+             AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
+                  OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
+             -- As in services/events.py.
+             AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
+                  OR e.created_at < clock_timestamp() - interval '10 seconds'))
+      ORDER BY d.next_try_at LIMIT 20 FOR UPDATE SKIP LOCKED)
+  RETURNING w.owner_id, w.id
+$$;
+
+
+ALTER FUNCTION gate.claim_webhooks(lease interval) OWNER TO discreet_gate;
+
 -- FUNCTION command_of(text, boolean)
 CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1364,7 +1390,7 @@ DECLARE
   many     bigint;
   counts   jsonb := '{}';
 BEGIN
-  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits'] LOOP
+  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
@@ -1716,7 +1742,7 @@ BEGIN
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
   FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
-                                  'limits', 'limit_hits', 'contact_labels', 'addresses'] LOOP
+                                  'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
@@ -1793,6 +1819,7 @@ BEGIN
   SELECT * INTO erased FROM gate.erase_memories(memories);
   DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
   PERFORM gate.erase_quotes(sessions, said, addresses);
+  DELETE FROM discreet.events e WHERE e.message_id = ANY (said);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
   -- A chat without messages is nobody's route any more.
@@ -3566,6 +3593,24 @@ END $$;
 
 ALTER FUNCTION gate.preview_retention() OWNER TO discreet_gate;
 
+-- FUNCTION purge_events(interval, integer)
+CREATE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  many bigint;
+BEGIN
+  DELETE FROM discreet.events e WHERE e.id IN (
+    SELECT o.id FROM discreet.events o WHERE o.created_at < clock_timestamp() - kept
+     ORDER BY o.created_at LIMIT most);
+  GET DIAGNOSTICS many = ROW_COUNT;
+  RETURN many;
+END $$;
+
+
+ALTER FUNCTION gate.purge_events(kept interval, most integer) OWNER TO discreet_gate;
+
 -- FUNCTION purge_expired(interval, integer)
 CREATE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3649,6 +3694,21 @@ END $$;
 
 ALTER FUNCTION gate.receive_cursor(ticket text, channel uuid) OWNER TO discreet_gate;
 
+-- FUNCTION record_agent()
+CREATE FUNCTION gate.record_agent() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    NEW.owner_id, NEW.id, NULL, false, true,
+    CASE WHEN NEW.paused_at IS NULL THEN 'agent.resumed' ELSE 'agent.paused' END, NULL, NULL, '{}');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_agent() OWNER TO discreet_gate;
+
 -- FUNCTION record_channel_error(text, uuid, text)
 CREATE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3664,6 +3724,132 @@ END $$;
 
 
 ALTER FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) OWNER TO discreet_gate;
+
+-- FUNCTION record_contact()
+CREATE FUNCTION gate.record_contact() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF (OLD.taken_over_at IS NULL) <> (NEW.taken_over_at IS NULL) THEN
+    PERFORM gate.record_event(
+      NEW.owner_id, s.agent_id, NEW.id, false, false,
+      CASE WHEN NEW.taken_over_at IS NULL THEN 'contact.handed_back' ELSE 'contact.taken_over' END,
+      NULL, NULL, '{}')
+      FROM (SELECT DISTINCT s.agent_id FROM discreet.sessions s WHERE s.contact_id = NEW.id) s;
+  END IF;
+  IF (OLD.blocked_at IS NULL) <> (NEW.blocked_at IS NULL) THEN
+    PERFORM gate.record_event(
+      NEW.owner_id, s.agent_id, NEW.id, false, true,
+      CASE WHEN NEW.blocked_at IS NULL THEN 'contact.unblocked' ELSE 'contact.blocked' END,
+      NULL, NULL, '{}')
+      FROM (SELECT DISTINCT s.agent_id FROM discreet.sessions s WHERE s.contact_id = NEW.id) s;
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_contact() OWNER TO discreet_gate;
+
+-- FUNCTION record_delivery()
+CREATE FUNCTION gate.record_delivery() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    NEW.owner_id, NEW.agent_id, NEW.contact_id, NEW.shared, false,
+    CASE NEW.state WHEN 'sent' THEN 'message.delivered' ELSE 'message.undelivered' END,
+    NEW.session_id, NEW.message_id, '{}');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_delivery() OWNER TO discreet_gate;
+
+-- FUNCTION record_event(uuid, uuid, uuid, boolean, boolean, text, uuid, uuid, jsonb)
+CREATE FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.events
+    (owner_id, agent_id, contact_id, shared, for_owner, kind, session_id, message_id, data)
+  VALUES (owner, agent, contact, of_all, for_owner, kind, session, message, jsonb_strip_nulls(data));
+END $$;
+
+
+ALTER FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) OWNER TO discreet_gate;
+
+-- FUNCTION record_held_answer()
+CREATE FUNCTION gate.record_held_answer() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    s.owner_id, s.agent_id, s.contact_id, s.shared, true, 'draft.' || NEW.state, s.id, NULL,
+    jsonb_build_object('draft_id', NEW.id))
+    FROM discreet.sessions s WHERE s.id = NEW.session_id;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_held_answer() OWNER TO discreet_gate;
+
+-- FUNCTION record_message()
+CREATE FUNCTION gate.record_message() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    NEW.owner_id, NEW.agent_id, NEW.contact_id, NEW.shared, false,
+    CASE WHEN TG_OP = 'UPDATE' THEN 'message.' || NEW.state
+         WHEN NEW.direction = 'in' THEN 'message.received' ELSE 'message.sent' END,
+    NEW.session_id, NEW.id,
+    CASE WHEN TG_OP = 'UPDATE' THEN jsonb_build_object('error', CASE WHEN NEW.state = 'failed' THEN (
+           SELECT split_part(t.error, ':', 1) FROM discreet.turns t WHERE t.id = NEW.turn_id) END)
+         WHEN NEW.direction = 'in' THEN '{}'
+         ELSE jsonb_build_object('in_person', NEW.in_person, 'command', NEW.command) END);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_message() OWNER TO discreet_gate;
+
+-- FUNCTION record_pairing()
+CREATE FUNCTION gate.record_pairing() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    NEW.owner_id, NEW.agent_id, NEW.contact_id, false, true,
+    CASE NEW.state WHEN 'pending' THEN 'pairing.requested' ELSE 'pairing.' || NEW.state END,
+    NULL, NULL, jsonb_build_object('pairing_id', NEW.id));
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_pairing() OWNER TO discreet_gate;
+
+-- FUNCTION record_person_request()
+CREATE FUNCTION gate.record_person_request() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.record_event(
+    s.owner_id, s.agent_id, s.contact_id, s.shared, false,
+    CASE WHEN NEW.answered_at IS NULL THEN 'person.requested' ELSE 'person.answered' END,
+    s.id, NULL, '{}')
+    FROM discreet.sessions s WHERE s.id = NEW.session_id;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_person_request() OWNER TO discreet_gate;
 
 -- FUNCTION refuse_merged()
 CREATE FUNCTION gate.refuse_merged() RETURNS trigger
@@ -5867,6 +6053,52 @@ ALTER TABLE ONLY discreet.erasures FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.erasures OWNER TO discreet_schema;
 
+-- TABLE events
+CREATE TABLE discreet.events (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT false NOT NULL,
+    for_owner boolean DEFAULT false NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    kind text NOT NULL,
+    session_id uuid,
+    message_id uuid,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (
+CASE
+    WHEN (NOT for_owner) THEN gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+    CASE
+        WHEN shared THEN agent_id
+        ELSE owner_id
+    END))))
+    ELSE NULL::text
+END) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.events ALTER COLUMN kind SET STATISTICS 0;
+ALTER TABLE ONLY discreet.events ALTER COLUMN data SET STATISTICS 0;
+ALTER TABLE ONLY discreet.events ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.events ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.events FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.events OWNER TO discreet_schema;
+
+-- COMMENT COLUMN events.for_owner
+COMMENT ON COLUMN discreet.events.for_owner IS 'only the owner and programs of an agent are told';
+
+-- COMMENT COLUMN events.tx
+COMMENT ON COLUMN discreet.events.tx IS 'the transaction: events are told in this order, once no older transaction runs';
+
 -- TABLE held_answers
 CREATE TABLE discreet.held_answers (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -6715,6 +6947,43 @@ COMMENT ON COLUMN discreet.turns.acted IS 'whether it called a tool that changes
 -- COMMENT COLUMN turns.read
 COMMENT ON COLUMN discreet.turns.read IS 'the contacts whose rows an owner''s turn has read, by way of earlier turns too; nil: an erased one';
 
+-- TABLE webhooks
+CREATE TABLE discreet.webhooks (
+    id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    url text NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    allow_private boolean DEFAULT false NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    disabled_at timestamp with time zone,
+    failing_since timestamp with time zone,
+    last_error text,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    claimed_until timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    told_tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    told_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.webhooks ALTER COLUMN url SET STATISTICS 0;
+ALTER TABLE ONLY discreet.webhooks ALTER COLUMN kinds SET STATISTICS 0;
+ALTER TABLE ONLY discreet.webhooks ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.webhooks ALTER COLUMN last_error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.webhooks ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.webhooks FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.webhooks OWNER TO discreet_schema;
+
+-- COMMENT COLUMN webhooks.kinds
+COMMENT ON COLUMN discreet.webhooks.kinds IS 'the kinds of events that are sent; empty: all';
+
+-- COMMENT COLUMN webhooks.told_tx
+COMMENT ON COLUMN discreet.webhooks.told_tx IS 'with told_at and told_id: the last event that was sent';
+
 -- TABLE wrong_codes
 CREATE TABLE discreet.wrong_codes (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -6968,6 +7237,10 @@ ALTER TABLE ONLY discreet.erased_addresses
 ALTER TABLE ONLY discreet.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT events events_pkey
+ALTER TABLE ONLY discreet.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT held_answers held_answers_pkey
 ALTER TABLE ONLY discreet.held_answers
     ADD CONSTRAINT held_answers_pkey PRIMARY KEY (id);
@@ -7156,6 +7429,10 @@ ALTER TABLE ONLY discreet.turns
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT webhooks webhooks_pkey
+ALTER TABLE ONLY discreet.webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT wrong_codes wrong_codes_pkey
 ALTER TABLE ONLY discreet.wrong_codes
     ADD CONSTRAINT wrong_codes_pkey PRIMARY KEY (id);
@@ -7243,6 +7520,18 @@ CREATE INDEX early_receipts_message ON discreet.early_receipts USING btree (chan
 
 -- INDEX erasures_owner
 CREATE INDEX erasures_owner ON discreet.erasures USING btree (owner_id, erased_at);
+
+-- INDEX events_age
+CREATE INDEX events_age ON discreet.events USING btree (created_at) WHERE (owner_key IS NOT NULL);
+
+-- INDEX events_message
+CREATE INDEX events_message ON discreet.events USING btree (message_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX events_owner
+CREATE INDEX events_owner ON discreet.events USING btree (owner_id, tx, created_at, id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX events_party
+CREATE INDEX events_party ON discreet.events USING btree (owner_id, agent_id, party, tx, created_at, id);
 
 -- INDEX held_answers_turn
 CREATE UNIQUE INDEX held_answers_turn ON discreet.held_answers USING btree (turn_id);
@@ -7403,6 +7692,9 @@ CREATE INDEX turns_party ON discreet.turns USING btree (owner_id, agent_id, part
 -- INDEX turns_session
 CREATE INDEX turns_session ON discreet.turns USING btree (session_id, started_at, owner_id, agent_id, party);
 
+-- INDEX webhooks_owner
+CREATE INDEX webhooks_owner ON discreet.webhooks USING btree (owner_id, created_at);
+
 -- INDEX wrong_codes_contact
 CREATE INDEX wrong_codes_contact ON discreet.wrong_codes USING btree (contact_id, tried_at, owner_id);
 
@@ -7447,6 +7739,39 @@ CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNC
 
 -- TRIGGER outbox early_receipts
 CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
+
+-- TRIGGER agents record_agent
+CREATE TRIGGER record_agent AFTER UPDATE OF paused_at ON discreet.agents FOR EACH ROW WHEN (((old.paused_at IS NULL) <> (new.paused_at IS NULL))) EXECUTE FUNCTION gate.record_agent();
+
+-- TRIGGER person_requests record_answer
+CREATE TRIGGER record_answer AFTER UPDATE OF answered_at ON discreet.person_requests FOR EACH ROW WHEN (((old.answered_at IS NULL) AND (new.answered_at IS NOT NULL))) EXECUTE FUNCTION gate.record_person_request();
+
+-- TRIGGER contacts record_contact
+CREATE TRIGGER record_contact AFTER UPDATE OF taken_over_at, blocked_at ON discreet.contacts FOR EACH ROW EXECUTE FUNCTION gate.record_contact();
+
+-- TRIGGER held_answers record_decision
+CREATE TRIGGER record_decision AFTER UPDATE OF state ON discreet.held_answers FOR EACH ROW WHEN ((new.state <> old.state)) EXECUTE FUNCTION gate.record_held_answer();
+
+-- TRIGGER pairings record_decision
+CREATE TRIGGER record_decision AFTER UPDATE OF state ON discreet.pairings FOR EACH ROW WHEN ((new.state <> old.state)) EXECUTE FUNCTION gate.record_pairing();
+
+-- TRIGGER outbox record_delivery
+CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.state <> old.state))) EXECUTE FUNCTION gate.record_delivery();
+
+-- TRIGGER held_answers record_held_answer
+CREATE TRIGGER record_held_answer AFTER INSERT ON discreet.held_answers FOR EACH ROW EXECUTE FUNCTION gate.record_held_answer();
+
+-- TRIGGER messages record_message
+CREATE TRIGGER record_message AFTER INSERT ON discreet.messages FOR EACH ROW EXECUTE FUNCTION gate.record_message();
+
+-- TRIGGER messages record_outcome
+CREATE TRIGGER record_outcome AFTER UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'in'::text) AND (new.state = ANY (ARRAY['answered'::text, 'failed'::text])) AND (new.state <> old.state))) EXECUTE FUNCTION gate.record_message();
+
+-- TRIGGER pairings record_pairing
+CREATE TRIGGER record_pairing AFTER INSERT ON discreet.pairings FOR EACH ROW EXECUTE FUNCTION gate.record_pairing();
+
+-- TRIGGER person_requests record_person_request
+CREATE TRIGGER record_person_request AFTER INSERT ON discreet.person_requests FOR EACH ROW EXECUTE FUNCTION gate.record_person_request();
 
 -- TRIGGER contact_labels refuse_merged
 CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.contact_labels FOR EACH ROW EXECUTE FUNCTION gate.refuse_merged();
@@ -7806,6 +8131,10 @@ ALTER TABLE ONLY discreet.turns
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
 
+-- FK CONSTRAINT webhooks webhooks_owner_id_fkey
+ALTER TABLE ONLY discreet.webhooks
+    ADD CONSTRAINT webhooks_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT wrong_codes wrong_codes_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.wrong_codes
     ADD CONSTRAINT wrong_codes_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
@@ -7881,6 +8210,17 @@ CREATE POLICY contact ON discreet.contacts TO discreet_contact USING ((((( SELEC
 
 -- POLICY drafts contact
 CREATE POLICY contact ON discreet.drafts TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY events contact
+CREATE POLICY contact ON discreet.events TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
     s.agent_id,
     s.party,
     s.contact_id
@@ -7992,6 +8332,9 @@ ALTER TABLE discreet.erased_addresses ENABLE ROW LEVEL SECURITY;
 -- ROW SECURITY erasures
 ALTER TABLE discreet.erasures ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY events
+ALTER TABLE discreet.events ENABLE ROW LEVEL SECURITY;
+
 -- POLICY addresses gate
 CREATE POLICY gate ON discreet.addresses TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -8030,6 +8373,9 @@ CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
 
 -- POLICY erasures gate
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY events gate
+CREATE POLICY gate ON discreet.events TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY held_answers gate
 CREATE POLICY gate ON discreet.held_answers TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -8114,6 +8460,9 @@ CREATE POLICY gate ON discreet.tools FOR SELECT TO discreet_gate USING ((owner_k
 
 -- POLICY turns gate
 CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY webhooks gate
+CREATE POLICY gate ON discreet.webhooks TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY wrong_codes gate
 CREATE POLICY gate ON discreet.wrong_codes TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -8209,6 +8558,11 @@ CREATE POLICY owner ON discreet.drafts TO discreet_owner USING ((((( SELECT gate
 
 -- POLICY erasures owner
 CREATE POLICY owner ON discreet.erasures TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY events owner
+CREATE POLICY owner ON discreet.events TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -8347,6 +8701,11 @@ CREATE POLICY owner ON discreet.turns TO discreet_owner USING ((((( SELECT gate.
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY webhooks owner
+CREATE POLICY owner ON discreet.webhooks TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY wrong_codes owner
 CREATE POLICY owner ON discreet.wrong_codes TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -8409,6 +8768,15 @@ CREATE POLICY shared ON discreet.attachments TO discreet_shared USING ((((( SELE
 
 -- POLICY drafts shared
 CREATE POLICY shared ON discreet.drafts TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY events shared
+CREATE POLICY shared ON discreet.events TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
     s.agent_id,
     s.party
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
@@ -8497,6 +8865,9 @@ ALTER TABLE discreet.tools ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY turns
 ALTER TABLE discreet.turns ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY webhooks
+ALTER TABLE discreet.webhooks ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY wrong_codes
 ALTER TABLE discreet.wrong_codes ENABLE ROW LEVEL SECURITY;
@@ -8641,6 +9012,10 @@ REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inboun
 -- ACL FUNCTION claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid)
 GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
+
+-- ACL FUNCTION claim_webhooks(lease interval)
+GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_webhooks(lease interval) FROM PUBLIC;
 
 -- ACL FUNCTION command_of(body text, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
@@ -9009,6 +9384,10 @@ REVOKE ALL ON FUNCTION gate.plain_text(said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.preview_retention() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.preview_retention() FROM PUBLIC;
 
+-- ACL FUNCTION purge_events(kept interval, most integer)
+GRANT ALL ON FUNCTION gate.purge_events(kept interval, most integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_events(kept interval, most integer) FROM PUBLIC;
+
 -- ACL FUNCTION purge_expired(kept interval, most integer)
 GRANT ALL ON FUNCTION gate.purge_expired(kept interval, most integer) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.purge_expired(kept interval, most integer) FROM PUBLIC;
@@ -9025,9 +9404,40 @@ REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe
 GRANT ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) FROM PUBLIC;
 
+-- ACL FUNCTION record_agent()
+GRANT ALL ON FUNCTION gate.record_agent() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_agent() FROM PUBLIC;
+
 -- ACL FUNCTION record_channel_error(ticket text, channel uuid, why text)
 GRANT ALL ON FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) FROM PUBLIC;
+
+-- ACL FUNCTION record_contact()
+GRANT ALL ON FUNCTION gate.record_contact() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_contact() FROM PUBLIC;
+
+-- ACL FUNCTION record_delivery()
+GRANT ALL ON FUNCTION gate.record_delivery() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_delivery() FROM PUBLIC;
+
+-- ACL FUNCTION record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb)
+REVOKE ALL ON FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) FROM PUBLIC;
+
+-- ACL FUNCTION record_held_answer()
+GRANT ALL ON FUNCTION gate.record_held_answer() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_held_answer() FROM PUBLIC;
+
+-- ACL FUNCTION record_message()
+GRANT ALL ON FUNCTION gate.record_message() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_message() FROM PUBLIC;
+
+-- ACL FUNCTION record_pairing()
+GRANT ALL ON FUNCTION gate.record_pairing() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_pairing() FROM PUBLIC;
+
+-- ACL FUNCTION record_person_request()
+GRANT ALL ON FUNCTION gate.record_person_request() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.record_person_request() FROM PUBLIC;
 
 -- ACL FUNCTION refuse_merged()
 GRANT ALL ON FUNCTION gate.refuse_merged() TO discreet_schema;
@@ -9954,6 +10364,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.erased_addresses TO discreet
 -- ACL TABLE erasures
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.erasures TO discreet_gate;
 
+-- ACL TABLE events
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.events TO discreet_gate;
+
 -- ACL TABLE held_answers
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.held_answers TO discreet_gate;
 
@@ -10039,6 +10452,9 @@ GRANT SELECT ON TABLE discreet.tools TO discreet_gate;
 
 -- ACL TABLE turns
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.turns TO discreet_gate;
+
+-- ACL TABLE webhooks
+GRANT DELETE ON TABLE discreet.webhooks TO discreet_owner;
 
 -- ACL TABLE wrong_codes
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.wrong_codes TO discreet_gate;
@@ -10175,6 +10591,14 @@ GRANT UPDATE (text) ON discreet.drafts TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.erasures
 GRANT SELECT (counts, erased_at, id, owner_id, owner_key) ON discreet.erasures TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.events
+GRANT SELECT (agent_id, contact_id, created_at, data, id, kind, message_id, owner_id, party,
+    session_id, shared, tx) ON discreet.events TO discreet_contact;
+GRANT SELECT (agent_id, contact_id, created_at, data, for_owner, id, kind, message_id, owner_id,
+    owner_key, party, scope_key, session_id, shared, tx) ON discreet.events TO discreet_owner;
+GRANT SELECT (agent_id, contact_id, created_at, data, id, kind, message_id, owner_id, party,
+    session_id, shared, tx) ON discreet.events TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.held_answers
 GRANT SELECT (created_at, decided_at, edited, id, owner_id, session_id, state, text, turn_id) ON
@@ -10424,6 +10848,17 @@ GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, mode
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_shared;
 GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_shared;
+
+-- ACL COLUMNS OF discreet.webhooks
+GRANT SELECT (claimed_until, disabled_at, id, kinds, next_try_at, owner_id, owner_key, told_at,
+    told_id, told_tx) ON discreet.webhooks TO discreet_gate;
+GRANT UPDATE (claimed_until) ON discreet.webhooks TO discreet_gate;
+GRANT INSERT (allow_private, id, kinds, sealed, url) ON discreet.webhooks TO discreet_owner;
+GRANT SELECT (allow_private, attempts, claimed_until, created_at, disabled_at, failing_since, id,
+    kinds, last_error, next_try_at, owner_id, owner_key, sealed, told_at, told_id, told_tx, url) ON
+    discreet.webhooks TO discreet_owner;
+GRANT UPDATE (attempts, claimed_until, disabled_at, failing_since, last_error, next_try_at, told_at,
+    told_id, told_tx) ON discreet.webhooks TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.wrong_codes
 GRANT SELECT (contact_id, id, owner_id, owner_key, sender, tried_at) ON discreet.wrong_codes TO

@@ -74,6 +74,9 @@ CREATE POLICY owner ON discreet.agents TO discreet_owner
 CREATE POLICY gate ON discreet.agents TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+CREATE TRIGGER record_agent AFTER UPDATE OF paused_at ON discreet.agents
+  FOR EACH ROW WHEN ((OLD.paused_at IS NULL) <> (NEW.paused_at IS NULL))
+  EXECUTE FUNCTION gate.record_agent();
 GRANT SELECT (id, name, role, instructions, model, memory_model, context_tokens, fallback_models,
               unknown_reply)
   ON discreet.agents

@@ -73,6 +73,8 @@ CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discree
   EXECUTE FUNCTION gate.tell_of_access();
 CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
+CREATE TRIGGER record_contact AFTER UPDATE OF taken_over_at, blocked_at ON discreet.contacts
+  FOR EACH ROW EXECUTE FUNCTION gate.record_contact();
 GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
               blocked_at, taken_over_at, merged_into, time_zone, holds_answers,

@@ -35,6 +35,10 @@ CREATE POLICY owner ON discreet.held_answers TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.held_answers TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER record_held_answer AFTER INSERT ON discreet.held_answers
+  FOR EACH ROW EXECUTE FUNCTION gate.record_held_answer();
+CREATE TRIGGER record_decision AFTER UPDATE OF state ON discreet.held_answers
+  FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION gate.record_held_answer();
 GRANT SELECT (id, owner_id, session_id, turn_id, text, state, edited, created_at, decided_at)
   ON discreet.held_answers
   TO discreet_owner;

@@ -149,6 +149,13 @@ CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.messages
     AND NEW.state <> 'taken'
     AND NEW.state <> OLD.state)
   EXECUTE FUNCTION gate.tell_of_state();
+CREATE TRIGGER record_message AFTER INSERT ON discreet.messages
+  FOR EACH ROW EXECUTE FUNCTION gate.record_message();
+CREATE TRIGGER record_outcome AFTER UPDATE OF state ON discreet.messages
+  FOR EACH ROW WHEN (NEW.direction = 'in'
+    AND NEW.state IN ('answered', 'failed')
+    AND NEW.state <> OLD.state)
+  EXECUTE FUNCTION gate.record_message();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, route_id, position,
               direction, state, text, sender_contact_id, sender_address, sender_name,
               channel_id, chat_id, platform_message_id, reply_to, turn_id, attempts,

@@ -89,6 +89,9 @@ CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox
   EXECUTE FUNCTION gate.apply_early_receipts();
 CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.outbox
   FOR EACH ROW WHEN (NEW.state = 'sent') EXECUTE FUNCTION gate.tell_of_delivery();
+CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox
+  FOR EACH ROW WHEN (NEW.state IN ('sent', 'failed') AND NEW.state <> OLD.state)
+  EXECUTE FUNCTION gate.record_delivery();
 GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session_id, route_id,
               state, attempts, next_try_at, error, platform_messages, created_at, sent_at,
               doubted_at, parts_sent, delivered_at, read_at),

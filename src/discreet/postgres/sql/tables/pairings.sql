@@ -38,6 +38,10 @@ CREATE POLICY owner ON discreet.pairings TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.pairings TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER record_pairing AFTER INSERT ON discreet.pairings
+  FOR EACH ROW EXECUTE FUNCTION gate.record_pairing();
+CREATE TRIGGER record_decision AFTER UPDATE OF state ON discreet.pairings
+  FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION gate.record_pairing();
 GRANT SELECT (id, owner_id, agent_id, channel_id, contact_id, state, issued_at, expires_at,
               created_at)
   ON discreet.pairings

@@ -38,6 +38,11 @@ CREATE POLICY owner ON discreet.person_requests TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.person_requests TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER record_person_request AFTER INSERT ON discreet.person_requests
+  FOR EACH ROW EXECUTE FUNCTION gate.record_person_request();
+CREATE TRIGGER record_answer AFTER UPDATE OF answered_at ON discreet.person_requests
+  FOR EACH ROW WHEN (OLD.answered_at IS NULL AND NEW.answered_at IS NOT NULL)
+  EXECUTE FUNCTION gate.record_person_request();
 GRANT SELECT (id, owner_id, session_id, turn_id, reason, created_at, ends_at, is_awaited,
               answered_at)
   ON discreet.person_requests

@@ -126,7 +126,7 @@ DECLARE
   many     bigint;
   counts   jsonb := '{}';
 BEGIN
-  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits'] LOOP
+  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);

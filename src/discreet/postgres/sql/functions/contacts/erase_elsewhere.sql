@@ -58,6 +58,7 @@ BEGIN
   SELECT * INTO erased FROM gate.erase_memories(memories);
   DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
   PERFORM gate.erase_quotes(sessions, said, addresses);
+  DELETE FROM discreet.events e WHERE e.message_id = ANY (said);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
   -- A chat without messages is nobody's route any more.

@@ -1,0 +1,169 @@
+"""What happened: as a stream of events, and webhooks that are called."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from discreet.api.dependencies import AnyCaller, Caller, OwnerCaller
+from discreet.api.problems import documented
+from discreet.auth.tokens import authenticate
+from discreet.domain.errors import Unauthorized, Unavailable
+from discreet.domain.ids import AgentId, parse_uuid
+from discreet.schemas import events as wire
+from discreet.scope import OwnerScope
+from discreet.scope.scopes import SessionScope
+from discreet.services import event_webhooks
+from discreet.services.events import EventMark, events_after, latest_mark, mark_of_event
+
+router = APIRouter(tags=["events"])
+
+EVENT_STREAM = "text/event-stream"
+LOOK_SECONDS = 0.5
+ACCESS_SECONDS = 5.0
+"""Seconds between two checks whether the token is still valid."""
+KEEP_ALIVE_SECONDS = 15.0
+_STREAMED: dict[str, Any] = {
+    "description": "Events, each with its `id`, its kind as `event`, and an `Event` as `data`.",
+    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+}
+
+
+@router.get(
+    "/api/events", responses=documented() | {200: _STREAMED}, operation_id="follow_events",
+    response_class=StreamingResponse,
+)  # fmt: skip
+async def follow(
+    who: AnyCaller,
+    kinds: Annotated[
+        list[wire.EventKind], Query(alias="kind", max_length=30, description="Only these kinds.")
+    ] = [],  # noqa: B006 - FastAPI copies it
+    seconds: Annotated[
+        float | None,
+        Query(ge=0, le=86_400, description="End the stream after so long. Default: never."),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            max_length=100,
+            description=(
+                "The id of the last event you have seen; the stream goes on after it, or with the"
+                " oldest event there is if it is unknown. Without it: what happens from now on."
+            ),
+        ),
+    ] = None,
+) -> Any:
+    """Follow what happens, as far as the token may see it."""
+    seen = None if last_event_id is None else parse_uuid(last_event_id, "Last-Event-ID")
+    who.api.streams.begin(who.bearer.token_id)
+    try:
+        scope, agent_id = _reach(who)
+        async with who.db.begin(scope) as tx:
+            if seen is None:
+                mark = await latest_mark(tx, agent_id)
+            else:
+                mark = await mark_of_event(tx, seen, agent_id)
+    except BaseException:
+        who.api.streams.end(who.bearer.token_id)
+        raise
+    until = math.inf if seconds is None else time.monotonic() + seconds
+    return _Stream(who, _events(who, scope, agent_id, mark, list(kinds), until))
+
+
+def _reach(who: Caller) -> tuple[SessionScope, AgentId | None]:
+    """Return the scope that the token reads in; for an agent's token, with its agent."""
+    if who.bearer.kind == "contact":
+        return who.bearer.scope, None
+    return OwnerScope(who.owner_id), who.bearer.agent_id
+
+
+async def _events(
+    who: Caller,
+    scope: SessionScope,
+    agent_id: AgentId | None,
+    mark: EventMark | None,
+    kinds: list[str],
+    until: float,
+) -> AsyncIterator[str]:
+    sent_at = checked_at = time.monotonic()
+    yield ": following\n\n"
+    while True:
+        try:
+            if time.monotonic() - checked_at > ACCESS_SECONDS:
+                checked_at = time.monotonic()
+                await authenticate(who.db, who.token)
+            async with who.db.begin(scope) as tx:
+                found = await events_after(tx, mark, kinds, agent_id)
+        except Unauthorized:
+            return
+        except Unavailable:
+            found = []
+        for at, event in found:
+            mark = at
+            yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+            sent_at = time.monotonic()
+        if time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
+            sent_at = time.monotonic()
+            yield ": still there\n\n"
+        if not found:
+            if time.monotonic() > until:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+class _Stream(StreamingResponse):
+    """A stream of events that counts as open until it ends, however it ends."""
+
+    def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
+        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+        super().__init__(events, media_type=EVENT_STREAM, headers=headers)
+        self._who = who
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._who.api.streams.end(self._who.bearer.token_id)
+
+
+def _access(who: Caller) -> event_webhooks.WebhookAccess:
+    return who.api.app.webhooks
+
+
+@router.post(
+    "/api/admin/webhooks", status_code=201, responses=documented(404), operation_id="add_webhook"
+)
+async def add(who: OwnerCaller, given: wire.WebhookToAdd) -> wire.AddedWebhook:
+    """Add a webhook, which is sent what happens. Its secret is shown only once."""
+    return await event_webhooks.add_webhook(_access(who), who.owner_id, given)
+
+
+@router.get("/api/admin/webhooks", responses=documented(), operation_id="list_webhooks")
+async def list_all(who: OwnerCaller) -> wire.WebhookList:
+    """List webhooks, oldest first."""
+    return await event_webhooks.list_webhooks(who.db, who.owner_id)
+
+
+@router.delete(
+    "/api/admin/webhooks/{webhook_id}", responses=documented(404), operation_id="remove_webhook"
+)
+async def remove(who: OwnerCaller, webhook_id: UUID) -> wire.Webhook:
+    """Remove a webhook and its secret."""
+    return await event_webhooks.remove_webhook(who.db, who.owner_id, str(webhook_id))
+
+
+@router.post(
+    "/api/admin/webhooks/{webhook_id}/test", responses=documented(404), operation_id="test_webhook"
+)
+async def test(who: OwnerCaller, webhook_id: UUID) -> wire.WebhookTested:
+    """Send a webhook a test event. If that works, a disabled one is enabled again."""
+    return await event_webhooks.test_webhook(_access(who), who.owner_id, str(webhook_id))

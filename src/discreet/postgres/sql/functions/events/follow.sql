@@ -1,0 +1,39 @@
+SET ROLE discreet_gate;
+
+-- Claim the webhooks for which something waits, so that one process calls each: ids only.
+CREATE OR REPLACE FUNCTION gate.claim_webhooks(lease interval)
+RETURNS TABLE (owner_id uuid, webhook_id uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.webhooks w SET claimed_until = clock_timestamp() + lease
+   WHERE w.id IN (
+     SELECT d.id FROM discreet.webhooks d
+      WHERE d.disabled_at IS NULL AND d.next_try_at <= clock_timestamp()
+        AND d.claimed_until <= clock_timestamp()
+        AND EXISTS (
+          SELECT FROM discreet.events e
+           WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
+             -- After a restore, the transactions of another cluster are still to come here.
+             AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
+                  OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
+             -- As in services/events.py.
+             AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
+                  OR e.created_at < clock_timestamp() - interval '10 seconds'))
+      ORDER BY d.next_try_at LIMIT 20 FOR UPDATE SKIP LOCKED)
+  RETURNING w.owner_id, w.id
+$$;
+
+-- Remove events older than this, at most so many.
+CREATE OR REPLACE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  many bigint;
+BEGIN
+  DELETE FROM discreet.events e WHERE e.id IN (
+    SELECT o.id FROM discreet.events o WHERE o.created_at < clock_timestamp() - kept
+     ORDER BY o.created_at LIMIT most);
+  GET DIAGNOSTICS many = ROW_COUNT;
+  RETURN many;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.claim_webhooks, gate.purge_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.claim_webhooks, gate.purge_events TO discreet_worker;

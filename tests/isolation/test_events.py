@@ -1,0 +1,170 @@
+"""Events: each token is told of its own, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import NotFound
+from discreet.intake.terminal_message import TerminalMessage
+from discreet.postgres.server import Database
+from discreet.schemas.events import WebhookToAdd
+from discreet.scope import ContactScope, OwnerScope
+from discreet.services import event_webhooks, held_answers
+from discreet.services.agents import AgentChange, change_agent, create_agent
+from discreet.services.contacts import block_contact
+from discreet.services.erasing import erase_contact
+from discreet.services.events import events_after
+from discreet.services.messages import send_message
+from discreet.services.takeover import take_over
+from discreet.turn.run import run_turn
+from tests.support.events import settle
+from tests.support.responders import Responder
+from tests.support.rest import Rest, open_rest
+from tests.support.turns import turns_of
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+OLDEST = str(uuid4())
+"""An id that no event has: the stream begins with the oldest event."""
+
+
+@pytest.fixture
+async def rest(database: Database, tmp_path: Path) -> AsyncIterator[Rest]:
+    async with open_rest(database, tmp_path) as opened:
+        yield opened
+
+
+async def told(rest: Rest, token: str, after: str = OLDEST) -> list[dict[str, Any]]:
+    """Return the events that a token is told now."""
+    await settle(rest.app.db, rest.app.owner_id)
+    answer = await rest.http.get(
+        "/api/events",
+        params={"seconds": 0},
+        headers={"Authorization": f"Bearer {token}", "Last-Event-ID": after},
+    )
+    assert answer.status_code == 200, answer.text
+    return [
+        json.loads(line.removeprefix("data: "))
+        for line in answer.text.splitlines()
+        if line.startswith("data: ")
+    ]
+
+
+async def answered(rest: Rest, who: str | None, text: str, agent: str | None = None) -> UUID | None:
+    said = (
+        await rest.world.say(who, text) if agent is None else await _say_to(rest, who, text, agent)
+    )
+    await run_turn(turns_of(rest.app.db, Responder()), said.session_id)
+    return said.contact_id
+
+
+async def _say_to(rest: Rest, who: str | None, text: str, agent: str) -> Any:
+    sender = None if who is None else Address.parse(who)
+    message = TerminalMessage(text=text, sender=sender, agent=agent)
+    return await send_message(rest.app.db, rest.app.owner_id, message)
+
+
+async def test_each_token_is_told_of_its_own(rest: Rest) -> None:
+    await create_agent(rest.app.db, rest.app.owner_id, "Bea")
+    alice = await answered(rest, ALICE, "my code is 4711")
+    await answered(rest, BOB, "hello")
+    await answered(rest, ALICE, "hello Bea", "Bea")
+    await answered(rest, None, "the safe is behind the picture")
+    hers = await told(rest, await rest.token(contact=ALICE))
+    assert {one["contact_id"] for one in hers} == {str(alice)}
+    assert {one["agent_id"] for one in hers} == {str(rest.world.agent_id)}
+    assert [one["kind"] for one in hers] == ["message.received", "message.sent", "message.answered"]
+    assert hers[0]["message"]["text"] == "my code is 4711"
+    bobs = json.dumps(await told(rest, await rest.token(contact=BOB)))
+    assert "4711" not in bobs
+    assert str(alice) not in bobs
+    of_ada = json.dumps(await told(rest, await rest.token(agent="Ada")))
+    assert "4711" in of_ada
+    assert "hello Bea" not in of_ada
+    assert "safe" not in of_ada
+    everything = json.dumps(await told(rest, await rest.token()))
+    assert all(word in everything for word in ("4711", "hello Bea", "safe"))
+
+
+async def test_a_contact_is_not_told_what_only_the_owner_may_know(rest: Rest) -> None:
+    db, owner_id = rest.app.db, rest.app.owner_id
+    await change_agent(db, owner_id, "Ada", AgentChange(holds_answers=True))
+    alice = await answered(rest, ALICE, "is a room free?")
+    token = await rest.token(contact=ALICE)
+    [held] = await held_answers.list_held_answers(db, owner_id)
+    await held_answers.reject_answer(db, owner_id, str(held.id))
+    await take_over(db, owner_id, ALICE)
+    assert [one["kind"] for one in await told(rest, token)] == [
+        "message.received",
+        "message.answered",
+        "contact.taken_over",
+    ]
+    await block_contact(db, owner_id, ALICE)
+    owners = [one["kind"] for one in await told(rest, await rest.token())]
+    assert owners == [
+        "message.received",
+        "draft.waiting",
+        "message.answered",
+        "draft.rejected",
+        "contact.taken_over",
+        "contact.blocked",
+    ]
+    # The database itself says so, whatever the API asks.
+    await settle(db, owner_id)
+    async with db.begin(ContactScope(owner_id, rest.world.agent_id, alice)) as tx:  # type: ignore[arg-type]
+        kinds = [event.kind for _, event in await events_after(tx, None)]
+    assert "contact.blocked" not in kinds
+    assert "draft.waiting" not in kinds
+
+
+async def test_a_stream_goes_on_after_the_event_that_was_seen_and_not_after_anothers(
+    rest: Rest,
+) -> None:
+    for text in ("one", "two"):
+        await rest.world.say(ALICE, text)
+        await rest.world.say(BOB, text)
+    alice, bob = await rest.token(contact=ALICE), await rest.token(contact=BOB)
+    first, second = await told(rest, alice)
+    assert [one["id"] for one in await told(rest, alice, first["id"])] == [second["id"]]
+    assert await told(rest, alice, second["id"]) == []
+    # An id of Bob's is as unknown to her as one that doesn't exist.
+    [bobs, *_] = await told(rest, bob)
+    assert await told(rest, alice, bobs["id"]) == await told(rest, alice) == [first, second]
+
+
+async def test_an_erased_contact_leaves_no_event(
+    rest: Rest, admin: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    alice = await answered(rest, ALICE, "my code is 4711")
+    await answered(rest, BOB, "hello")
+    await erase_contact(rest.app.db, rest.app.owner_id, ALICE, tmp_path)
+    owners = json.dumps(await told(rest, await rest.token()))
+    assert str(alice) not in owners
+    assert "4711" not in owners
+    assert "hello" in owners
+    assert admin.execute(
+        "SELECT count(*) FROM discreet.events WHERE contact_id = %s", (alice,)
+    ).fetchone() == (0,)
+
+
+async def test_another_owner_has_no_webhook_and_no_event_of_this_one(rest: Rest) -> None:
+    await rest.world.say(ALICE, "hi")
+    access = rest.app.webhooks
+    given = WebhookToAdd(url="http://127.0.0.1:9/hook", allow_private=True)
+    added = await event_webhooks.add_webhook(access, rest.app.owner_id, given)
+    stranger: Any = uuid4()
+    assert (await event_webhooks.list_webhooks(rest.app.db, stranger)).items == []
+    which = str(added.webhook.id)
+    with pytest.raises(NotFound):
+        await event_webhooks.remove_webhook(rest.app.db, stranger, which)
+    with pytest.raises(NotFound):
+        await event_webhooks.test_webhook(access, stranger, which)
+    async with rest.app.db.begin(OwnerScope(stranger)) as tx:
+        assert await events_after(tx, None) == []
