@@ -42,6 +42,7 @@ async def _serve(settings: Settings) -> None:
     from discreet.app import open_app
     from discreet.domain.concurrency import end_all
     from discreet.serving import serve as serve_app
+    from discreet.tracing import tracing
 
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -56,6 +57,7 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop)
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
+            stack.enter_context(tracing())
             if serve_http is None:
                 await serve_app(app, lambda: _say(_welcome(settings)), stopped)
                 return

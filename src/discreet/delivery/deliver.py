@@ -32,6 +32,7 @@ from discreet.domain.outbound import (
 from discreet.queue.job_scope import DueRoute, due_route
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
+from discreet.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ async def deliver(
         outbound = sending.outbound
         try:
             async with running(_renew(db, scope, sending), "renew a delivery"):
-                result = await within(SEND_SECONDS, channel.send(outbound), "a send")
+                result = await _send(channel, route, route_id, sending)
         except Exception as error:
             # An error in the channel's code counts like a refusal, or it would be retried forever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__
@@ -134,6 +135,23 @@ async def deliver(
             record = partial(_record, db, scope, route_id, sending, result)
         sending = await _surely(record)
         began = time.monotonic()
+
+
+async def _send(
+    channel: Channel, route: DueRoute, route_id: RouteId, sending: _Sending
+) -> SendResult:
+    with span(
+        "delivery",
+        "producer",
+        owner_id=route.scope.owner_id,
+        route_id=route_id,
+        message_id=sending.outbound.message_id,
+        platform=route.platform,
+        attempt=sending.attempt,
+    ) as traced:
+        result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
+        traced.note(outcome=type(result).__name__)
+        return result
 
 
 async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:

@@ -28,6 +28,7 @@ from discreet.intake.batches import store
 from discreet.intake.serialization import to_json
 from discreet.postgres.database_errors import LOST_RACES, outage_of
 from discreet.scope import IntakeScope, ScopedDatabase
+from discreet.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +108,25 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
         NotTaken: the agent may not receive this message; it was not stored.
         Unavailable: the database can't be reached; nothing was stored.
     """
+    refused = None
+    with span("intake", "consumer", owner_id=owner_id, channel_id=inbound.channel_id) as traced:
+        try:
+            accepted = await _accept(db, owner_id, inbound)
+            traced.note(
+                outcome="accepted" if accepted.new else "repeated",
+                message_id=accepted.message_id,
+                session_id=accepted.session_id,
+                contact_id=accepted.contact_id,
+            )
+        except NotTaken as error:  # as it should be: no error of the span
+            refused = error
+            traced.note(outcome=error.reason)
+    if refused is not None:
+        raise refused
+    return accepted
+
+
+async def _accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Accepted:
     message = _message(inbound)
     await link_aliases(db, owner_id, inbound)
     for attempt in range(MAX_TRIES):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from discreet.tracing import span
 from discreet.turn.escaping import is_blank, storable, tokens
 from discreet.turn.failures import failures
 from discreet.turn.reasoning import (
@@ -169,19 +170,24 @@ async def _request_once(
 
     events = _Events()
     splitter = events.splitter
-    try:
-        async with model_request_stream(
-            model, messages, model_settings=settings, model_request_parameters=parameters
-        ) as stream:
-            async for event in stream:
-                events.take(event)
-                await draft.grow(splitter)
-        response = stream.get()
-        splitter.finish()
-    finally:
-        # Include what came before a failure: there may be no more.
-        await draft.hand_on(splitter)
-    return _reply(response, splitter, estimate(messages, parameters))
+    name, provider = model.model_name, model.system
+    with span(f"chat {name}", "client", operation="chat", model=name, provider=provider) as traced:
+        try:
+            async with model_request_stream(
+                model, messages, model_settings=settings, model_request_parameters=parameters
+            ) as stream:
+                async for event in stream:
+                    events.take(event)
+                    await draft.grow(splitter)
+            response = stream.get()
+            splitter.finish()
+        finally:
+            # Include what came before a failure: there may be no more.
+            await draft.hand_on(splitter)
+        reply = _reply(response, splitter, estimate(messages, parameters))
+        used = reply.usage
+        traced.note(input_tokens=used.input_tokens, output_tokens=used.output_tokens)
+    return reply
 
 
 def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply:

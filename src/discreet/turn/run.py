@@ -30,6 +30,7 @@ from discreet.memory.indexing import (
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.tracing import TraceSpan, span
 from discreet.turn.commands import run_command
 from discreet.turn.compact import BudgetFor, Summarise, compact, too_long
 from discreet.turn.context import AgentCard, TurnContext
@@ -124,16 +125,28 @@ async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | No
             )
     if not isinstance(lease, Lease):
         return
-    try:
-        if lease.command is None:
-            await _answer(turns, scope, lease, stored)
-        else:
-            await _obey(turns, scope, lease, lease.command)
-    except LeaseLost:
-        log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
+    with span(
+        "turn",
+        "consumer",
+        owner_id=scope.owner_id,
+        session_id=session_id,
+        route_id=lease.route_id,
+        turn_id=lease.turn_id,
+        attempt=lease.attempt,
+    ) as traced:
+        try:
+            if lease.command is None:
+                await _answer(turns, scope, lease, stored, traced)
+            else:
+                await _obey(turns, scope, lease, lease.command)
+        except LeaseLost:
+            traced.note(outcome="lost")
+            log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
 
 
-async def _answer(turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None) -> None:
+async def _answer(
+    turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None, traced: TraceSpan
+) -> None:
     answer = _Answer(turns, scope, lease, stored)
     try:
         if lease.attempt > turns.max_attempts:
@@ -152,10 +165,13 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease, stored: Store
         except Exception as error:  # an answer is worth more than its search data
             log.warning("an answer is saved without index", error=type(error).__name__)
             left = await save({})
+        traced.note(outcome="answered")
     except LeaseLost:
         raise
     except Exception as error:
-        await _save_failed(turns, scope, lease, answer.prompt, _as_failure(error))
+        failure = _as_failure(error)
+        traced.note(outcome="failed", error=failure.kind)
+        await _save_failed(turns, scope, lease, answer.prompt, failure)
         return
     # Where indexing takes its time, it follows the answer, so nobody waits for it.
     await index_messages(turns.db, scope, left, turns.embedder)
@@ -171,9 +187,10 @@ async def _save(
     indexed: Mapping[str, Indexed],
 ) -> list[Unindexed]:
     """Save an answer, and return which messages of its session still have to be indexed."""
-    async with turns.db.begin(scope) as tx:
-        await save_answer(tx, lease, prompt, result, reading, indexed)
-        return await unindexed_of_session(tx, lease.session_id, turns.embedder)
+    with span("save"):
+        async with turns.db.begin(scope) as tx:
+            await save_answer(tx, lease, prompt, result, reading, indexed)
+            return await unindexed_of_session(tx, lease.session_id, turns.embedder)
 
 
 class _Answer:
@@ -221,12 +238,15 @@ class _Answer:
                 turns.db, scope, lease, turns.embedder, turns.summarise, budget_for, self.reading
             )
             stored = None
-        context = await load(
-            turns.db, scope, lease, turns.embedder, files, stored=stored, zone=turns.zone
-        )
+        with span("load"):
+            context = await load(
+                turns.db, scope, lease, turns.embedder, files, stored=stored, zone=turns.zone
+            )
         await self._note(context)
         self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
-        result = await turns.responder(context, prompt, await self._tools(), self._draft.write)
+        tools = await self._tools()
+        with span("respond"):
+            result = await turns.responder(context, prompt, tools, self._draft.write)
         self.prompt = result.prompt or prompt
         return replace(result, usage=result.usage + spent)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from discreet.domain.concurrency import end, start
+from discreet.tracing import span
 from discreet.turn.continuation import join_parts
 from discreet.turn.escaping import is_blank
 from discreet.turn.failures import failures
@@ -316,7 +317,9 @@ class _Thinking:
     async def _outcome(self, spec: ToolSpec, arguments: Mapping[str, Any]) -> Outcome:
         key = f"{spec.name} {json.dumps(arguments, sort_keys=True, default=str)}"
         is_new = key not in self._outcomes
-        outcome = await self.toolbox.call(spec.name, arguments)
+        with span(f"execute_tool {spec.name}", operation="execute_tool", tool=spec.name) as traced:
+            outcome = await self.toolbox.call(spec.name, arguments)
+            traced.note(outcome="done" if outcome.done else "nothing")
         self._outcomes[key] = outcome
         if spec.effect and outcome.done:
             self._done.append(spec.effect)
