@@ -21,7 +21,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from benchmarks.scratch import p50_p95, scratch_home
+from benchmarks.scratch import cpu_of_postgres, p50_p95, scratch_home
+from discreet.postgres.folders import Layout
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import opened_database
 
@@ -65,7 +66,7 @@ async def main() -> None:
     with scratch_home() as home, opened_database(home) as database:
         environment = {**os.environ, "DISCREET_HOME": str(home), "DISCREET_LISTEN": "127.0.0.1:0",
                        "DISCREET_API_CALLS_A_MINUTE": "1000000"}  # fmt: skip
-        async with _served(environment) as url:
+        async with _served(environment) as (url, pid):
             token = await asyncio.to_thread(_token, environment)
             admin = database.conninfo(ADMIN_ROLE)
             limits = httpx.Limits(max_connections=AT_ONCE)
@@ -74,7 +75,7 @@ async def main() -> None:
                 base_url=url, headers=headers, timeout=60, limits=limits
             ) as client:
                 await _cost(client, admin)
-                await _rate(client)
+                await _rate(client, pid, str(Layout(home).data))
 
 
 async def _cost(client: httpx.AsyncClient, admin: str) -> None:
@@ -96,17 +97,29 @@ async def _cost(client: httpx.AsyncClient, admin: str) -> None:
     print(f"message over REST until its answer: p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms")
 
 
-async def _rate(client: httpx.AsyncClient) -> None:
+async def _rate(client: httpx.AsyncClient, pid: int, data: str) -> None:
     numbers = iter(range(MANY))
 
     async def ask_on() -> None:
         for number in numbers:
             await _ask(client, 5000 + number)
 
+    server, postgres = _cpu(pid), cpu_of_postgres(data)
     start = time.perf_counter()
     await asyncio.gather(*(ask_on() for _ in range(AT_ONCE)))
     rate = MANY / (time.perf_counter() - start)
-    print(f"whole turns over REST, {AT_ONCE} at once: {rate:.1f}/s (at least 60)")
+    server, postgres = _cpu(pid) - server, cpu_of_postgres(data) - postgres
+    print(
+        f"whole turns over REST, {AT_ONCE} at once: {rate:.1f}/s (at least 60);"
+        f" processor of a turn: server {1000 * server / MANY:.1f} ms,"
+        f" PostgreSQL {1000 * postgres / MANY:.1f} ms"
+    )
+
+
+def _cpu(pid: int) -> float:
+    """Return the seconds of processor that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _settled(admin: str) -> Counts:
@@ -132,8 +145,8 @@ async def _ask(client: httpx.AsyncClient, number: int) -> float:
 
 
 @asynccontextmanager
-async def _served(environment: dict[str, str]) -> AsyncIterator[str]:
-    """Yield the URL of a server that runs in a process of its own."""
+async def _served(environment: dict[str, str]) -> AsyncIterator[tuple[str, int]]:
+    """Yield the URL of a server, and the process that it runs in."""
     server = await asyncio.create_subprocess_exec(
         SB, "serve", *sys.argv[1:], env=environment, stdout=PIPE, stderr=DEVNULL
     )
@@ -143,7 +156,7 @@ async def _served(environment: dict[str, str]) -> AsyncIterator[str]:
         async with asyncio.timeout(START_SECONDS):
             while (found := re.search(r"REST at (\S+)/api", said)) is None:
                 said += (await server.stdout.readline()).decode()
-        yield found[1]
+        yield found[1], server.pid
     finally:
         server.terminate()
         await server.wait()

@@ -106,6 +106,7 @@ class App:
             self.db,
             self.database.conninfo("discreet_worker"),
             self.database.sealing_key,
+            self.wakes,
         )
         try:
             yield gateway

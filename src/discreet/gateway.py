@@ -17,7 +17,7 @@ import structlog
 from discreet.auth.channel_secrets import load_secret
 from discreet.channel_registry import ChannelRegistry
 from discreet.channels.terminal import TerminalChannel
-from discreet.domain.concurrency import end, running, start
+from discreet.domain.concurrency import end, happens, running, start
 from discreet.domain.errors import BadInput, DiscreetError, SecretMissing
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
@@ -39,14 +39,15 @@ from discreet.intake.receipts import note_receipt
 from discreet.intake.receive_cursor import ChannelCursor
 from discreet.queue.job_scope import DueRoute
 from discreet.queue.leases import leader_lock
+from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.settings import Settings
 from discreet.webhooks import WebhookServer
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 2.0
-"""Seconds between two checks for added, changed or removed channels."""
+LOOK_SECONDS = 15.0
+"""Seconds between two checks for added, changed or removed channels without a notification."""
 RESTART_SECONDS = 5.0
 
 
@@ -72,11 +73,14 @@ class Gateway:
     that uses an account raises SecretMissing if this server has no secret for it.
     """
 
-    def __init__(self, settings: Settings, db: ScopedDatabase, conninfo: str, key: bytes) -> None:
+    def __init__(
+        self, settings: Settings, db: ScopedDatabase, conninfo: str, key: bytes, wakes: Wakes
+    ) -> None:
         self._settings = settings
         self._db = db
         self._conninfo = conninfo
         self._key = key
+        self._wakes = wakes
         self._platforms = ChannelRegistry(settings)
         self._terminal = TerminalChannel()
         self._opened: dict[tuple[OwnerId, str], OpenChannel] = {}
@@ -148,8 +152,18 @@ class Gateway:
 
     async def _keep_up(self, webhooks: WebhookServer | None) -> None:
         receiving: dict[_Open, asyncio.Task[None]] = {}
+        async with self._wakes.of_channels() as woken:
+            await self._keep_up_with(receiving, webhooks, woken)
+
+    async def _keep_up_with(
+        self,
+        receiving: dict[_Open, asyncio.Task[None]],
+        webhooks: WebhookServer | None,
+        woken: asyncio.Event,
+    ) -> None:
         try:
             while True:
+                woken.clear()
                 try:
                     wanted = await self._wanted()
                 except Exception as error:
@@ -159,7 +173,7 @@ class Gateway:
                 for new in wanted - set(receiving):
                     log.info("a channel is started", channel_id=str(new.channel_id))
                     receiving[new] = start(self._receive(new, webhooks), f"receive {new.platform}")
-                await asyncio.sleep(LOOK_SECONDS)
+                await happens(woken, LOOK_SECONDS)
         finally:
             await end(*receiving.values())
 

@@ -14,6 +14,7 @@ from discreet.domain.platform import ChannelSecret
 from discreet.gateway import Gateway
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import DueRoute
+from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, WorkScope
 from discreet.settings import Settings
 from tests.support.world import World, other_owner
@@ -120,7 +121,8 @@ async def test_answers_of_one_owner_are_never_sent_with_the_connection_of_anothe
     otto = await other_owner(world, admin)
     await keep(world, "7", ChannelSecret("7:olgas", base_url="http://127.0.0.1:1"))
     await keep(otto, "7", ChannelSecret("7:ottos", base_url="http://127.0.0.1:2"))
-    gateway = Gateway(Settings(home=tmp_path), world.db, database.conninfo("discreet_worker"), KEY)
+    conninfo = database.conninfo("discreet_worker")
+    gateway = Gateway(Settings(home=tmp_path), world.db, conninfo, KEY, Wakes(conninfo))
     try:
         for one, url in ((world, "http://127.0.0.1:1"), (otto, "http://127.0.0.1:2")) * 2:
             route = DueRoute(OwnerScope(one.owner_id), "telegram", "7")

@@ -16,7 +16,7 @@ from discreet.scope import ScopedDatabase
 
 log = structlog.get_logger(__name__)
 
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 20.0
 """Seconds between two checks for texts to embed."""
 LEAST_PAUSE_SECONDS = 0.05
 

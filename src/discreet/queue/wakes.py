@@ -1,4 +1,4 @@
-"""Wake clients that wait for an answer, whichever process writes it.
+"""Wake clients that wait for an answer, whichever process writes it; and servers, for channels.
 
 One connection of this process listens, only while somebody waits. A notification is not trusted: it
 only triggers a check, because every login role can send one.
@@ -24,6 +24,8 @@ CHANNEL = "discreet_answers"
 ACCESS = "access"
 """Notified when a token was revoked, or a contact blocked, merged or erased, without saying whose.
 """
+CHANNELS = "channels"
+"""Notified when a channel was added or closed, or got another secret, without saying which."""
 IDLE_SECONDS = 10.0
 """Seconds for which the connection is kept after the last client stopped waiting."""
 RETRY_SECONDS = 1.0
@@ -50,6 +52,12 @@ class Wakes:
     async def of_access(self) -> AsyncIterator[asyncio.Event]:
         """Yield an event that is set when somebody may have lost access to an answer."""
         async with self._woken_by(ACCESS) as woken:
+            yield woken
+
+    @asynccontextmanager
+    async def of_channels(self) -> AsyncIterator[asyncio.Event]:
+        """Yield an event that is set when other channels may be open than before."""
+        async with self._woken_by(CHANNELS) as woken:
             yield woken
 
     @asynccontextmanager

@@ -4677,6 +4677,19 @@ END $$;
 
 ALTER FUNCTION gate.tell_of_access() OWNER TO discreet_gate;
 
+-- FUNCTION tell_of_channels()
+CREATE FUNCTION gate.tell_of_channels() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM pg_notify('discreet_answers', 'channels');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_channels() OWNER TO discreet_gate;
+
 -- FUNCTION tell_of_delivery()
 CREATE FUNCTION gate.tell_of_delivery() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7803,6 +7816,12 @@ CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discree
 -- TRIGGER tokens tell_of_access
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
 
+-- TRIGGER channel_secrets tell_of_channels
+CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE ON discreet.channel_secrets FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
+
+-- TRIGGER channels tell_of_channels
+CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE OF closed_at ON discreet.channels FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
+
 -- TRIGGER contacts tell_of_erasure
 CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
 
@@ -9571,6 +9590,10 @@ REVOKE ALL ON FUNCTION gate.take_over_name(address discreet.addresses, display_n
 -- ACL FUNCTION tell_of_access()
 GRANT ALL ON FUNCTION gate.tell_of_access() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.tell_of_access() FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_channels()
+GRANT ALL ON FUNCTION gate.tell_of_channels() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.tell_of_channels() FROM PUBLIC;
 
 -- ACL FUNCTION tell_of_delivery()
 GRANT ALL ON FUNCTION gate.tell_of_delivery() TO discreet_schema;

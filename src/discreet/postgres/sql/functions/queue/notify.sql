@@ -43,7 +43,15 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.tell_waiting, gate.tell_of_state, gate.tell_of_turn,
+-- Let servers look which channels are open. The notification doesn't say which one changed.
+CREATE OR REPLACE FUNCTION gate.tell_of_channels() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pg_notify('discreet_answers', 'channels');
+  RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.tell_waiting, gate.tell_of_channels, gate.tell_of_state, gate.tell_of_turn,
   gate.tell_of_draft, gate.tell_of_delivery FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.tell_of_state, gate.tell_of_draft, gate.tell_of_delivery
+GRANT EXECUTE ON FUNCTION gate.tell_of_channels, gate.tell_of_state, gate.tell_of_draft, gate.tell_of_delivery
   TO discreet_schema;
