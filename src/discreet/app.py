@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from discreet.auth.channels_file import take_over_channels_file
@@ -127,6 +128,7 @@ class App:
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
         from discreet.tools.sessions import ServerSessions
+        from discreet.turn.reminders import fire_reminder
         from discreet.turn.responders import Models, import_responders
         from discreet.turn.run import Turns, run_turn
         from discreet.turn.server_tools import open_server_tools
@@ -161,6 +163,9 @@ class App:
         async def one_route(route_id: RouteId, route: DueRoute) -> None:
             await deliver(self.db, gateway.channel_of, route_id, route)
 
+        async def one_reminder(reminder_id: UUID) -> None:
+            await fire_reminder(self.db, reminder_id)
+
         async def release_quarantined() -> None:
             await release_due(self.db)
 
@@ -189,6 +194,7 @@ class App:
                     gateway.platforms,
                     tell_owners=tell_everyone,
                     call_webhooks=call_webhooks,
+                    remind=one_reminder,
                     turn_seconds=turns.total_seconds + HUNG_SECONDS,
                 ),
                 Slots(self.settings.max_turns, self.settings.max_turns_per_agent),

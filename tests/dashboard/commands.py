@@ -90,6 +90,8 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "drafts edit": ("POST", "/drafts"),
     "drafts list": ("GET", "/"),
     "drafts reject": ("POST", "/drafts"),
+    "reminders cancel": ("POST", "/reminders"),
+    "reminders list": ("GET", "/reminders"),
     "help": Missing("each page says what it is for"),
     "limits reset": ("POST", "/limits"),
     "limits set": ("POST", "/limits"),

@@ -25,6 +25,7 @@ from discreet.schemas import (
     operations,
     quarantine,
     references,
+    reminders,
     retention,
     sessions,
     takeover,
@@ -435,8 +436,10 @@ OF_CONTACTS = (
 )
 
 
+_PLACE = "it belongs to the chat where it is asked for"
 AGENT_OPTIONS = {
     "holds_answers": "drafts",
+    "runs_reminders": "run_reminders",
     "waits_for_person": "handover",
     "person_minutes": "handover_minutes",
 }
@@ -667,6 +670,17 @@ OF_OWNER = (
               held_answers.AnswerToApprove, held_answers.HeldAnswer),
     _of_owner("reject_answer", "held_answers.reject_answer", ("drafts reject",),
               None, held_answers.HeldAnswer),
+    _of_owner("list_reminders", "reminders.list_reminders", ("reminders list",),
+              None, reminders.ReminderList),
+    _of_owner("cancel_reminder", "reminders.cancel_reminder", ("reminders cancel",),
+              None, reminders.Reminder),
+    Operation("remind", "reminders.add_reminder", Missing(_PLACE), Missing(_PLACE),
+              Missing(_PLACE), "remind", reminders.Remind),
+    Operation("list_own_reminders", "reminders.list_own", Missing("the owner lists everybody's"),
+              Missing("the owner lists everybody's"), Missing(_PLACE), "list_reminders"),
+    Operation("cancel_own_reminder", "reminders.cancel_own",
+              Missing("the owner cancels anybody's"), Missing("the owner cancels anybody's"),
+              Missing(_PLACE), "cancel_reminder"),
     _of_owner("hold_answers", "contacts.hold_answers", ("contacts drafts",),
               held_answers.AnswersToHold, contacts.Contact),
     _of_owner("list_tool_servers", "tool_servers.list_tool_servers", ("agents tools list",),

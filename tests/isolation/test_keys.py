@@ -23,6 +23,11 @@ Admin = psycopg.Connection[Any]
 MOVED = "UPDATE discreet.{} SET {} = %({})s WHERE contact_id = %(alice)s"
 ADMITTED = "INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)"
 LABEL = "INSERT INTO discreet.contact_labels (owner_id, contact_id, label)"
+REMINDER = (
+    "INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, session_id, route_id, shared,"
+    " text, starts_at, zone, due_at)"
+)
+CALL = ", false, 'call', now(), 'UTC', now()"
 PAIRING = (
     "INSERT INTO discreet.pairings (channel_id, contact_id, owner_id, agent_id, code, expires_at)"
 )
@@ -254,6 +259,17 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "contact_labels_pkey": (
         UniqueViolation,
         LABEL + " SELECT %(olga)s, %(bob)s, 'staff' FROM generate_series(1, 2)",
+    ),
+    "reminders_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        REMINDER + " SELECT %(olga)s, %(ada)s, %(alice)s, %(bobs_session)s, %(bobs_route)s" + CALL,
+    ),
+    "reminders_route_id_session_id_fkey": (
+        ForeignKeyViolation,
+        REMINDER
+        + " SELECT %(olga)s, %(ada)s, %(alice)s, s.id, %(bobs_route)s"
+        + CALL
+        + " FROM discreet.sessions s WHERE s.contact_id = %(alice)s LIMIT 1",
     ),
     "owner_term_stats_pkey": (
         UniqueViolation,

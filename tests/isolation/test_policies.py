@@ -36,6 +36,7 @@ FILLED = {
     "text[]": "'{}'",
     "jsonb": "'{}'",
     "timestamp with time zone": "now()",
+    "timestamp without time zone": "now()",
 }
 CHECKED = {
     "direction": "'in'",

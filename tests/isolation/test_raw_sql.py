@@ -25,7 +25,7 @@ TABLES = (
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
     "admissions", "pairings", "held_messages", "owner_links", "wrong_codes", "limits",
     "limit_hits", "tokens", "channel_secrets", "webhooks",
-    "attachments", "contact_labels", "tool_servers", "tools",
+    "attachments", "contact_labels", "tool_servers", "tools", "reminders",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from tests.support.turns import Recording, do_all, turns_of
 Seen = dict[str, Any]
 
 ANN, ALSO_ANN, BOB = "telegram:1001", "telegram:2001", "telegram:1002"
+IN_A_YEAR = f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%dT09:00}"
 EVE, GROUP = "telegram:1003", "telegram:-100500"
 
 
@@ -59,6 +61,7 @@ async def fill(
             {"reply_to": "17", "content": Content(quote=Quote("leave", is_part=True))},
         ),
         (BOB, "Bob", calling("remember", content="Bob's code word is heron"), {}),
+        (BOB, "Bob", calling("remind", text="feed the heron", at=IN_A_YEAR), {}),
         (BOB, "Bob", "Grüße aus Köln 🚲", {"group": GROUP}),
         (ALSO_ANN, "Ann", calling("remember", content="Ann has a dog called Rex"), {}),
         (EVE, "Eve", calling("remember", content="Eve was here"), {}),
@@ -77,6 +80,7 @@ async def fill(
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
     await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")
+    await contacts.label_contact(db, world.owner_id, BOB, add={"customer"}, remove=set())
     limits = ContactLimits(waiting=7, money_a_day=Decimal("0.5"))
     await set_limits(db, world.owner_id, BOB, limits)
     [agent] = [one for one in await list_agents(db, world.owner_id) if one.id == world.agent_id]
@@ -189,6 +193,8 @@ _OWNERS = {
     "time_zones": "SELECT name, time_zone FROM discreet.contacts ORDER BY created_at, id",
     "models": "SELECT name, context_tokens, fallback_models FROM discreet.agents ORDER BY name",
     "money": "SELECT contact_id, money_a_day::text FROM discreet.limits",
+    "reminders": "SELECT text, rule, zone, contact_id FROM discreet.reminders ORDER BY text",
+    "labels": "SELECT label, contact_id FROM discreet.contact_labels ORDER BY 1, 2",
     "purposes": "SELECT name, purpose FROM discreet.tokens ORDER BY 1, 2",
 }
 

@@ -99,6 +99,7 @@ STANCES: dict[str, Stance] = {
     "discreet.quarantine": Stance("deleted", "deleted", "whole", "stays: not of a contact yet"),
     "discreet.retention": SETTINGS,
     "discreet.retention_runs": Stance("stays: a receipt; two years", "nobody", "nobody", "nobody"),
+    "discreet.reminders": Stance("expires: when it is due", "deleted", "whole", "moved"),
     "discreet.routes": Stance("stays: where to write to it", "deleted", "whole", "moved"),
     "discreet.sessions": Stance("stays: no words in it", "deleted", "whole", "moved"),
     "discreet.tokens": Stance("stays: access", "deleted", "whole", "stays: they end"),

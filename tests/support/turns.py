@@ -25,6 +25,7 @@ from discreet.queue.worker import Slots, Work, work, work_off
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.prompt import Budget
+from discreet.turn.reminders import fire_reminder
 from discreet.turn.run import Turns, run_turn
 from tests.support.responders import Think, echo
 from tests.support.world import World
@@ -96,7 +97,10 @@ def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work
     async def release() -> None:
         await release_due(db)
 
-    return Work(turn, route, release, tuple(_named(channels)))
+    async def reminder(reminder_id: UUID) -> None:
+        await fire_reminder(db, reminder_id)
+
+    return Work(turn, route, release, tuple(_named(channels)), remind=reminder)
 
 
 async def do_all(

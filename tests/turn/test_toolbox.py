@@ -75,6 +75,9 @@ def good_arguments(memory_id: str) -> dict[str, dict[str, Any]]:
         "search_conversation": {"query": "dog"},
         "set_time_zone": {"zone": "Europe/Berlin"},
         "ask_for_person": {"reason": "a refund"},
+        "remind": {"text": "call", "at": "2099-01-01T09:00"},
+        "list_reminders": {},
+        "cancel_reminder": {"reminder_id": "00000000"},
     }
 
 

@@ -121,6 +121,13 @@ Reference = Annotated[
         ),
     ),
 ]
+RunReminders = Annotated[
+    bool | None,
+    typer.Option(
+        "--run-reminders/--say-reminders",
+        help="A reminder that is due starts a turn, or only says its text (the default).",
+    ),
+]
 NoReference = Annotated[
     bool, typer.Option("--no-reference", help="Remove all published reference texts.")
 ]
@@ -182,6 +189,7 @@ def create_agent(
     handover: Handover = None,
     handover_minutes: HandoverMinutes = None,
     unknown_reply: UnknownReply = None,
+    run_reminders: RunReminders = None,
     reference: Reference = None,
 ) -> None:
     """Create an agent."""
@@ -198,6 +206,7 @@ def create_agent(
         waits_for_person=None if handover is None else handover == "wait",
         person_minutes=handover_minutes,
         unknown_reply=unknown_reply,
+        runs_reminders=run_reminders,
     )
     read = references.read_references(reference) if reference is not None else None
     texts = None if read is None else read.texts
@@ -228,6 +237,7 @@ def set_agent(
     handover: Handover = None,
     handover_minutes: HandoverMinutes = None,
     unknown_reply: UnknownReply = None,
+    run_reminders: RunReminders = None,
     reference: Reference = None,
     no_reference: NoReference = False,
 ) -> None:
@@ -247,6 +257,7 @@ def set_agent(
         waits_for_person=None if handover is None else handover == "wait",
         person_minutes=handover_minutes,
         unknown_reply=unknown_reply,
+        runs_reminders=run_reminders,
     )
     if not (change.names_anything or reference is not None or no_reference):
         raise BadInput(
@@ -415,6 +426,7 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
         *([("context", f"{agent.context_tokens:,} tokens")] if agent.context_tokens else []),
         ("memory model", agent.memory_model),
         ("answers", "wait for your approval" if agent.holds_answers else "are sent at once"),
+        ("reminders", "start a turn" if agent.runs_reminders else "say their text"),
         (
             "asked for you",
             f"{'is silent' if agent.waits_for_person else 'goes on'}, for"
@@ -452,6 +464,7 @@ def _record(agent: Agent) -> Mapping[str, Any]:
         "waits_for_person": agent.waits_for_person,
         "person_minutes": agent.person_minutes,
         "unknown_reply": agent.unknown_reply,
+        "runs_reminders": agent.runs_reminders,
         "paused_at": agent.paused_at,
         "reference_texts": agent.reference_texts,
         "open_sessions": agent.open_sessions,

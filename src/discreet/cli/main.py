@@ -29,6 +29,7 @@ from discreet.cli import (
     owner,
     pairing,
     quarantine,
+    reminders,
     retention,
     searches,
     serve,
@@ -84,6 +85,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(admission.app, name="admission")
 app.add_typer(pairing.app, name="pairing")
 app.add_typer(drafts.app, name="drafts")
+app.add_typer(reminders.app, name="reminders")
 app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
 app.add_typer(budgets.app, name="budgets")

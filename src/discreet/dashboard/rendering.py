@@ -36,6 +36,7 @@ NAVIGATION = (
     ("/settings", "Settings", "settings", False),
     ("/agents", "Agents", "agents", True),
     ("/channels", "Channels", "channels", True),
+    ("/reminders", "Reminders", "time", True),
     ("/limits", "Limits", "limits", True),
     ("/usage", "Usage", "time", True),
     ("/tokens", "Tokens", "access", True),

@@ -34,6 +34,7 @@ DATABASE_CODES = {
     "erase_merged": ("it was merged into another contact; erase that one or undo the link first"),
     "already_merged": "one of them is already merged with another contact",
     "survivor_merged": "the kept contact was merged into another one; undo that link first",
+    "too_many_reminders": "there are too many reminders",
     "same_contact": "they are already the same contact",
     # Reasons why a turn was discarded.
     "erased_meanwhile": "a contact was erased meanwhile",

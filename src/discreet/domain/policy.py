@@ -70,3 +70,6 @@ class Policy(BaseModel):
     quarantine_retry_max_seconds: int = Field(
         default=3600, ge=1, description="Maximum seconds between two retries of such a message."
     )
+    reminders_per_contact: int = Field(
+        default=50, ge=1, description="Reminders that one contact may have with one agent."
+    )

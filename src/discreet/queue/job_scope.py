@@ -28,6 +28,13 @@ async def scope_of_session(db: ScopedDatabase, session_id: SessionId) -> Session
     return None if row is None else _scope(row)
 
 
+async def scope_of_reminder(db: ScopedDatabase, reminder_id: UUID) -> SessionScope | None:
+    """Return the scope of a reminder, or None if it is done or cancelled."""
+    async with db.begin(WorkScope()) as tx:
+        row = await tx.fetch_one("SELECT * FROM gate.reminder_scope(%s)", (reminder_id,))
+    return None if row is None else _scope(row)
+
+
 async def due_route(db: ScopedDatabase, route_id: RouteId) -> DueRoute | None:
     """Return the route of waiting answers, or None if it is gone."""
     async with db.begin(WorkScope()) as tx:

@@ -64,10 +64,17 @@ MAX_EVENTS_PURGED = 20_000
 COUNT_SECONDS = 600.0
 """Seconds between two counts of the words of owners with many memories."""
 MANY_MEMORIES = 20_000
+REMINDERS = "reminders"
+"""The queue of reminders. A job is one short transaction, so they have slots beside deliveries."""
+REMINDERS_AT_ONCE = 8
 
 
 async def _tell_nobody() -> None:
     """Do nothing, if nobody is to be notified."""
+
+
+async def _remind_nobody(_: UUID) -> None:
+    """Do nothing, where no reminder is fired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Work:
     platforms: Sequence[str]
     tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
     call_webhooks: Callable[[], Awaitable[None]] = _tell_nobody
+    remind: Callable[[UUID], Awaitable[object]] = _remind_nobody
     turn_seconds: float = 1_200.0
 
 
@@ -122,7 +130,9 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
     """
     app, manager = _procrastinate_app(conninfo, work, slots)
     turns = _Worker(app, manager, _options([TURNS], slots.turns))
-    deliveries = _Worker(app, manager, _options(_deliveries(work), slots.deliveries))
+    deliveries = _Worker(
+        app, manager, _options(_deliveries(work), slots.deliveries + REMINDERS_AT_ONCE)
+    )
     grace = GRACE_SECONDS + MARGIN_SECONDS
     async with (
         app.open_async(),
@@ -247,7 +257,7 @@ async def _call_for_ever(db: ScopedDatabase, work: Work) -> None:
 
 
 def _deliveries(work: Work) -> list[str]:
-    return [f"deliveries-{platform}" for platform in work.platforms]
+    return [*(f"deliveries-{platform}" for platform in work.platforms), REMINDERS]
 
 
 def _options(queues: list[str], concurrency: int) -> WorkerOptions:
@@ -272,7 +282,11 @@ def _procrastinate_app(
         pool_factory=_pool, conninfo=named, min_size=1, max_size=CONNECTIONS
     )
     app = procrastinate.App(connector=connector)
-    limit = {TURNS: slots.turns_of_agent, "deliveries": slots.deliveries_of_platform}
+    limit = {
+        TURNS: slots.turns_of_agent,
+        "deliveries": slots.deliveries_of_platform,
+        REMINDERS: REMINDERS_AT_ONCE,
+    }
     app.job_manager = manager = FairJobs(connector, limit, named)
 
     @app.task(name="run_turn")
@@ -289,6 +303,11 @@ def _procrastinate_app(
             route = route_of_job(scope)
             if route is not None:
                 await work.deliver(RouteId(UUID(route_id)), route)
+
+    @app.task(name="remind")
+    async def remind(reminder_id: str, session_id: str, scope: object) -> None:  # noqa: ARG001
+        with _noted("a reminder was aborted and is swept up"):
+            await work.remind(UUID(reminder_id))
 
     return app, manager
 

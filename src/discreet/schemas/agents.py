@@ -47,6 +47,9 @@ class Agent(BaseModel):
     person_minutes: int = Field(description="For how long at most, in minutes.")
     holds_answers: bool = Field(description="Its answers wait for the owner's approval.")
     unknown_reply: str = Field(description="Its reply without a model when it knows nothing.")
+    runs_reminders: bool = Field(
+        description="Whether a reminder that is due starts a turn, in place of saying its text."
+    )
     paused_at: datetime | None
     reference_texts: int
     open_sessions: int
@@ -85,6 +88,7 @@ class AgentChange(BaseModel):
     person_minutes: int | None = None
     holds_answers: bool | None = None
     unknown_reply: str | None = None
+    runs_reminders: bool | None = None
 
     @property
     def names_anything(self) -> bool:
@@ -107,6 +111,7 @@ class AgentPatch(AgentChange):
     person_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
     holds_answers: bool | None = None
     unknown_reply: Annotated[str, Field(max_length=10_000)] | None = None
+    runs_reminders: bool | None = None
 
 
 class NewAgent(AgentPatch):

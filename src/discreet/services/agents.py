@@ -26,6 +26,7 @@ _AGENTS = """
     SELECT a.id, a.name, a.role, a.instructions, a.model, a.context_tokens, a.fallback_models,
            a.memory_model, a.paused_at,
            a.waits_for_person, a.person_minutes, a.holds_answers, a.unknown_reply,
+           a.runs_reminders,
            a.created_at, a.updated_at,
            a.xmin::text AS version,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
@@ -59,6 +60,7 @@ class Agent:
     person_minutes: int
     holds_answers: bool
     unknown_reply: str
+    runs_reminders: bool
     paused_at: datetime | None
     reference_texts: int
     open_sessions: int
@@ -139,11 +141,13 @@ async def create_agent(
             agent_id = await tx.value(
                 """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
                                              context_tokens, fallback_models, waits_for_person,
-                                             person_minutes, holds_answers, unknown_reply)
+                                             person_minutes, holds_answers, unknown_reply,
+                                             runs_reminders)
                    VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s,
                            %(context_tokens)s, %(fallback_models)s,
                            coalesce(%(waits_for_person)s, true), coalesce(%(person_minutes)s, 60),
-                           coalesce(%(holds_answers)s, false), coalesce(%(unknown_reply)s, ''))
+                           coalesce(%(holds_answers)s, false), coalesce(%(unknown_reply)s, ''),
+                           coalesce(%(runs_reminders)s, false))
                    RETURNING id""",
                 {
                     "name": name,
@@ -209,6 +213,7 @@ async def change_agent(
                  person_minutes = coalesce(%(person_minutes)s, person_minutes),
                  holds_answers = coalesce(%(holds_answers)s, holds_answers),
                  unknown_reply = coalesce(%(unknown_reply)s, unknown_reply),
+                 runs_reminders = coalesce(%(runs_reminders)s, runs_reminders),
                  updated_at = clock_timestamp()
                WHERE id = %(id)s""",
             {
@@ -257,6 +262,7 @@ def _of_answers(change: AgentChange) -> dict[str, Any]:
         "person_minutes": change.person_minutes,
         "holds_answers": change.holds_answers,
         "unknown_reply": change.unknown_reply,
+        "runs_reminders": change.runs_reminders,
     }
 
 

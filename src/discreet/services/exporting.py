@@ -58,6 +58,8 @@ _RECORDS: Mapping[str, LiteralString] = {
     " ORDER BY r.created_at, r.id",
     "admissions": "SELECT to_jsonb(r) AS record FROM discreet.admissions r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
+    "reminders": "SELECT to_jsonb(r) AS record FROM discreet.reminders r"
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.due_at, r.id",
     "contact_labels": "SELECT to_jsonb(r) AS record FROM discreet.contact_labels r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.label",
     # Columns one by one, because the owner's role has no right to a pairing's code.

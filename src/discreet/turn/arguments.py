@@ -114,6 +114,31 @@ class SetTimeZoneCall(Arguments):
     )
 
 
+class RemindCall(Arguments):
+    text: Text = Field(
+        min_length=1, max_length=1_000, description="What to remind of, in the person's language."
+    )
+    at: Text = Field(
+        min_length=10,
+        max_length=40,
+        description="When, on the person's clock, such as `2026-12-24T18:30`.",
+    )
+    repeat: Text | None = Field(
+        default=None,
+        max_length=200,
+        description="How it recurs, as an RFC 5545 rule such as `FREQ=WEEKLY;BYDAY=MO`. Leave it"
+        " out for once.",
+    )
+
+
+class ListRemindersCall(Arguments):
+    pass
+
+
+class CancelReminderCall(Arguments):
+    reminder_id: Text = Field(max_length=100, description="Its `id`, as list_reminders shows it.")
+
+
 class AskForPersonCall(Arguments):
     reason: Text = Field(
         min_length=1, max_length=500, description="Why the person is needed, in one sentence."
@@ -125,7 +150,7 @@ def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     schema = arguments.model_json_schema()
     schema.pop("title")
     schema.pop("description", None)
-    for described in schema["properties"].values():
+    for described in schema.setdefault("properties", {}).values():
         described.pop("title", None)
     return schema
 

@@ -23,6 +23,7 @@ from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, ind
 from discreet.turn.lease import Lease, hold
 from discreet.turn.owner_commands import OwnerReply, obey_owner
 from discreet.turn.person import ask_for_person
+from discreet.turn.reminders import answer_reminders
 
 MAX_EXPORTED_CHARACTERS = 30_000
 MAX_EXPORTED_MESSAGES = 2_000
@@ -35,6 +36,7 @@ SENDERS_HELP = """\
 /export - show everything kept here, as text
 /link - link another account of yours: one conversation and memory for both
 /timezone NAME - say where you are, like Europe/Berlin
+/reminders - show my reminders here; /reminders cancel ID
 /human WORDS - ask for the person who runs me
 /stop - stop the current answer
 /help - show this help"""
@@ -95,6 +97,8 @@ async def _of_sender(
         case "human":
             asked = await ask_for_person(tx, lease.session_id, lease.turn_id, rest)
             return asked.text
+        case "reminders":
+            return await answer_reminders(tx, rest)
         case "timezone":
             return await _time_zone(tx, scope, rest)
         case _:

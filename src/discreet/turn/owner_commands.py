@@ -33,6 +33,7 @@ from discreet.services.held_answers import HeldAnswer
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
 from discreet.services.status import get_status
 from discreet.sessions.transcript import Message
+from discreet.turn.reminders import answer_reminders
 
 __all__ = ["OWNERS_HELP", "OwnerReply", "obey_owner"]
 
@@ -48,6 +49,7 @@ OWNERS_HELP = """\
 /pairing - show who is waiting for approval
 /approve CODE, /deny CODE - approve or deny someone (a code, or platform:id)
 /drafts - show answers that wait for you; /approve, /edit or /reject one
+/reminders - show your own reminders here; /reminders cancel ID
 /new - start a new conversation
 /stop - stop the current answer
 /help - show this help"""
@@ -130,6 +132,8 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
             return await _pairing(asked)
         case "drafts":
             return await _drafts(asked)
+        case "reminders":
+            return await _reminders(asked)
         case "approve" if drafts := await _drafts_meant(asked):
             return await _decide_draft(asked, drafts, "approve")
         case "edit" | "reject":
@@ -138,6 +142,11 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
             return await _decide(asked, let_in=command == "approve")
         case _:
             return OwnerReply(OWNERS_HELP)
+
+
+async def _reminders(asked: _Asked) -> OwnerReply:
+    async with asked.db.begin(OwnerScope(asked.owner_id, asked.agent_id)) as tx:
+        return OwnerReply(await answer_reminders(tx, asked.rest))
 
 
 async def _status(asked: _Asked) -> OwnerReply:

@@ -284,6 +284,7 @@ class _Answer:
             turns.embedder,
             servers,
             self.reading,
+            turns.zone,
         )
 
     async def _same_budget(self, _: AgentCard) -> Budget:

@@ -10,8 +10,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -19,19 +21,24 @@ from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.audience import NeedsYes, Released, Withheld
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
 from discreet.domain.ids import MemoryId, SessionId, TurnId
+from discreet.domain.recurrence import described
 from discreet.domain.time_zones import checked_zone
 from discreet.memory.embedding import Embedder
 from discreet.schemas import memories as schemas
+from discreet.schemas.reminders import Remind
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.services import memories, recall
+from discreet.services import memories, recall, reminders
 from discreet.services.context import OperationContext
 from discreet.turn.arguments import (
     Arguments,
     AskForPersonCall,
+    CancelReminderCall,
     ForgetCall,
+    ListRemindersCall,
     RecallCall,
     RememberCall,
+    RemindCall,
     SearchConversationCall,
     SetTimeZoneCall,
     UpdateMemoryCall,
@@ -44,6 +51,7 @@ from discreet.turn.lease import hold
 from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
 from discreet.turn.reading import Reading, note_what_was_read
+from discreet.turn.reminders import zone_of_scope
 from discreet.turn.retrieval import found_hits, found_memories
 from discreet.turn.tools import Outcome, Tools, ToolSpec
 
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
 
 # The same whether an id belongs to somebody else or doesn't exist.
 NO_SUCH_MEMORY = "No such memory."
+NO_SUCH_REMINDER = reminders.NO_SUCH_REMINDER
 NOTHING_FOUND = "No results."
 Given = TypeVar("Given", bound=Arguments)
 
@@ -85,6 +94,7 @@ class Toolbox:
 
     ``servers``: the tools of the owner's servers that may be used here, named ``server__tool``.
     ``noted``: what the turn has read; None: nobody noted it.
+    ``zone``: the time zone of those who have named none.
     """
 
     db: ScopedDatabase
@@ -94,6 +104,7 @@ class Toolbox:
     embedder: Embedder
     servers: Tools | None = None
     noted: Reading | None = None
+    zone: tzinfo = UTC
     done: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -291,6 +302,52 @@ async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
     return Outcome(f"From the next message on, times are in {zone}.")
 
 
+async def _remind(box: Toolbox, given: RemindCall) -> Outcome:
+    try:
+        at = datetime.fromisoformat(given.at.strip())
+    except ValueError:
+        return _refused("'at' is not a date and time like 2026-12-24T18:30")
+    asked = Remind(text=given.text, at=at, repeat=given.repeat or "")
+    async with box.begin() as tx:
+        zone = await zone_of_scope(tx, str(box.zone))
+        made = await reminders.add_reminder(tx, box.session_id, box.turn_id, asked, zone)
+    moment = made.due_at.astimezone(ZoneInfo(zone))
+    recurs = f" It recurs: {described(made.rule)}." if made.rule else ""
+    return Outcome(
+        f"The reminder {reminders.short_id(made.id)} is set for {moment:%A %Y-%m-%d %H:%M}"
+        f" ({zone}).{recurs} Tell them that time."
+    )
+
+
+async def _list_reminders(box: Toolbox, _: ListRemindersCall) -> Outcome:
+    async with box.begin() as tx:
+        found = await reminders.list_own(tx)
+    if not found:
+        return Outcome("There are no reminders here.")
+    shown = [
+        json.dumps(
+            {
+                "id": reminders.short_id(one.id),
+                "text": one.text,
+                "at": f"{one.due_at.astimezone(ZoneInfo(one.zone)):%Y-%m-%dT%H:%M} ({one.zone})",
+                "repeat": one.rule,
+            },
+            ensure_ascii=False,
+        )
+        for one in found
+    ]
+    return Outcome(tagged("reminders", shown))
+
+
+async def _cancel_reminder(box: Toolbox, given: CancelReminderCall) -> Outcome:
+    try:
+        async with box.begin() as tx:
+            await reminders.cancel_own(tx, given.reminder_id)
+    except NotFound:
+        return Outcome(NO_SUCH_REMINDER, done=False)
+    return Outcome("The reminder is cancelled.")
+
+
 async def _ask_for_person(box: Toolbox, given: AskForPersonCall) -> Outcome:
     if isinstance(box.scope, OwnerScope):
         return _refused("you are talking to the owner")
@@ -365,6 +422,26 @@ TOOLS: tuple[Tool[Any], ...] = (
         SetTimeZoneCall,
         _set_time_zone,
         effect="I've noted your time zone.",
+    ),
+    Tool(
+        "remind",
+        "Remind them of something later, here in this conversation, once or again and again.",
+        RemindCall,
+        _remind,
+        effect="I'll remind you of that.",
+    ),
+    Tool(
+        "list_reminders",
+        "List the reminders of this conversation that are still to come.",
+        ListRemindersCall,
+        _list_reminders,
+    ),
+    Tool(
+        "cancel_reminder",
+        "Cancel a reminder, when asked to.",
+        CancelReminderCall,
+        _cancel_reminder,
+        effect="I've cancelled that reminder.",
     ),
     Tool(
         "ask_for_person",

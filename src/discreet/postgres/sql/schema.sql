@@ -241,6 +241,45 @@ $$;
 
 ALTER FUNCTION gate.add_counts(one jsonb, other jsonb) OWNER TO discreet_gate;
 
+-- FUNCTION add_reminder(uuid, uuid, text, text, timestamp without time zone, text, timestamp with time zone)
+CREATE FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here   discreet.sessions;
+  route  uuid;
+  result uuid;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
+  SELECT t.route_id INTO route FROM discreet.turns t WHERE t.id = turn AND t.session_id = session;
+  IF route IS NULL THEN
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
+  END IF;
+  -- Several sessions of one party are counted one after the other.
+  PERFORM pg_advisory_xact_lock(
+    hashtextextended('discreet: reminders ' || here.agent_id || here.party, 0));
+  IF (SELECT count(*) FROM discreet.reminders r
+       WHERE (r.owner_id, r.agent_id, r.party) = (here.owner_id, here.agent_id, here.party))
+       >= (SELECT p.reminders_per_contact FROM gate.policy p) THEN
+    RAISE EXCEPTION 'too_many_reminders' USING ERRCODE = 'DS003';
+  END IF;
+  INSERT INTO discreet.reminders (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, text, rule, starts_at, zone, due_at,
+    asked_by)
+  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route, body,
+          recurrence, starts, of_zone, due,
+          (SELECT m.sender_contact_id FROM discreet.messages m
+            WHERE m.turn_id = turn AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1))
+  RETURNING id INTO result;
+  PERFORM gate.defer_reminder(result, session, due);
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) OWNER TO discreet_gate;
+
 -- FUNCTION admit(uuid, text, text, text)
 CREATE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -908,6 +947,26 @@ $$;
 
 ALTER FUNCTION gate.budgets_today(of_owner uuid, agent uuid) OWNER TO discreet_gate;
 
+-- FUNCTION cancel_reminder(uuid)
+CREATE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  DELETE FROM discreet.reminders r
+   WHERE r.id = reminder AND r.owner_id = here.owner_id
+     AND (session_user = 'discreet_owner'
+          OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND r.shared = (session_user = 'discreet_shared')));
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.cancel_reminder(reminder uuid) OWNER TO discreet_gate;
+
 -- FUNCTION channels_for(discreet.channels, gate.inbound)
 CREATE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
@@ -1000,9 +1059,9 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
-                'drafts', 'edit', 'reject']
+                'drafts', 'edit', 'reject', 'reminders']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human'] END)
+                'human', 'reminders'] END)
 $_$;
 
 
@@ -1294,6 +1353,19 @@ END $$;
 
 ALTER FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) OWNER TO discreet_gate;
 
+-- FUNCTION defer_reminder(uuid, uuid, timestamp with time zone)
+CREATE FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.defer('reminders', 'remind', 'remind:' || reminder,
+                     jsonb_build_object('reminder_id', reminder, 'session_id', session), at, true);
+END $$;
+
+
+ALTER FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp with time zone) OWNER TO discreet_gate;
+
 -- FUNCTION defer_turn(uuid, timestamp with time zone, boolean)
 CREATE FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1431,7 +1503,7 @@ DECLARE
 BEGIN
   DELETE FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND (
-     (j.task_name = 'run_turn' AND (j.args->>'session_id')::uuid = ANY (sessions))
+     (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
      OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
            SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
   GET DIAGNOSTICS dropped = ROW_COUNT;
@@ -1463,8 +1535,8 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
   -- In the order of the foreign keys.
-  FOREACH of_table IN ARRAY ARRAY['outbox', 'attachments', 'messages', 'turns', 'routes', 'sessions',
-                                  'pairings', 'admissions', 'owner_chats'] LOOP
+  FOREACH of_table IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+                                  'sessions', 'pairings', 'admissions', 'owner_chats'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
@@ -1740,7 +1812,7 @@ BEGIN
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
-  FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH of_table IN ARRAY ARRAY['reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
@@ -1925,6 +1997,7 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+  DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
   RETURN counts;
@@ -2196,6 +2269,39 @@ END $$;
 
 ALTER FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) OWNER TO discreet_gate;
 
+-- FUNCTION fire_reminder(uuid, timestamp with time zone, timestamp with time zone, text)
+CREATE FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  due     discreet.reminders;
+  outcome text;
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.reminders r WHERE r.id = reminder));
+  SELECT r.* INTO due FROM discreet.reminders r WHERE r.id = reminder FOR UPDATE;
+  IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
+    RETURN 'past';
+  END IF;
+  outcome := gate.why_reminder_ends(due);
+  IF outcome IS NULL AND gate.why_reminder_waits(due) IS NOT NULL THEN
+    RETURN 'waits';
+  END IF;
+  IF next IS NULL OR outcome = 'gone' THEN
+    DELETE FROM discreet.reminders r WHERE r.id = reminder;
+  ELSE
+    UPDATE discreet.reminders r SET due_at = next WHERE r.id = reminder;
+    PERFORM gate.defer_reminder(reminder, due.session_id, next);
+  END IF;
+  IF outcome IS NULL THEN
+    PERFORM gate.say_reminder(due, line);
+  END IF;
+  RETURN coalesce(outcome, 'fired');
+END $$;
+
+
+ALTER FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) OWNER TO discreet_gate;
+
 -- FUNCTION forget_memory(uuid, integer)
 CREATE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2294,6 +2400,8 @@ BEGIN
            sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
                                     ELSE m.sender_contact_id END
      WHERE m.session_id = ANY (sessions)
+  ), n AS (
+    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
   ), o AS (
     UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
   )
@@ -2356,6 +2464,8 @@ BEGIN
     UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
   ), o AS (
     UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
+  ), n AS (
+    UPDATE discreet.reminders n SET agent_id = taker WHERE n.agent_id = agent
   ), f AS (
     UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
   )
@@ -2369,6 +2479,8 @@ BEGIN
   PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
     SELECT DISTINCT o.route_id FROM discreet.outbox o
      WHERE o.agent_id = taker AND o.state = 'pending') w;
+  PERFORM gate.defer_reminder(n.id, n.session_id, n.due_at) FROM discreet.reminders n
+   WHERE n.agent_id = taker;
   RETURN counts;
 END $$;
 
@@ -3556,6 +3668,130 @@ END $$;
 
 ALTER FUNCTION gate.person_here() OWNER TO discreet_gate;
 
+-- TABLE reminders
+CREATE TABLE discreet.reminders (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    text text NOT NULL,
+    rule text DEFAULT ''::text NOT NULL,
+    starts_at timestamp without time zone NOT NULL,
+    zone text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    asked_by uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT reminders_rule_check CHECK ((length(rule) <= 200)),
+    CONSTRAINT reminders_text_check CHECK (((text <> ''::text) AND (length(text) <= 1000))),
+    CONSTRAINT reminders_zone_check CHECK ((length(zone) <= 64))
+);
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN rule SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN zone SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.reminders FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.reminders OWNER TO discreet_schema;
+
+-- COMMENT COLUMN reminders.rule
+COMMENT ON COLUMN discreet.reminders.rule IS 'the recurrence as in RFC 5545, without its start; empty: once';
+
+-- COMMENT COLUMN reminders.starts_at
+COMMENT ON COLUMN discreet.reminders.starts_at IS 'the first time on the clock of the zone; the clock''s time stays when daylight saving begins or ends';
+
+-- COMMENT COLUMN reminders.asked_by
+COMMENT ON COLUMN discreet.reminders.asked_by IS 'the contact that wrote it; in a group a member; no foreign key, because that would show which ids exist';
+
+-- TABLE routes
+CREATE TABLE discreet.routes (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    thread_id text DEFAULT ''::text NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    draft_message text,
+    draft_at timestamp with time zone,
+    CONSTRAINT routes_chat_id_check CHECK ((chat_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.routes ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN thread_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN draft_message SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.routes OWNER TO discreet_schema;
+
+-- COMMENT COLUMN routes.draft_message
+COMMENT ON COLUMN discreet.routes.draft_message IS 'the platform''s id of the message that shows a growing answer; the next answer takes its place';
+
+-- COMMENT COLUMN routes.draft_at
+COMMENT ON COLUMN discreet.routes.draft_at IS 'when that was last written; null: its text there is unknown, so it is replaced, not edited';
+
+-- FUNCTION place_of_reminder(discreet.reminders)
+CREATE FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  made  discreet.routes;
+  chat  text;
+  found uuid;
+BEGIN
+  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
+  chat := made.chat_id;
+  SELECT newest.platform_id INTO chat
+    FROM discreet.channels v
+    JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
+    JOIN discreet.addresses known
+      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
+    JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
+   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
+  here := gate.find_or_create_session(
+    due.owner_id, due.agent_id, due.contact_id, due.shared,
+    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
+  found := gate.find_or_create_route(
+    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
+  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
+END $$;
+
+
+ALTER FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) OWNER TO discreet_gate;
+
 -- FUNCTION plain_text(text)
 CREATE FUNCTION gate.plain_text(said text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -3942,6 +4178,18 @@ END $$;
 
 ALTER FUNCTION gate.release_quarantined(ticket text, quarantined uuid) OWNER TO discreet_gate;
 
+-- FUNCTION reminder_scope(uuid)
+CREATE FUNCTION gate.reminder_scope(reminder uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT r.owner_id, r.agent_id, r.contact_id, r.shared FROM discreet.reminders r
+   WHERE r.id = reminder
+$$;
+
+
+ALTER FUNCTION gate.reminder_scope(reminder uuid) OWNER TO discreet_gate;
+
 -- FUNCTION renew_idempotency_key(uuid, bytea, uuid, interval)
 CREATE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4164,6 +4412,44 @@ $$;
 
 
 ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
+
+-- FUNCTION say_reminder(discreet.reminders, text)
+CREATE FUNCTION gate.say_reminder(due discreet.reminders, line text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  place  record;
+  spoken uuid;
+  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
+BEGIN
+  SELECT p.* INTO place FROM gate.place_of_reminder(due) p;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    sender_contact_id, sender_name, sender_address, channel_id, chat_id)
+  VALUES (
+    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
+    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
+    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
+    CASE WHEN runs THEN due.contact_id END,
+    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
+    -- Everybody's: without an address the line would look like the owner's.
+    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
+    CASE WHEN runs THEN (place.route).channel_id END,
+    CASE WHEN runs THEN (place.route).chat_id END)
+  RETURNING id INTO spoken;
+  IF runs THEN
+    PERFORM gate.defer_turn((place.here).id, NULL, true);
+  ELSE
+    INSERT INTO discreet.outbox (
+      message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
+            (place.route).id);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.say_reminder(due discreet.reminders, line text) OWNER TO discreet_gate;
 
 -- FUNCTION scope_of_job(jsonb)
 CREATE FUNCTION gate.scope_of_job(args jsonb) RETURNS jsonb
@@ -4488,7 +4774,7 @@ BEGIN
   PERFORM gate.tell_of_freed(freed);
   PERFORM gate.purge_expired(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
-  woken := gate.wake_stranded();
+  woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
 END $$;
@@ -5065,6 +5351,33 @@ END $$;
 
 ALTER FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) OWNER TO discreet_gate;
 
+-- FUNCTION wake_reminders()
+CREATE FUNCTION gate.wake_reminders() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  due   discreet.reminders;
+  woken integer := 0;
+BEGIN
+  FOR due IN
+    SELECT r.* FROM discreet.reminders r
+     WHERE r.due_at <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
+     ORDER BY r.due_at LIMIT 1000
+  LOOP
+    IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
+      PERFORM gate.defer_reminder(due.id, due.session_id, NULL);
+      woken := woken + 1;
+    END IF;
+  END LOOP;
+  RETURN woken;
+END $$;
+
+
+ALTER FUNCTION gate.wake_reminders() OWNER TO discreet_gate;
+
 -- FUNCTION wake_route(uuid, timestamp with time zone)
 CREATE FUNCTION gate.wake_route(route uuid, at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5204,6 +5517,57 @@ END $$;
 
 
 ALTER FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
+
+-- FUNCTION why_reminder_ends(discreet.reminders)
+CREATE FUNCTION gate.why_reminder_ends(due discreet.reminders) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN v.closed_at IS NOT NULL OR r.party <> due.party THEN 'gone'
+                WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                WHEN EXISTS (SELECT FROM discreet.pairings p
+                              WHERE p.channel_id IN (v.id, v.parent_id) AND p.contact_id = c.id
+                                AND p.state = 'denied') THEN 'denied'
+                WHEN due.contact_id IS NULL AND NOT due.shared AND v.platform <> 'terminal'
+                     AND NOT EXISTS (
+                       SELECT FROM discreet.owner_chats o
+                         JOIN discreet.addresses a
+                           ON (a.owner_id, a.platform, a.platform_id)
+                              = (o.owner_id, o.platform, o.platform_id) AND a.of_owner
+                        WHERE o.owner_id = due.owner_id
+                          AND (o.channel_id, o.chat_id) = (r.channel_id, r.chat_id)) THEN 'gone' END
+      FROM discreet.routes r
+      JOIN discreet.channels v ON v.id = r.channel_id
+      LEFT JOIN discreet.contacts c ON c.id = due.contact_id
+     WHERE r.id = due.route_id);
+END $$;
+
+
+ALTER FUNCTION gate.why_reminder_ends(due discreet.reminders) OWNER TO discreet_gate;
+
+-- FUNCTION why_reminder_waits(discreet.reminders)
+CREATE FUNCTION gate.why_reminder_waits(due discreet.reminders) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+                WHEN c.platform = 'whatsapp' AND NOT EXISTS (
+                  SELECT FROM discreet.messages m
+                   WHERE (m.owner_id, m.agent_id, m.party) = (due.owner_id, due.agent_id, due.party)
+                     AND m.direction = 'in' AND (m.channel_id, m.chat_id) = (r.channel_id, r.chat_id)
+                     AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END
+      FROM discreet.routes r
+      JOIN discreet.channels c ON c.id = r.channel_id
+      JOIN discreet.agents a ON a.id = r.agent_id
+     WHERE r.id = due.route_id);
+END $$;
+
+
+ALTER FUNCTION gate.why_reminder_waits(due discreet.reminders) OWNER TO discreet_gate;
 
 -- FUNCTION why_withheld(uuid, uuid)
 CREATE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
@@ -5783,6 +6147,7 @@ CREATE TABLE discreet.agents (
     person_minutes integer DEFAULT 60 NOT NULL,
     holds_answers boolean DEFAULT false NOT NULL,
     unknown_reply text DEFAULT ''::text NOT NULL,
+    runs_reminders boolean DEFAULT false NOT NULL,
     CONSTRAINT agents_context_tokens_check CHECK ((context_tokens >= 1024)),
     CONSTRAINT agents_memory_model_check CHECK ((memory_model = ANY (ARRAY['per_contact'::text, 'shared'::text]))),
     CONSTRAINT agents_name_check CHECK ((name <> ''::text)),
@@ -5822,6 +6187,9 @@ COMMENT ON COLUMN discreet.agents.holds_answers IS 'its answers wait for the own
 
 -- COMMENT COLUMN agents.unknown_reply
 COMMENT ON COLUMN discreet.agents.unknown_reply IS 'what it says without a model where it knows nothing; empty: the usual words';
+
+-- COMMENT COLUMN agents.runs_reminders
+COMMENT ON COLUMN discreet.agents.runs_reminders IS 'a reminder that is due starts a turn, in place of saying its text';
 
 -- TABLE attachments
 CREATE TABLE discreet.attachments (
@@ -6733,49 +7101,6 @@ ALTER TABLE ONLY discreet.retention_runs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.retention_runs OWNER TO discreet_schema;
 
--- TABLE routes
-CREATE TABLE discreet.routes (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid NOT NULL,
-    agent_id uuid NOT NULL,
-    contact_id uuid,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    channel_id uuid NOT NULL,
-    chat_id text NOT NULL,
-    thread_id text DEFAULT ''::text NOT NULL,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    draft_message text,
-    draft_at timestamp with time zone,
-    CONSTRAINT routes_chat_id_check CHECK ((chat_id <> ''::text))
-);
-ALTER TABLE ONLY discreet.routes ALTER COLUMN chat_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN thread_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN draft_message SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.routes OWNER TO discreet_schema;
-
--- COMMENT COLUMN routes.draft_message
-COMMENT ON COLUMN discreet.routes.draft_message IS 'the platform''s id of the message that shows a growing answer; the next answer takes its place';
-
--- COMMENT COLUMN routes.draft_at
-COMMENT ON COLUMN discreet.routes.draft_at IS 'when that was last written; null: its text there is unknown, so it is replaced, not edited';
-
 -- TABLE tokens
 CREATE TABLE discreet.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -7044,6 +7369,7 @@ CREATE TABLE gate.policy (
     album_seconds integer NOT NULL,
     quarantine_retry_seconds integer NOT NULL,
     quarantine_retry_max_seconds integer NOT NULL,
+    reminders_per_contact integer NOT NULL,
     CONSTRAINT policy_album_seconds_check CHECK ((album_seconds >= 0)),
     CONSTRAINT policy_context_lines_check CHECK ((context_lines > 0)),
     CONSTRAINT policy_link_code_seconds_check CHECK ((link_code_seconds > 0)),
@@ -7058,6 +7384,7 @@ CREATE TABLE gate.policy (
     CONSTRAINT policy_pairings_pending_check CHECK ((pairings_pending > 0)),
     CONSTRAINT policy_quarantine_retry_max_seconds_check CHECK ((quarantine_retry_max_seconds > 0)),
     CONSTRAINT policy_quarantine_retry_seconds_check CHECK ((quarantine_retry_seconds > 0)),
+    CONSTRAINT policy_reminders_per_contact_check CHECK ((reminders_per_contact > 0)),
     CONSTRAINT policy_tokens_a_day_check CHECK ((tokens_a_day > 0)),
     CONSTRAINT policy_waiting_silence_seconds_check CHECK ((waiting_silence_seconds > 0)),
     CONSTRAINT policy_wrong_codes_an_hour_check CHECK ((wrong_codes_an_hour > 0))
@@ -7378,6 +7705,10 @@ ALTER TABLE ONLY discreet.quarantine
 ALTER TABLE ONLY discreet.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT reminders reminders_pkey
+ALTER TABLE ONLY discreet.reminders
+    ADD CONSTRAINT reminders_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT retention retention_owner_id_agent_id_channel_id_kind_key
 ALTER TABLE ONLY discreet.retention
     ADD CONSTRAINT retention_owner_id_agent_id_channel_id_kind_key UNIQUE NULLS NOT DISTINCT (owner_id, agent_id, channel_id, kind);
@@ -7659,6 +7990,15 @@ CREATE INDEX person_requests_session ON discreet.person_requests USING btree (se
 
 -- INDEX quarantine_waiting
 CREATE INDEX quarantine_waiting ON discreet.quarantine USING btree (next_try_at, owner_id) WHERE (released_at IS NULL);
+
+-- INDEX reminders_due
+CREATE INDEX reminders_due ON discreet.reminders USING btree (due_at, owner_id, agent_id, party);
+
+-- INDEX reminders_party
+CREATE INDEX reminders_party ON discreet.reminders USING btree (owner_id, agent_id, party, due_at);
+
+-- INDEX reminders_session
+CREATE INDEX reminders_session ON discreet.reminders USING btree (session_id, owner_id, agent_id, party);
 
 -- INDEX retention_runs_owner
 CREATE INDEX retention_runs_owner ON discreet.retention_runs USING btree (owner_id, ended_at);
@@ -8082,6 +8422,14 @@ ALTER TABLE ONLY discreet.quarantine
 ALTER TABLE ONLY discreet.quarantine
     ADD CONSTRAINT quarantine_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT reminders reminders_route_id_session_id_fkey
+ALTER TABLE ONLY discreet.reminders
+    ADD CONSTRAINT reminders_route_id_session_id_fkey FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes(id, session_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT reminders reminders_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.reminders
+    ADD CONSTRAINT reminders_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
 -- FK CONSTRAINT retention retention_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.retention
     ADD CONSTRAINT retention_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
@@ -8300,6 +8648,17 @@ CREATE POLICY contact ON discreet.passages TO discreet_contact USING ((((( SELEC
     s.agent_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
 
+-- POLICY reminders contact
+CREATE POLICY contact ON discreet.reminders TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
 -- POLICY routes contact
 CREATE POLICY contact ON discreet.routes TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
     s.agent_id,
@@ -8458,6 +8817,9 @@ CREATE POLICY gate ON discreet.person_requests TO discreet_gate USING ((owner_ke
 
 -- POLICY quarantine gate
 CREATE POLICY gate ON discreet.quarantine TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY reminders gate
+CREATE POLICY gate ON discreet.reminders TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY retention gate
 CREATE POLICY gate ON discreet.retention TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -8680,6 +9042,11 @@ CREATE POLICY owner ON discreet.quarantine TO discreet_owner USING ((((( SELECT 
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY reminders owner
+CREATE POLICY owner ON discreet.reminders TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY retention owner
 CREATE POLICY owner ON discreet.retention TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -8756,6 +9123,9 @@ ALTER TABLE discreet.person_requests ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY quarantine
 ALTER TABLE discreet.quarantine ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY reminders
+ALTER TABLE discreet.reminders ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY retention
 ALTER TABLE discreet.retention ENABLE ROW LEVEL SECURITY;
@@ -8846,6 +9216,15 @@ CREATE POLICY shared ON discreet.passages TO discreet_shared USING ((((( SELECT 
     s.agent_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
 
+-- POLICY reminders shared
+CREATE POLICY shared ON discreet.reminders TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY routes shared
 CREATE POLICY shared ON discreet.routes TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
     s.agent_id,
@@ -8927,6 +9306,12 @@ REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]
 
 -- ACL FUNCTION add_counts(one jsonb, other jsonb)
 REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
+
+-- ACL FUNCTION add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone)
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION admit(channel uuid, of_platform text, of_id text, kind text)
 GRANT ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
@@ -9025,6 +9410,12 @@ REVOKE ALL ON FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) FROM PU
 -- ACL FUNCTION budgets_today(of_owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.budgets_today(of_owner uuid, agent uuid) FROM PUBLIC;
 
+-- ACL FUNCTION cancel_reminder(reminder uuid)
+GRANT ALL ON FUNCTION gate.cancel_reminder(reminder uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.cancel_reminder(reminder uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.cancel_reminder(reminder uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.cancel_reminder(reminder uuid) FROM PUBLIC;
+
 -- ACL FUNCTION channels_for(via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) FROM PUBLIC;
 
@@ -9078,6 +9469,9 @@ REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, a
 
 -- ACL FUNCTION defer_delivery(route uuid, at timestamp with time zone)
 REVOKE ALL ON FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION defer_reminder(reminder uuid, session uuid, at timestamp with time zone)
+REVOKE ALL ON FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION defer_turn(session uuid, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) FROM PUBLIC;
@@ -9193,6 +9587,12 @@ REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel
 
 -- ACL FUNCTION find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) FROM PUBLIC;
+
+-- ACL FUNCTION fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text)
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) FROM PUBLIC;
 
 -- ACL FUNCTION forget_memory(memory uuid, wanted integer)
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_contact;
@@ -9392,6 +9792,15 @@ REVOKE ALL ON FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, i
 -- ACL FUNCTION person_here()
 REVOKE ALL ON FUNCTION gate.person_here() FROM PUBLIC;
 
+-- ACL TABLE reminders
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.reminders TO discreet_gate;
+
+-- ACL TABLE routes
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
+
+-- ACL FUNCTION place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
+REVOKE ALL ON FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) FROM PUBLIC;
+
 -- ACL FUNCTION plain_text(said text)
 GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_owner;
@@ -9478,6 +9887,10 @@ REVOKE ALL ON FUNCTION gate.refuse_too_many_memories() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) FROM PUBLIC;
 
+-- ACL FUNCTION reminder_scope(reminder uuid)
+GRANT ALL ON FUNCTION gate.reminder_scope(reminder uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.reminder_scope(reminder uuid) FROM PUBLIC;
+
 -- ACL FUNCTION renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
 GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) FROM PUBLIC;
@@ -9515,6 +9928,9 @@ REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
 -- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
 GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
+
+-- ACL FUNCTION say_reminder(due discreet.reminders, line text)
+REVOKE ALL ON FUNCTION gate.say_reminder(due discreet.reminders, line text) FROM PUBLIC;
 
 -- ACL FUNCTION scope_of_job(args jsonb)
 GRANT ALL ON FUNCTION gate.scope_of_job(args jsonb) TO discreet_worker;
@@ -9655,6 +10071,10 @@ REVOKE ALL ON FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boole
 -- ACL FUNCTION wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) FROM PUBLIC;
 
+-- ACL FUNCTION wake_reminders()
+GRANT ALL ON FUNCTION gate.wake_reminders() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.wake_reminders() FROM PUBLIC;
+
 -- ACL FUNCTION wake_route(route uuid, at timestamp with time zone)
 GRANT ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) TO discreet_owner;
@@ -9679,6 +10099,12 @@ REVOKE ALL ON FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid
 
 -- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
 REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
+
+-- ACL FUNCTION why_reminder_ends(due discreet.reminders)
+REVOKE ALL ON FUNCTION gate.why_reminder_ends(due discreet.reminders) FROM PUBLIC;
+
+-- ACL FUNCTION why_reminder_waits(due discreet.reminders)
+REVOKE ALL ON FUNCTION gate.why_reminder_waits(due discreet.reminders) FROM PUBLIC;
 
 -- ACL FUNCTION why_withheld(session uuid, turn uuid)
 REVOKE ALL ON FUNCTION gate.why_withheld(session uuid, turn uuid) FROM PUBLIC;
@@ -10460,9 +10886,6 @@ GRANT SELECT ON TABLE discreet.retention TO discreet_gate;
 -- ACL TABLE retention_runs
 GRANT DELETE ON TABLE discreet.retention_runs TO discreet_owner;
 
--- ACL TABLE routes
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
-
 -- ACL TABLE tokens
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.tokens TO discreet_gate;
 
@@ -10532,14 +10955,15 @@ GRANT SELECT (agent_id, channel_id, contact_id, created_at, owner_id, owner_key)
 GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role,
     unknown_reply) ON discreet.agents TO discreet_contact;
 GRANT INSERT (context_tokens, fallback_models, holds_answers, instructions, memory_model, model,
-    name, person_minutes, role, unknown_reply, waits_for_person) ON discreet.agents TO
-    discreet_owner;
+    name, person_minutes, role, runs_reminders, unknown_reply, waits_for_person) ON discreet.agents
+    TO discreet_owner;
 GRANT SELECT (context_tokens, created_at, fallback_models, holds_answers, id, instructions,
-    memory_model, model, name, owner_id, owner_key, paused_at, person_minutes, role, scope_key,
-    unknown_reply, updated_at, waits_for_person, xmin) ON discreet.agents TO discreet_owner;
+    memory_model, model, name, owner_id, owner_key, paused_at, person_minutes, role, runs_reminders,
+    scope_key, unknown_reply, updated_at, waits_for_person, xmin) ON discreet.agents TO
+    discreet_owner;
 GRANT UPDATE (context_tokens, fallback_models, holds_answers, instructions, memory_model, model,
-    name, paused_at, person_minutes, role, unknown_reply, updated_at, waits_for_person) ON
-    discreet.agents TO discreet_owner;
+    name, paused_at, person_minutes, role, runs_reminders, unknown_reply, updated_at,
+    waits_for_person) ON discreet.agents TO discreet_owner;
 GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role,
     unknown_reply) ON discreet.agents TO discreet_shared;
 
@@ -10785,6 +11209,16 @@ GRANT SELECT (answered_at, created_at, ends_at, id, is_awaited, owner_id, reason
 -- ACL COLUMNS OF discreet.quarantine
 GRANT SELECT (attempts, channel_id, created_at, dedupe_key, id, inbound, next_try_at, owner_id,
     owner_key, reason, released_at) ON discreet.quarantine TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.reminders
+GRANT SELECT (agent_id, contact_id, created_at, due_at, id, owner_id, party, route_id, rule,
+    session_id, shared, starts_at, text, zone) ON discreet.reminders TO discreet_contact;
+GRANT UPDATE (agent_id, contact_id, due_at) ON discreet.reminders TO discreet_gate;
+GRANT SELECT (agent_id, asked_by, contact_id, created_at, due_at, id, owner_id, owner_key, party,
+    route_id, rule, scope_key, session_id, shared, starts_at, text, zone) ON discreet.reminders TO
+    discreet_owner;
+GRANT SELECT (agent_id, contact_id, created_at, due_at, id, owner_id, party, route_id, rule,
+    session_id, shared, starts_at, text, zone) ON discreet.reminders TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.retention
 GRANT INSERT (agent_id, channel_id, days, kind) ON discreet.retention TO discreet_owner;

@@ -113,10 +113,10 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
     its own.
     """
     said = text.strip()
-    text = _without_address(said.replace("’", "'"), agent_name)
+    text = without_address(said.replace("’", "'"), agent_name)
     # Texts are stored unchanged; only matching normalizes apostrophes.
     said = said[-len(text) :] if said.replace("’", "'").endswith(text) else text
-    sentences = _sentences(text)
+    sentences = sentences_of(text)
     intents: list[ParsedIntent] = []
     told: list[tuple[int, int]] = []  # start and end of the words of each intent
     for start, end in sentences:
@@ -144,7 +144,7 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
     return [it for it in intents if it.intent not in polite] or intents[:1]
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def sentences_of(text: str) -> list[tuple[int, int]]:
     """Return start and end of each sentence; at least one."""
     found, start = list[tuple[int, int]](), 0
     for end in [*_SENTENCE_END.finditer(text), None]:
@@ -245,7 +245,7 @@ def _meant(what: str) -> str:
     return "" if what.rstrip(_END_MARKS).lower() in NOTHING_MEANT else what
 
 
-def _without_address(text: str, agent_name: str) -> str:
+def without_address(text: str, agent_name: str) -> str:
     """Remove a greeting and the agent's name from the start, and "Ada" from "Hi Ada!"."""
     name = re.escape(agent_name.strip())
     if name and re.fullmatch(rf"(?:{_GREETING}),?\s+@?{name}\W*", text, re.IGNORECASE):

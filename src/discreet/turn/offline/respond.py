@@ -24,11 +24,15 @@ from discreet.turn.offline.intents import (
     SaidIntent,
     SmallTalk,
     Statement,
+    sentences_of,
     understand,
+    without_address,
 )
 from discreet.turn.offline.patterns import Language, Small
 from discreet.turn.offline.phrases import REPLIES, Replies
 from discreet.turn.offline.relevance import nearest, relevant
+from discreet.turn.offline.reminder_phrases import REMINDER_REPLIES, text_of_reminder
+from discreet.turn.offline.reminding import ReminderRequest, parse_reminder
 from discreet.turn.prompt import describe_speaker
 from discreet.turn.result import Step, TurnResult
 from discreet.turn.tools import Outcome, Tools
@@ -76,7 +80,46 @@ class _Responder:
     async def answer(self, line: Line) -> list[str]:
         """Return the answers to one line, in order."""
         agent = self._context.agent.name
-        return [await self._grant(it, line) for it in understand(line.text, agent)]
+        if text_of_reminder(line.text) is not None:
+            return [line.text]
+        requests, rest = self._requests(without_address(line.text.strip(), agent))
+        answers = [await self._remind(request) for request in requests]
+        said = rest if requests else line.text
+        intents = understand(said, agent) if said or not requests else []
+        # A greeting or thanks next to a request is politeness.
+        meant = [it for it in intents if not requests or not isinstance(it.intent, SmallTalk)]
+        return answers + [await self._grant(it, line) for it in meant]
+
+    def _requests(self, text: str) -> tuple[list[ReminderRequest], str]:
+        """Return the requests for reminders in a text, and what else it says."""
+        now = self._context.now.astimezone(self._context.zone).replace(tzinfo=None)
+        whole = parse_reminder(text, now)
+        if whole is not None:
+            return [whole], ""
+        parts = [text[start:end] for start, end in sentences_of(text)]
+        found = [(part, parse_reminder(part, now)) for part in parts]
+        requests = [request for _, request in found if request is not None]
+        return requests, " ".join(part for part, request in found if request is None)
+
+    async def _remind(self, asked: ReminderRequest) -> str:
+        say = REMINDER_REPLIES[asked.language]
+        now = self._context.now.astimezone(self._context.zone).replace(tzinfo=None)
+        if asked.at is None:
+            return say.when
+        if asked.at <= now.replace(second=0, microsecond=0):
+            return say.passed
+        if not asked.text:
+            return say.what
+        given = {"text": asked.text, "at": f"{asked.at:%Y-%m-%dT%H:%M:%S}"}
+        if asked.rule:
+            given["repeat"] = asked.rule
+        outcome = await self._call("remind", **given)
+        if outcome.full:
+            return say.full
+        if not outcome.done:
+            return say.when
+        words = say.recurs if asked.rule else say.set_at
+        return words.format(f"{asked.at:%Y-%m-%d %H:%M}", self._context.zone, asked.text)
 
     async def _grant(self, understood: ParsedIntent, line: Line) -> str:
         say = REPLIES[understood.language]

@@ -21,6 +21,7 @@ CREATE TABLE discreet.agents (
   person_minutes integer NOT NULL DEFAULT 60 CHECK (person_minutes > 0),
   holds_answers boolean NOT NULL DEFAULT false,
   unknown_reply text NOT NULL DEFAULT '',
+  runs_reminders boolean NOT NULL DEFAULT false,
   UNIQUE (id, owner_id)
 );
 COMMENT ON COLUMN discreet.agents.paused_at IS
@@ -36,6 +37,8 @@ COMMENT ON COLUMN discreet.agents.person_minutes IS
 COMMENT ON COLUMN discreet.agents.holds_answers IS 'its answers wait for the owner''s approval';
 COMMENT ON COLUMN discreet.agents.unknown_reply IS
   'what it says without a model where it knows nothing; empty: the usual words';
+COMMENT ON COLUMN discreet.agents.runs_reminders IS
+  'a reminder that is due starts a turn, in place of saying its text';
 -- Indexes that no statement of a contact's role uses.
 CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.agents
@@ -83,11 +86,14 @@ GRANT SELECT (id, name, role, instructions, model, memory_model, context_tokens,
   TO discreet_contact, discreet_shared;
 GRANT SELECT (xmin, id, owner_id, name, role, instructions, model, memory_model, created_at,
               updated_at, owner_key, scope_key, paused_at, context_tokens, fallback_models,
-              waits_for_person, person_minutes, holds_answers, unknown_reply),
+              waits_for_person, person_minutes, holds_answers, unknown_reply,
+              runs_reminders),
       INSERT (name, role, instructions, model, memory_model, context_tokens, fallback_models,
-              waits_for_person, person_minutes, holds_answers, unknown_reply),
+              waits_for_person, person_minutes, holds_answers, unknown_reply,
+              runs_reminders),
       UPDATE (name, role, instructions, model, memory_model, updated_at, paused_at,
-              context_tokens, fallback_models, waits_for_person, person_minutes, holds_answers, unknown_reply)
+              context_tokens, fallback_models, waits_for_person, person_minutes, holds_answers, unknown_reply,
+              runs_reminders)
   ON discreet.agents
   TO discreet_owner;
 GRANT SELECT, DELETE ON discreet.agents TO discreet_gate;

@@ -18,6 +18,7 @@ CREATE TABLE gate.policy (
   context_lines                integer NOT NULL CHECK (context_lines > 0),
   album_seconds                integer NOT NULL CHECK (album_seconds >= 0),
   quarantine_retry_seconds     integer NOT NULL CHECK (quarantine_retry_seconds > 0),
-  quarantine_retry_max_seconds integer NOT NULL CHECK (quarantine_retry_max_seconds > 0)
+  quarantine_retry_max_seconds integer NOT NULL CHECK (quarantine_retry_max_seconds > 0),
+  reminders_per_contact        integer NOT NULL CHECK (reminders_per_contact > 0)
 );
 REVOKE ALL ON gate.policy FROM PUBLIC;

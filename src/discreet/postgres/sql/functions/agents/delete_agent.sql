@@ -106,8 +106,8 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
   -- In the order of the foreign keys.
-  FOREACH of_table IN ARRAY ARRAY['outbox', 'attachments', 'messages', 'turns', 'routes', 'sessions',
-                                  'pairings', 'admissions', 'owner_chats'] LOOP
+  FOREACH of_table IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+                                  'sessions', 'pairings', 'admissions', 'owner_chats'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);

@@ -38,6 +38,8 @@ BEGIN
     UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
   ), o AS (
     UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
+  ), n AS (
+    UPDATE discreet.reminders n SET agent_id = taker WHERE n.agent_id = agent
   ), f AS (
     UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
   )
@@ -51,6 +53,8 @@ BEGIN
   PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
     SELECT DISTINCT o.route_id FROM discreet.outbox o
      WHERE o.agent_id = taker AND o.state = 'pending') w;
+  PERFORM gate.defer_reminder(n.id, n.session_id, n.due_at) FROM discreet.reminders n
+   WHERE n.agent_id = taker;
   RETURN counts;
 END $$;
 

@@ -50,7 +50,7 @@ BEGIN
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
-  FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH of_table IN ARRAY ARRAY['reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
@@ -70,7 +70,7 @@ BEGIN
 END $$;
 
 -- Delete rows that belong to no contact yet but name the sender: messages in quarantine or held, early
--- receipts, idempotency keys.
+-- receipts, idempotency keys; and what they asked to be reminded of in groups.
 CREATE OR REPLACE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -96,6 +96,7 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+  DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
   RETURN counts;
@@ -109,7 +110,7 @@ DECLARE
 BEGIN
   DELETE FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND (
-     (j.task_name = 'run_turn' AND (j.args->>'session_id')::uuid = ANY (sessions))
+     (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
      OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
            SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
   GET DIAGNOSTICS dropped = ROW_COUNT;

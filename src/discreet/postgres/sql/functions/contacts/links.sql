@@ -52,6 +52,8 @@ BEGIN
            sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
                                     ELSE m.sender_contact_id END
      WHERE m.session_id = ANY (sessions)
+  ), n AS (
+    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
   ), o AS (
     UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
   )

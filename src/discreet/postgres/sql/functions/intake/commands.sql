@@ -12,9 +12,9 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
-                'drafts', 'edit', 'reject']
+                'drafts', 'edit', 'reject', 'reminders']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human'] END)
+                'human', 'reminders'] END)
 $$;
 
 -- One word of the owner's that decides what they were told of, where something waits for that. Called by

@@ -1,0 +1,165 @@
+-- A reminder that is due: one line on its way, or one message for a turn, in the commit that says when
+-- it is due next. So it happens once, whatever dies.
+SET ROLE discreet_gate;
+
+-- Say why a reminder that is due can only be sent later: 'paused', or 'window' where WhatsApp forbids
+-- to write because nobody has written there for 24 hours. Null: now.
+CREATE OR REPLACE FUNCTION gate.why_reminder_waits(due discreet.reminders) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+                WHEN c.platform = 'whatsapp' AND NOT EXISTS (
+                  SELECT FROM discreet.messages m
+                   WHERE (m.owner_id, m.agent_id, m.party) = (due.owner_id, due.agent_id, due.party)
+                     AND m.direction = 'in' AND (m.channel_id, m.chat_id) = (r.channel_id, r.chat_id)
+                     AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END
+      FROM discreet.routes r
+      JOIN discreet.channels c ON c.id = r.channel_id
+      JOIN discreet.agents a ON a.id = r.agent_id
+     WHERE r.id = due.route_id);
+END $$;
+
+-- Say why nothing may be sent where a reminder was made: 'gone' (the channel was closed, or leads to
+-- another agent now), 'blocked', or 'denied'. Null: it may.
+CREATE OR REPLACE FUNCTION gate.why_reminder_ends(due discreet.reminders) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN v.closed_at IS NOT NULL OR r.party <> due.party THEN 'gone'
+                WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                WHEN EXISTS (SELECT FROM discreet.pairings p
+                              WHERE p.channel_id IN (v.id, v.parent_id) AND p.contact_id = c.id
+                                AND p.state = 'denied') THEN 'denied'
+                WHEN due.contact_id IS NULL AND NOT due.shared AND v.platform <> 'terminal'
+                     AND NOT EXISTS (
+                       SELECT FROM discreet.owner_chats o
+                         JOIN discreet.addresses a
+                           ON (a.owner_id, a.platform, a.platform_id)
+                              = (o.owner_id, o.platform, o.platform_id) AND a.of_owner
+                        WHERE o.owner_id = due.owner_id
+                          AND (o.channel_id, o.chat_id) = (r.channel_id, r.chat_id)) THEN 'gone' END
+      FROM discreet.routes r
+      JOIN discreet.channels v ON v.id = r.channel_id
+      LEFT JOIN discreet.contacts c ON c.id = due.contact_id
+     WHERE r.id = due.route_id);
+END $$;
+
+-- The open conversation of a reminder's party where it was made, and its route there. A group that has
+-- moved on its platform is found at its newest id.
+CREATE OR REPLACE FUNCTION gate.place_of_reminder(
+  due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made  discreet.routes;
+  chat  text;
+  found uuid;
+BEGIN
+  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
+  chat := made.chat_id;
+  SELECT newest.platform_id INTO chat
+    FROM discreet.channels v
+    JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
+    JOIN discreet.addresses known
+      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
+    JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
+   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
+  here := gate.find_or_create_session(
+    due.owner_id, due.agent_id, due.contact_id, due.shared,
+    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
+  found := gate.find_or_create_route(
+    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
+  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
+END $$;
+
+-- Fire a reminder of this scope that was seen to be due. next: when it is due again; null: it is done.
+-- Returns 'fired'; 'waits', with nothing changed; why it ended, with nothing sent; or 'past': another
+-- process was first.
+CREATE OR REPLACE FUNCTION gate.fire_reminder(
+  reminder uuid, seen timestamptz, next timestamptz, line text)
+RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  due     discreet.reminders;
+  outcome text;
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.reminders r WHERE r.id = reminder));
+  SELECT r.* INTO due FROM discreet.reminders r WHERE r.id = reminder FOR UPDATE;
+  IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
+    RETURN 'past';
+  END IF;
+  outcome := gate.why_reminder_ends(due);
+  IF outcome IS NULL AND gate.why_reminder_waits(due) IS NOT NULL THEN
+    RETURN 'waits';
+  END IF;
+  IF next IS NULL OR outcome = 'gone' THEN
+    DELETE FROM discreet.reminders r WHERE r.id = reminder;
+  ELSE
+    UPDATE discreet.reminders r SET due_at = next WHERE r.id = reminder;
+    PERFORM gate.defer_reminder(reminder, due.session_id, next);
+  END IF;
+  IF outcome IS NULL THEN
+    PERFORM gate.say_reminder(due, line);
+  END IF;
+  RETURN coalesce(outcome, 'fired');
+END $$;
+
+-- Say a reminder, or, where the owner lets reminders start turns, give it to the agent as a message.
+CREATE OR REPLACE FUNCTION gate.say_reminder(due discreet.reminders, line text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place  record;
+  spoken uuid;
+  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
+BEGIN
+  SELECT p.* INTO place FROM gate.place_of_reminder(due) p;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    sender_contact_id, sender_name, sender_address, channel_id, chat_id)
+  VALUES (
+    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
+    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
+    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
+    CASE WHEN runs THEN due.contact_id END,
+    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
+    -- Everybody's: without an address the line would look like the owner's.
+    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
+    CASE WHEN runs THEN (place.route).channel_id END,
+    CASE WHEN runs THEN (place.route).chat_id END)
+  RETURNING id INTO spoken;
+  IF runs THEN
+    PERFORM gate.defer_turn((place.here).id, NULL, true);
+  ELSE
+    INSERT INTO discreet.outbox (
+      message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
+            (place.route).id);
+  END IF;
+END $$;
+
+-- Look again at reminders that are due and that no job looks at: those that waited, and those whose
+-- worker died. Returns how many.
+CREATE OR REPLACE FUNCTION gate.wake_reminders() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  due   discreet.reminders;
+  woken integer := 0;
+BEGIN
+  FOR due IN
+    SELECT r.* FROM discreet.reminders r
+     WHERE r.due_at <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
+     ORDER BY r.due_at LIMIT 1000
+  LOOP
+    IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
+      PERFORM gate.defer_reminder(due.id, due.session_id, NULL);
+      woken := woken + 1;
+    END IF;
+  END LOOP;
+  RETURN woken;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.why_reminder_waits, gate.why_reminder_ends, gate.place_of_reminder,
+  gate.fire_reminder, gate.say_reminder, gate.wake_reminders FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.fire_reminder TO discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.wake_reminders TO discreet_worker;
