@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,8 @@ from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, do_all, turns_of
 
 Seen = dict[str, Any]
+
+REST = Path(__file__).parent / "sample_rows.sql"
 
 ANN, ALSO_ANN, BOB = "telegram:1001", "telegram:2001", "telegram:1002"
 IN_A_YEAR = f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%dT09:00}"
@@ -109,6 +112,8 @@ async def fill(
     await accept_or_quarantine(db, world.owner_id, nobody)
     admin.execute("UPDATE discreet.channels SET admission = 'pairing' WHERE platform = 'telegram'")
     assert await platform.reason("telegram:1004", "May I come in?") == "aside"
+    with admin.transaction():
+        admin.execute(REST.read_bytes())
 
 
 async def seen(db: ScopedDatabase, admin: psycopg.Connection[Any]) -> Seen:
@@ -195,6 +200,12 @@ _OWNERS = {
     "money": "SELECT contact_id, money_a_day::text FROM discreet.limits",
     "reminders": "SELECT text, rule, zone, contact_id FROM discreet.reminders ORDER BY text",
     "labels": "SELECT label, contact_id FROM discreet.contact_labels ORDER BY 1, 2",
+    "budgets": "SELECT agent_id IS NULL, tokens_a_day, money_a_day::text FROM discreet.budgets"
+    " ORDER BY 1",
+    "held_answers": "SELECT text, state, edited FROM discreet.held_answers ORDER BY 1",
+    "person_requests": "SELECT reason, is_awaited, answered_at IS NULL"
+    " FROM discreet.person_requests ORDER BY 1",
+    "owner_chats": "SELECT platform, platform_id FROM discreet.owner_chats ORDER BY 1, 2",
     "purposes": "SELECT name, purpose FROM discreet.tokens ORDER BY 1, 2",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -128,6 +129,21 @@ def test_the_stored_version_contains_people_memories_history_links_files_and_wor
         assert before["owner"][kind], kind
     assert before["jobs"]
     assert "INSERT INTO queue.procrastinate_jobs" in text
+
+
+WITHOUT_SAMPLES = {
+    "queue.leases",  # of running servers
+    "queue.procrastinate_periodic_defers",
+    "queue.procrastinate_workers",
+}
+
+
+def test_the_newest_stored_version_has_rows_in_every_table() -> None:
+    text = gzip.decompress((VERSIONS / f"{STORED[-1]}.sql.gz").read_bytes()).decode()
+    tables = set(re.findall(r"^CREATE TABLE ((?:discreet|queue|gate)\.\w+)", text, re.MULTILINE))
+    filled = set(re.findall(r"^INSERT INTO (\S+)", text, re.MULTILINE))
+    assert len(tables) > 40
+    assert tables - filled == WITHOUT_SAMPLES
 
 
 def _before(version: str) -> Seen:
