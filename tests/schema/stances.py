@@ -62,6 +62,9 @@ STANCES: dict[str, Stance] = {
     "discreet.erasures": Stance(
         "stays: a receipt", "deleted: it is the receipt", "nobody", "nobody"
     ),
+    "discreet.events": Stance(
+        "expires: days", "deleted", "withheld: ids and kinds", "stays", "apart: ids of transactions"
+    ),
     "discreet.held_answers": Stance(
         "deleted", "follows: its turn", "withheld: never sent", "follows: its turn"
     ),
@@ -103,9 +106,12 @@ STANCES: dict[str, Stance] = {
     "discreet.routes": Stance("stays: where to write to it", "deleted", "whole", "moved"),
     "discreet.sessions": Stance("stays: no words in it", "deleted", "whole", "moved"),
     "discreet.tokens": Stance("stays: access", "deleted", "whole", "stays: they end"),
+    "discreet.tool_servers": OWNERS,
+    "discreet.tools": OWNERS,
     "discreet.turns": Stance(
         "deleted: prompt and steps; numbers stay", "deleted", "whole", "moved"
     ),
+    "discreet.webhooks": OWNERS,
     "discreet.wrong_codes": Stance("expires: with its limit", "deleted", "whole", "stays"),
     "gate.notices": SETTINGS,
     "gate.policy": SETTINGS,

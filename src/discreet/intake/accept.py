@@ -172,7 +172,7 @@ async def accept_or_quarantine(
     except Unavailable:
         raise
     except Exception as error:
-        why = reason_of(error)
+        why = why_quarantined(error)
         key = json.dumps([inbound.chat_id, inbound.message_id])
         tell = _told(inbound)
         await quarantine(db, owner_id, inbound.channel_id, key, to_json(inbound), why, tell=tell)
@@ -180,7 +180,7 @@ async def accept_or_quarantine(
         return Quarantined(why)
 
 
-def reason_of(error: Exception) -> str:
+def why_quarantined(error: Exception) -> str:
     """Return why a message can't be assigned to a contact, for the owner."""
     return str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
 

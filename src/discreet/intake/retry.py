@@ -6,7 +6,7 @@ import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import ChannelId, OwnerId
-from discreet.intake.accept import NotTaken, accept, quarantine, reason_of
+from discreet.intake.accept import NotTaken, accept, quarantine, why_quarantined
 from discreet.intake.serialization import from_json
 from discreet.scope import IntakeScope, OwnerScope, ScopedDatabase, WorkScope
 
@@ -52,7 +52,7 @@ async def release(db: ScopedDatabase, owner_id: OwnerId, quarantined: object) ->
         # Retry with growing delays, for the owner to see: waiting doesn't identify an unknown
         # sender, and a message stored by another version may be invalid in this one.
         channel_id, key = ChannelId(row["channel_id"]), row["dedupe_key"]
-        await quarantine(db, owner_id, channel_id, key, row["inbound"], reason_of(error))
+        await quarantine(db, owner_id, channel_id, key, row["inbound"], why_quarantined(error))
         return False
     await db.call(
         IntakeScope(owner_id),
