@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from discreet.app import App
 
-API_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+API_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"})
 """Paths of the API outside ``/api``."""
 
 

@@ -93,6 +93,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "reminders cancel": ("POST", "/reminders"),
     "reminders list": ("GET", "/reminders"),
     "help": Missing("each page says what it is for"),
+    "keys show": Missing("for programs, which fetch /.well-known/jwks.json"),
     "limits reset": ("POST", "/limits"),
     "limits set": ("POST", "/limits"),
     "limits show": ("GET", "/limits"),

@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from discreet.api.dependencies import OwnerCaller
+from discreet.api.dependencies import Api, OwnerCaller
 from discreet.api.problems import documented
 from discreet.domain.ids import AgentId
 from discreet.schemas import tools as wire
 from discreet.services import tool_servers
 from discreet.services.agents import get_agent_by_id
 
-router = APIRouter(prefix="/api/admin/agents/{agent_id}/tools", tags=["tools"])
+router = APIRouter(tags=["tools"])
+OF_AGENT = "/api/admin/agents/{agent_id}/tools"
 
 
-@router.get("", responses=documented(404), operation_id="list_tool_servers")
+@router.get("/.well-known/jwks.json", operation_id="get_signing_keys")
+async def keys(request: Request) -> wire.SigningKeys:
+    """Get the public keys with which servers check who is asking. Needs no token."""
+    api: Api = request.app.state.api
+    return tool_servers.signing_keys(api.app.tools)
+
+
+@router.get(OF_AGENT, responses=documented(404), operation_id="list_tool_servers")
 async def list_all(who: OwnerCaller, agent_id: UUID) -> wire.ToolServerList:
     """List the servers of an agent."""
     agent = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
@@ -27,7 +35,7 @@ async def list_all(who: OwnerCaller, agent_id: UUID) -> wire.ToolServerList:
 
 
 @router.post(
-    "", status_code=201, responses=documented(404, 409, 503), operation_id="add_tool_server"
+    OF_AGENT, status_code=201, responses=documented(404, 409, 503), operation_id="add_tool_server"
 )
 async def add(who: OwnerCaller, agent_id: UUID, given: wire.ToolServerToAdd) -> wire.ToolServer:
     """Add a server at a URL. Nobody may use its tools until you allow them."""
@@ -35,28 +43,32 @@ async def add(who: OwnerCaller, agent_id: UUID, given: wire.ToolServerToAdd) -> 
     return await tool_servers.add_tool_server(who.api.app.tools, who.owner_id, agent.id, given)
 
 
-@router.get("/{name}", responses=documented(404), operation_id="get_tool_server")
+@router.get(OF_AGENT + "/{name}", responses=documented(404), operation_id="get_tool_server")
 async def get(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
     """Get a server, its tools, and changes that wait for approval."""
     access = who.api.app.tools
     return await tool_servers.get_tool_server(access, who.owner_id, AgentId(agent_id), name)
 
 
-@router.delete("/{name}", responses=documented(404), operation_id="remove_tool_server")
+@router.delete(OF_AGENT + "/{name}", responses=documented(404), operation_id="remove_tool_server")
 async def remove(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
     """Remove a server, with its secrets."""
     access = who.api.app.tools
     return await tool_servers.remove_tool_server(access, who.owner_id, AgentId(agent_id), name)
 
 
-@router.post("/{name}/test", responses=documented(404, 503), operation_id="test_tool_server")
+@router.post(
+    OF_AGENT + "/{name}/test", responses=documented(404, 503), operation_id="test_tool_server"
+)
 async def test(who: OwnerCaller, agent_id: UUID, name: str) -> wire.ToolServer:
     """Connect to a server and compare its tools with those that you approved."""
     access = who.api.app.tools
     return await tool_servers.test_tool_server(access, who.owner_id, AgentId(agent_id), name)
 
 
-@router.post("/{name}/approve", responses=documented(404, 409), operation_id="approve_tools")
+@router.post(
+    OF_AGENT + "/{name}/approve", responses=documented(404, 409), operation_id="approve_tools"
+)
 async def approve(
     who: OwnerCaller, agent_id: UUID, name: str, given: wire.ToolChangesToApprove
 ) -> wire.ToolServer:
@@ -65,7 +77,7 @@ async def approve(
     return await tool_servers.approve_tools(access, who.owner_id, AgentId(agent_id), name, given)
 
 
-@router.post("/{name}/allow", responses=documented(404), operation_id="allow_tools")
+@router.post(OF_AGENT + "/{name}/allow", responses=documented(404), operation_id="allow_tools")
 async def allow(
     who: OwnerCaller, agent_id: UUID, name: str, given: wire.ToolRights
 ) -> wire.ToolServer:

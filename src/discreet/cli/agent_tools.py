@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from discreet.cli.options import AsJson
+from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
@@ -84,6 +84,13 @@ def add(
             " calls: what it keeps, it may tell the next person.",
         ),
     ] = False,
+    tell_addresses: Annotated[
+        bool,
+        typer.Option(
+            "--tell-addresses",
+            help="Tell it the addresses of contacts, in the signed identity of each call.",
+        ),
+    ] = False,
     trust: Annotated[
         bool,
         typer.Option(
@@ -99,21 +106,28 @@ def add(
 
     if (url is None) == (command is None):
         raise BadInput("Give either --url or --command.")
+    given: ToolServerToAdd | CommandToAdd
     if url is not None:
         if env or port or read or trust:
             raise BadInput("--env, --port, --read and --trust are for a --command.")
-        given = _checked(
-            ToolServerToAdd, name=name, url=url, headers=_secrets(header), shared=shared
+        given = checked(
+            ToolServerToAdd,
+            name=name,
+            url=url,
+            headers=_secrets(header),
+            shared=shared,
+            tells_addresses=tell_addresses,
         )
     else:
         if header:
             raise BadInput("--header is for a --url.", hint="For a --command: --env")
-        given = _checked(
+        given = checked(
             CommandToAdd,
             name=name,
             command=_words(command or ""),
             environment=_secrets(env),
             shared=shared,
+            tells_addresses=tell_addresses,
             trusted=trust,
             ports=port or [],
             readable=[str(path.absolute()) for path in read or []],
@@ -246,7 +260,7 @@ def allow(
         raise BadInput("Say who may use them.", hint="For example: --to everybody")
     if to is not None and label:
         raise BadInput("Give either --to or --label.")
-    given = _checked(
+    given = checked(
         ToolRights,
         tools=tools or [],
         allowed="labels" if label else to,
@@ -274,16 +288,6 @@ def _words(command: str) -> list[str]:
     if not words:
         raise BadInput("The command is empty.")
     return words
-
-
-def _checked(model: Any, **fields: Any) -> Any:
-    from pydantic import ValidationError
-
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{first['loc'][0]} can't be used: {first['msg']}.") from None
 
 
 def _secrets(named: list[str] | None) -> dict[str, str]:

@@ -23,6 +23,7 @@ from discreet.cli import (
     dashboard,
     database,
     drafts,
+    keys,
     limits,
     mcp,
     memories,
@@ -92,6 +93,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(retention.app, name="retention")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="db")
 app.add_typer(audit.app, name="audit")
 app.add_typer(service.app, name="service")

@@ -59,6 +59,7 @@ from discreet.schemas.tokens import (
     TokenToMint,
 )
 from discreet.schemas.tools import (
+    SigningKeys,
     ToolChangesToApprove,
     ToolRights,
     ToolServer,
@@ -189,6 +190,10 @@ class AdministrationCalls(Transport):
     async def reject_answer(self, draft_id: UUID) -> HeldAnswer:
         """Never send an answer that waits."""
         return await self._post(HeldAnswer, f"/api/admin/drafts/{draft_id}/reject", None)
+
+    async def signing_keys(self) -> SigningKeys:
+        """Return the public keys with which servers check who is asking."""
+        return await self._get(SigningKeys, "/.well-known/jwks.json")
 
     async def tool_servers(self, agent_id: UUID) -> ToolServerList:
         """Return the servers whose tools an agent may use."""

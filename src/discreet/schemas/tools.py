@@ -53,6 +53,7 @@ class ToolServer(BaseModel):
     trusted: bool = Field(description="It runs without a sandbox.")
     ports: list[int] = Field(description="TCP ports that its command may connect to.")
     readable: list[str] = Field(description="Further files that its command may read.")
+    tells_addresses: bool = Field(description="It is told the addresses of contacts.")
     secrets: list[str] = Field(description="Names of its headers and environment variables.")
     tools: list[ServerTool]
     changes: list[ToolChange]
@@ -83,6 +84,9 @@ class ToolServerToAdd(BaseModel):
     shared: Annotated[
         bool, Field(description="It keeps nothing between calls: one session for everybody.")
     ] = False
+    tells_addresses: Annotated[
+        bool, Field(description="Tell it the addresses of contacts, in their signed identity.")
+    ] = False
 
 
 class CommandToAdd(BaseModel):
@@ -95,6 +99,13 @@ class CommandToAdd(BaseModel):
     trusted: bool = False
     ports: list[int] = []
     readable: list[str] = []
+    tells_addresses: bool = False
+
+
+class SigningKeys(BaseModel):
+    """The public keys that identities are signed with: a JSON web key set (RFC 7517)."""
+
+    keys: list[dict[str, str]]
 
 
 class ToolRights(BaseModel):

@@ -15,6 +15,8 @@ from discreet.domain.errors import NotFound, SecretMissing
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.postgres.sealing import NotSealedSo, seal, unseal
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
+from discreet.scope.scopes import SessionScope
+from discreet.tools.identity import AskedBy, IdentityKey, PartyOfCall
 from discreet.tools.sandbox import Protected
 from discreet.tools.servers import McpServer, ToolDescription
 from discreet.tools.sessions import Key
@@ -34,6 +36,15 @@ SELECT s.id AS server_id, c.id AS contact_id
    AND c.blocked_at IS NULL AND c.merged_into IS NULL
  WHERE s.id = ANY (%(servers)s)
 """
+_ASKED_BY = """
+SELECT a.id AS agent_id, a.name AS agent, c.type,
+       ARRAY(SELECT l.label FROM discreet.contact_labels l WHERE l.contact_id = c.id
+              ORDER BY l.label) AS labels,
+       ARRAY(SELECT d.platform || ':' || d.platform_id FROM discreet.addresses d
+              WHERE d.contact_id = c.id ORDER BY 1) AS addresses
+  FROM discreet.agents a LEFT JOIN discreet.contacts c ON c.id = %(contact)s
+ WHERE a.id = %(agent)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,11 @@ class ToolAccess:
     key: bytes = field(repr=False)
     protected: Protected
     folders: Path
+
+    @property
+    def identity_key(self) -> IdentityKey:
+        """What signs the identity of who is asking."""
+        return IdentityKey(self.key)
 
     async def still_allowed(self, keys: set[Key]) -> set[Key]:
         """Return the sessions that may go on: their server exists and their contact is welcome."""
@@ -87,6 +103,25 @@ class AllowedTool:
 async def allowed_tools(tx: Transaction) -> list[AllowedTool]:
     """Return the tools that the scope of ``tx`` may use with its agent, with the rights of now."""
     return [AllowedTool(**row) for row in await tx.fetch("SELECT * FROM gate.allowed_tools()")]
+
+
+async def asked_by(access: ToolAccess, scope: SessionScope) -> AskedBy:
+    """Return who a call in this scope is for, as its server may know it.
+
+    Raises:
+        NotFound: the agent or the contact is gone.
+    """
+    contact_id = scope.contact_id if isinstance(scope, ContactScope) else None
+    async with access.db.begin(OwnerScope(scope.owner_id)) as tx:
+        row = await tx.fetch_one(_ASKED_BY, {"agent": scope.agent_id, "contact": contact_id})
+    if row is None or (contact_id is not None and row["type"] is None):
+        raise NotFound("The contact of this call is gone.")
+    if isinstance(scope, OwnerScope):
+        return AskedBy("owner", scope.owner_id, row["agent"], ("owner",))
+    if contact_id is None:
+        return AskedBy("shared", row["agent_id"], row["agent"])
+    kind: PartyOfCall = "group" if row["type"] == "group" else "direct"
+    return AskedBy(kind, contact_id, row["agent"], tuple(row["labels"]), tuple(row["addresses"]))
 
 
 async def load_server(access: ToolAccess, owner_id: OwnerId, server_id: UUID) -> McpServer:

@@ -17,6 +17,7 @@ from discreet.domain.ids import AgentId, OwnerId
 from discreet.schemas.tools import (
     CommandToAdd,
     ServerTool,
+    SigningKeys,
     ToolChange,
     ToolChangesToApprove,
     ToolRights,
@@ -43,6 +44,7 @@ __all__ = [
     "get_tool_server",
     "list_tool_servers",
     "remove_tool_server",
+    "signing_keys",
     "test_tool_server",
 ]
 
@@ -57,9 +59,9 @@ SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.lab
 """
 _INSERT_SERVER = """
 INSERT INTO discreet.tool_servers
-  (agent_id, name, url, command, shared, trusted, ports, readable, sealed)
+  (agent_id, name, url, command, shared, trusted, ports, readable, tells_addresses, sealed)
 VALUES (%(agent_id)s, %(name)s, %(url)s, %(command)s, %(shared)s, %(trusted)s, %(ports)s,
-        %(readable)s, %(sealed)s)
+        %(readable)s, %(tells_addresses)s, %(sealed)s)
 RETURNING id
 """
 _INSERT_TOOL = """
@@ -107,6 +109,7 @@ async def add_tool_server(
         "trusted": server.trusted,
         "ports": list(server.ports),
         "readable": list(server.readable),
+        "tells_addresses": server.tells_addresses,
         "sealed": sealed,
     }
     try:
@@ -213,6 +216,11 @@ async def approve_tools(
         return await _get(access, tx, shown.id)
 
 
+def signing_keys(access: ToolAccess) -> SigningKeys:
+    """Return the public keys with which servers check who is asking."""
+    return SigningKeys(**access.identity_key.public_keys())
+
+
 async def allow_tools(
     access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str, given: ToolRights
 ) -> ToolServer:
@@ -256,6 +264,7 @@ def _server(
             given.name,
             url=_checked_url(given.url),
             shared=given.shared,
+            tells_addresses=given.tells_addresses,
             headers=_checked_headers(given.headers),
         )
     return McpServer(
@@ -268,6 +277,7 @@ def _server(
         trusted=given.trusted,
         ports=tuple(sorted(set(given.ports))),
         readable=tuple(given.readable),
+        tells_addresses=given.tells_addresses,
         environment=given.environment,
     )
 
@@ -373,6 +383,7 @@ async def _shown(access: ToolAccess, tx: Transaction, row: Mapping[str, Any]) ->
             for name in ("id", "agent", "name", "url", "command", "shared", "trusted", "ports")
         },
         readable=row["readable"],
+        tells_addresses=row["tells_addresses"],
         secrets=secrets,
         tools=[_tool(one) for one in tools],
         changes=changes,

@@ -11,7 +11,13 @@ from discreet.domain.errors import NotFound, SecretMissing
 from discreet.domain.ids import SessionId, TurnId
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.services.tool_access import AllowedTool, ToolAccess, allowed_tools, load_server
+from discreet.services.tool_access import (
+    AllowedTool,
+    ToolAccess,
+    allowed_tools,
+    asked_by,
+    load_server,
+)
 from discreet.tools.outgoing_calls import OutgoingCall, ToolCaller
 from discreet.tools.results import ToolResult
 from discreet.turn.escaping import record, tagged
@@ -54,10 +60,12 @@ class ServerTools:
             return Outcome(f"Nothing was done: there is no tool {name!r}.", done=False)
         try:
             server = await load_server(self.access, self.scope.owner_id, tool.server_id)
+            who = await asked_by(self.access, self.scope)
         except (NotFound, SecretMissing):
             return _failed(f"{tool.server} can't be reached at the moment")
         outcome = await self.caller.call(
-            OutgoingCall(server, self.scope, tool.tool, arguments), lambda: None
+            OutgoingCall(server, self.scope, tool.tool, arguments),
+            lambda: self.access.identity_key.token_for(server, who),
         )
         if outcome.result is not None:
             return _shown(tool, outcome.result)

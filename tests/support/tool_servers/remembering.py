@@ -44,6 +44,12 @@ def slow(seconds: float) -> str:
     return "done"
 
 
+@server.tool(annotations=READS)
+def whoami(context: Context) -> str:
+    """Return the identity that came with the call."""
+    return str((context.request_context.meta or {}).get("discreet/identity"))
+
+
 @server.tool()
 async def ask(context: Context) -> str:
     """Ask for what a client may refuse."""
