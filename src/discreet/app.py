@@ -124,6 +124,7 @@ class App:
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
         from discreet.services.event_webhooks import send_webhooks
+        from discreet.services.own_data import erase_due
         from discreet.services.owner_notices import NoticeRules, tell_owners
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
@@ -179,6 +180,9 @@ class App:
         async def tell_everyone() -> None:
             await tell_owners(self.db, rules)
 
+        async def erase_who_asked() -> None:
+            await erase_due(self.db, self.settings.home)
+
         async def call_webhooks() -> None:
             await send_webhooks(self.webhooks)
 
@@ -195,6 +199,7 @@ class App:
                     tell_owners=tell_everyone,
                     call_webhooks=call_webhooks,
                     remind=one_reminder,
+                    erase_due=erase_who_asked,
                     turn_seconds=turns.total_seconds + HUNG_SECONDS,
                 ),
                 Slots(self.settings.max_turns, self.settings.max_turns_per_agent),

@@ -23,6 +23,7 @@ from discreet.schemas import (
     memories,
     messages,
     operations,
+    own_data,
     quarantine,
     references,
     reminders,
@@ -73,6 +74,7 @@ NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's
 FROM_TURN = Missing("a turn starts with it and can recall")
 NO_ARGUMENTS = Missing("a turn has one session, which it can't change")
 FOR_MODELS = Missing("for programs that put it into a prompt; the terminal lists memories")
+SENDERS_OWN = Missing("a sender asks for it by a command; no text may talk the model into it")
 SIZE = "size: it would be sent to the model in each turn"
 SAFETY = "safety: a message must not talk the model into it"
 BY_CURSOR = {"cursor": "the terminal skips a number (--skip)"}
@@ -279,6 +281,46 @@ OF_SESSIONS = (
         Missing("an MCP client is the agent's side; it answers, nobody answers it"),
         NO_ARGUMENTS,
         result=messages.Reply,
+    ),
+)
+
+OF_SENDERS = (
+    Operation(
+        "explain_answer",
+        "own_data.explain_answer",
+        Missing("/why in a chat; the owner has sb turns show"),
+        "explain_answer",
+        "explain_answer",
+        SENDERS_OWN,
+        result=own_data.Explanation,
+    ),
+    Operation(
+        "list_access",
+        "own_data.list_access",
+        Missing("/who in a chat; sb contacts export has it for the owner"),
+        "list_access",
+        "list_access",
+        SENDERS_OWN,
+        result=own_data.AccessList,
+    ),
+    Operation(
+        "ask_for_erasure",
+        "own_data.ask_for_erasure",
+        Missing("/erase-me in a chat; the owner has sb contacts erase"),
+        "ask_for_erasure",
+        "ask_for_erasure",
+        SENDERS_OWN,
+        result=own_data.ErasureAsked,
+    ),
+    Operation(
+        "confirm_erasure",
+        "own_data.confirm_erasure",
+        Missing("/erase-me CODE in a chat; the owner has sb contacts erase"),
+        "confirm_erasure",
+        "confirm_erasure",
+        SENDERS_OWN,
+        own_data.ConfirmErasure,
+        own_data.ErasureConfirmed,
     ),
 )
 
@@ -729,6 +771,7 @@ OF_OWNER = (
 OPERATIONS: tuple[Operation, ...] = (
     *OF_MEMORIES,
     *OF_SESSIONS,
+    *OF_SENDERS,
     *OF_CONTACTS,
     *OF_AGENTS,
     *OF_STATUS,

@@ -28,6 +28,7 @@ REMINDER = (
     " text, starts_at, zone, due_at)"
 )
 CALL = ", false, 'call', now(), 'UTC', now()"
+ACCESS = "INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, digest)"
 PAIRING = (
     "INSERT INTO discreet.pairings (channel_id, contact_id, owner_id, agent_id, code, expires_at)"
 )
@@ -270,6 +271,19 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         + " SELECT %(olga)s, %(ada)s, %(alice)s, s.id, %(bobs_route)s"
         + CALL
         + " FROM discreet.sessions s WHERE s.contact_id = %(alice)s LIMIT 1",
+    ),
+    "access_log_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        ACCESS + " VALUES (%(olga)s, %(ottos_alice)s, 1, 'read', 'terminal', '')",
+    ),
+    "access_log_pkey": (
+        UniqueViolation,
+        ACCESS + " SELECT %(olga)s, %(bob)s, 1, 'read', 'terminal', '' FROM generate_series(1, 2)",
+    ),
+    "self_erasures_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.self_erasures (owner_id, contact_id, digest)"
+        " VALUES (%(olga)s, %(ottos_alice)s, '')",
     ),
     "owner_term_stats_pkey": (
         UniqueViolation,

@@ -17,7 +17,8 @@ from tests.cli.conftest import SB, Sb, sb_with
 ALICE, BOB = "telegram:1001", "telegram:1002"
 TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "remember", "recall",
          "forget", "update_memory", "get_memory_history", "restore_memory", "search_conversation",
-         "get_knowledge", "list_messages", "list_memories", "get_memory"}  # fmt: skip
+         "get_knowledge", "list_messages", "list_memories", "get_memory", "explain_answer",
+         "list_access", "ask_for_erasure", "confirm_erasure"}  # fmt: skip
 
 
 @asynccontextmanager

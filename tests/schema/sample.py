@@ -23,7 +23,7 @@ from discreet.postgres.server import Database
 from discreet.schemas.agents import AgentChange
 from discreet.schemas.retention import RetentionToSet
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
-from discreet.services import contacts, erasing, linking, references, retention
+from discreet.services import contacts, erasing, linking, own_data, references, retention
 from discreet.services.agents import change_agent, list_agents
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.sessions.transcript import said_in_scope
@@ -82,6 +82,10 @@ async def fill(
         world.agent_id,
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
+    bob = await contacts.find_contact(db, world.owner_id, BOB)
+    await own_data.note_access(db, world.owner_id, [bob.contact.id], "read", "terminal")
+    scope = ContactScope(world.owner_id, world.agent_id, ContactId(bob.contact.id))
+    await own_data.ask_for_erasure(world.context(scope))
     await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")
     await contacts.label_contact(db, world.owner_id, BOB, add={"customer"}, remove=set())
     limits = ContactLimits(waiting=7, money_a_day=Decimal("0.5"))

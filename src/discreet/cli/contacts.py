@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from discreet.cli import erasing, labels, links
+from discreet.cli.access import noting
 from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import Notice, in_app
 
@@ -209,7 +210,10 @@ def export_contact(
 
     with Notice() as notice:
         written = in_app(
-            lambda app: write_export(app.db, app.owner_id, who, to, progress=notice.show)
+            noting(
+                "exported",
+                lambda app: write_export(app.db, app.owner_id, who, to, progress=notice.show),
+            )
         )
     if as_json:
         print_json(

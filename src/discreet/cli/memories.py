@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discreet.cli.access import noting
 from discreet.cli.options import AsJson, Limit, OfContact, Skip, checked
 from discreet.cli.runtime import in_app
 from discreet.cli.searches import SalienceName, Since, Until, in_utc, recall
@@ -73,7 +74,7 @@ def list_memories(
         Column("MEMORY", _text),
     ]
     print_page(
-        in_app(work), columns, record, limit=limit, skip=skip, as_json=as_json,
+        in_app(noting("read", work)), columns, record, limit=limit, skip=skip, as_json=as_json,
         empty="No memories yet.",
     )  # fmt: skip
 
@@ -148,7 +149,7 @@ def remember(
         shown = await memories.get_memory(app.context, MemoryId(made.id))
         return Remembered(**dict(shown), may_replace=made.may_replace)
 
-    made = in_app(work)
+    made = in_app(noting("changed", work))
     if as_json:
         print_json(record(made) | {"may_replace": [record(older) for older in made.may_replace]})
         return
@@ -166,7 +167,7 @@ def show_memory(memory_id: Id, as_json: OneAsJson = False) -> None:
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    _show(in_app(lambda app: memories.get_memory(app.context, wanted)), as_json)
+    _show(in_app(noting("read", lambda app: memories.get_memory(app.context, wanted))), as_json)
 
 
 @app.command("history")
@@ -176,7 +177,8 @@ def show_history(memory_id: Id, as_json: AsJson = False) -> None:
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    found = in_app(lambda app: memories.get_history(app.context, wanted)).items
+    asked = noting("read", lambda app: memories.get_history(app.context, wanted))
+    found = in_app(asked).items
     columns: list[Column[MemoryVersion]] = [
         Column("VERSION", lambda item: str(item.version), whole=True),
         Column("UNTIL", lambda item: when(item.archived_at), whole=True),
@@ -199,7 +201,8 @@ def restore_memory(
     from discreet.services import memories
 
     wanted, given = _id(memory_id), checked(Restore, version=version)
-    _show(in_app(lambda app: memories.restore(app.context, wanted, given)), as_json)
+    back = noting("changed", lambda app: memories.restore(app.context, wanted, given))
+    _show(in_app(back), as_json)
 
 
 @app.command("forget")
@@ -209,7 +212,10 @@ def forget_memory(memory_id: Id, version: IfVersion = None) -> None:
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    gone = in_app(lambda app: memories.forget(app.context, wanted, expected=version))
+    forgetting = noting(
+        "changed", lambda app: memories.forget(app.context, wanted, expected=version)
+    )
+    gone = in_app(forgetting)
     print_text(f"Forgotten, from {whose(gone)}: {gone.content}")
     print(f"To undo: sb memories restore {gone.id}")
 
@@ -250,7 +256,13 @@ def update_memory(
         changed["expires_at"] = _moment(expires) if expires else None
     given = checked(MemoryPatch, **changed)
     _show(
-        in_app(lambda app: memories.update(app.context, wanted, given, expected=version)), as_json
+        in_app(
+            noting(
+                "changed",
+                lambda app: memories.update(app.context, wanted, given, expected=version),
+            )
+        ),
+        as_json,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discreet.cli.access import noting
 from discreet.cli.options import AsJson, OfContact, checked
 from discreet.cli.runtime import in_app
 
@@ -185,7 +186,7 @@ def _search(
             agent_id = (await agents.get_agent(app.db, app.owner_id, agent)).id
         return await search(app, Subset(agent_id, contact_id, session_id))
 
-    _print(in_app(work), explain=explain, as_json=as_json)
+    _print(in_app(noting("searched", work)), explain=explain, as_json=as_json)
 
 
 def _print(found: Hits, *, explain: bool, as_json: bool) -> None:

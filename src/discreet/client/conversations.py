@@ -25,6 +25,13 @@ from discreet.schemas.memories import (
     SearchMessages,
 )
 from discreet.schemas.messages import NewMessage, Reply
+from discreet.schemas.own_data import (
+    AccessList,
+    ConfirmErasure,
+    ErasureAsked,
+    ErasureConfirmed,
+    Explanation,
+)
 from discreet.schemas.sessions import Message, Session, SessionPage, Transcript
 
 
@@ -125,6 +132,23 @@ class ConversationCalls(Transport):
     async def reply(self, message_id: UUID, **scope: Unpack[Scope]) -> Reply:
         """Return the state of a message and its answer."""
         return await self._get(Reply, f"/api/messages/{message_id}", **scope)
+
+    async def explain_answer(self, **scope: Unpack[Scope]) -> Explanation:
+        """Return what the last answer to a contact was made of."""
+        return await self._get(Explanation, "/api/own-data/why", **scope)
+
+    async def access(self, **scope: Unpack[Scope]) -> AccessList:
+        """Return who read or changed something of a contact, newest first."""
+        return await self._get(AccessList, "/api/own-data/access", **scope)
+
+    async def ask_for_erasure(self, **scope: Unpack[Scope]) -> ErasureAsked:
+        """Return the code that confirms a contact's own erasure."""
+        return await self._post(ErasureAsked, "/api/own-data/erasure", None, **scope)
+
+    async def confirm_erasure(self, code: str, **scope: Unpack[Scope]) -> ErasureConfirmed:
+        """Confirm a contact's own erasure with the code; return the receipt."""
+        given = ConfirmErasure(code=code)
+        return await self._post(ErasureConfirmed, "/api/own-data/erasure/confirm", given, **scope)
 
     def sessions(self, **scope: Unpack[Scope]) -> AsyncIterator[Session]:
         """Return the sessions of the scope, the newest first."""

@@ -19,6 +19,7 @@ from discreet.services.context import in_scope
 async def take_over(dashboard: Dashboard, request: Request) -> Response:
     """Silence the agent for this contact."""
     contact = await takeover.take_over(dashboard.db, dashboard.owner_id, str(id_of(request)))
+    await dashboard.note("answered", contact.id)
     return go_to(_page(contact.id), f"You answer {contact.label} now; the agent is silent.")
 
 
@@ -34,6 +35,7 @@ async def say(dashboard: Dashboard, request: Request) -> Response:
     await takeover.speak(
         dashboard.db, dashboard.owner_id, contact_id, text_of(request.state.form, "text")
     )
+    await dashboard.note("answered", contact_id)
     return go_to(f"{_page(contact_id)}#last")
 
 
@@ -66,6 +68,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             context = in_scope(dashboard.db, scope, dashboard.app.embedder, "cli")
             fact = Remember.model_validate({"content": checked_text(text_of(form, "fact"))})
             await memories.remember(context, fact)
+            await dashboard.note("changed", id_of(request))
             done = "Remembered."
         case "labels":
             asked = ContactPatch.model_validate(

@@ -16,7 +16,9 @@ from discreet.dashboard.rendering import Renderer
 from discreet.dashboard.security import Site
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import OwnerId
+from discreet.schemas.own_data import Did
 from discreet.scope import ScopedDatabase
+from discreet.services.own_data import note_access
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -39,6 +41,10 @@ class Dashboard:
     @property
     def owner_id(self) -> OwnerId:
         return self.app.owner_id
+
+    async def note(self, did: Did, *contact_ids: UUID | None) -> None:
+        """Note that a person was shown something of these contacts here, or changed it."""
+        await note_access(self.db, self.owner_id, contact_ids, did, "dashboard")
 
 
 View = Callable[[Dashboard, Request], Awaitable[Response]]

@@ -60,6 +60,7 @@ async def export(dashboard: Dashboard, request: Request) -> Response:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"contact-{contact_id}.zip"
         await exporting.export_contact(dashboard.db, dashboard.owner_id, str(contact_id), file)
+        await dashboard.note("exported", contact_id)
         content = await anyio.Path(file).read_bytes()
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',

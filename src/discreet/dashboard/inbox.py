@@ -65,6 +65,7 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
     """Show a contact: its conversation, and what the agent knows of it."""
     found = await contacts.find_contact(dashboard.db, dashboard.owner_id, str(id_of(request)))
     contact_id = found.contact.id
+    await dashboard.note("read", contact_id)
     known = await memories.list_memories(
         dashboard.app.context,
         ListMemories.model_validate({"limit": MEMORIES_SHOWN}),
@@ -73,6 +74,7 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
     within = request.query_params.get("q", "").strip()[:2_000]
     hits = None
     if within:
+        await dashboard.note("searched", contact_id)
         asked = SearchMessages.model_validate({"query": within, "limit": FOUND_WITHIN})
         part = Subset(contact_id=contact_id)
         hits = (await search_messages(dashboard.app.context, asked, part)).items
@@ -115,6 +117,7 @@ async def _list(
 
 async def show_lines(dashboard: Dashboard, request: Request) -> Response:
     """Show the conversation alone, for a page that stays open."""
+    await dashboard.note("read", id_of(request))
     return dashboard.renderer.part(
         "lines.html", **await _lines(dashboard, ContactId(id_of(request)))
     )

@@ -30,11 +30,13 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         found = await recall(
             dashboard.app.context, schemas.Recall.model_validate({"query": wanted, "limit": FOUND})
         )
+        await dashboard.note("searched", *(hit.contact_id for hit in found.items))
         return dashboard.renderer.page(request, "found.html", hits=found.items, wanted=wanted)
     skip = skip_of(request)
     listed = await memories.list_memories(
         dashboard.app.context, schemas.ListMemories.model_validate({"limit": PAGE_ITEMS}), skip=skip
     )
+    await dashboard.note("read", *(one.contact_id for one in listed.items))
     more = f"/memories?skip={skip + PAGE_ITEMS}" if listed.next else ""
     return dashboard.renderer.page(
         request, "memories.html", memories=listed.items, wanted="", more=more
@@ -45,6 +47,7 @@ async def show_one(dashboard: Dashboard, request: Request) -> Response:
     """Show a memory with what it was before."""
     memory_id = MemoryId(id_of(request))
     memory = await memories.get_memory(dashboard.app.context, memory_id)
+    await dashboard.note("read", memory.contact_id)
     older = (await memories.get_history(dashboard.app.context, memory_id)).items
     versions = []
     newer = memory.content
@@ -59,19 +62,22 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
     form, memory_id = request.state.form, MemoryId(id_of(request))
     match text_of(form, "what"):
         case "forget":
-            await memories.forget(dashboard.app.context, memory_id)
+            gone = await memories.forget(dashboard.app.context, memory_id)
+            await dashboard.note("changed", gone.contact_id)
             return go_to(f"/memories/{memory_id}/forgotten", "Forgotten.")
         case "restore":
             version = schemas.Restore(version=_number(text_of(form, "version")))
-            await memories.restore(dashboard.app.context, memory_id, version)
+            back = await memories.restore(dashboard.app.context, memory_id, version)
+            await dashboard.note("changed", back.contact_id)
             return go_to(f"/memories/{memory_id}", "Restored.")
         case _:
-            await memories.update(
+            changed = await memories.update(
                 dashboard.app.context,
                 memory_id,
                 schemas.MemoryPatch(content=checked_text(text_of(form, "content"))),
                 expected=_number(text_of(form, "version")),
             )
+            await dashboard.note("changed", changed.contact_id)
             return go_to(f"/memories/{memory_id}", "Saved.")
 
 

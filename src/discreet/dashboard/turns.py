@@ -14,6 +14,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
     """Show what a turn was given, what it did and what came of it."""
     record = await get_turn(dashboard.db, dashboard.owner_id, TurnId(id_of(request)))
     turn = record.turn
+    await dashboard.note("read", *(one.id for one in record.read))
     seconds = (
         None if turn.finished_at is None else (turn.finished_at - turn.started_at).total_seconds()
     )

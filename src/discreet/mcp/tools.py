@@ -17,9 +17,10 @@ from discreet.mcp import shapes
 from discreet.memory.embedding import Embedder
 from discreet.schemas import contacts as contact_schemas
 from discreet.schemas import memories as memory_schemas
+from discreet.schemas import own_data as own_data_schemas
 from discreet.schemas import sessions as session_schemas
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services import contacts, memories, recall, sessions
+from discreet.services import contacts, memories, own_data, recall, sessions
 from discreet.services.context import OperationContext, in_scope
 
 For = Literal["all", "owner"]
@@ -156,6 +157,22 @@ async def _knowledge(call: ToolCall, given: memory_schemas.GetKnowledge) -> Base
     return await memories.get_knowledge(call.context, given)
 
 
+async def _why(call: ToolCall, _: shapes.Nothing) -> BaseModel:
+    return await own_data.explain_answer(call.context)
+
+
+async def _access(call: ToolCall, _: shapes.Nothing) -> BaseModel:
+    return await own_data.list_access(call.context)
+
+
+async def _ask_for_erasure(call: ToolCall, _: shapes.Nothing) -> BaseModel:
+    return await own_data.ask_for_erasure(call.context)
+
+
+async def _confirm_erasure(call: ToolCall, given: own_data_schemas.ConfirmErasure) -> BaseModel:
+    return await own_data.confirm_erasure(call.context, given)
+
+
 async def _resolve(call: ToolCall, given: contact_schemas.ToResolve) -> BaseModel:
     entry = await scopes.resolve_contact(
         call.db,
@@ -207,6 +224,16 @@ TOOLS: tuple[McpTool, ...] = (
     McpTool("get_knowledge", "List the critical and high memories with which a session "
                              "starts.",
          memory_schemas.GetKnowledge, memory_schemas.Knowledge, _knowledge),
+    McpTool("explain_answer", "Get what the last answer to this contact was made of.",
+         shapes.Nothing, own_data_schemas.Explanation, _why),
+    McpTool("list_access", "List who read or changed something of this contact, newest first.",
+         shapes.Nothing, own_data_schemas.AccessList, _access),
+    McpTool("ask_for_erasure",
+         "Ask for the code that confirms this contact's own erasure. Only if the person said so.",
+         shapes.Nothing, own_data_schemas.ErasureAsked, _ask_for_erasure, "adds"),
+    McpTool("confirm_erasure", "Confirm this contact's own erasure with the code.",
+         own_data_schemas.ConfirmErasure, own_data_schemas.ErasureConfirmed, _confirm_erasure,
+         "destroys"),
     McpTool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
          contact_schemas.ToResolve, contact_schemas.ResolvedContact, _resolve, "adds", "owner"),
     McpTool("list_contacts", "List contacts, newest first.",

@@ -63,10 +63,16 @@ MAX_EVENTS_PURGED = 20_000
 """Maximum events that one purge removes."""
 COUNT_SECONDS = 600.0
 """Seconds between two counts of the words of owners with many memories."""
+ERASE_SECONDS = 15.0
+"""Seconds between two looks for contacts that are to be erased."""
 MANY_MEMORIES = 20_000
 REMINDERS = "reminders"
 """The queue of reminders. A job is one short transaction, so they have slots beside deliveries."""
 REMINDERS_AT_ONCE = 8
+
+
+async def _erase_nobody() -> None:
+    """Do nothing, if nobody is to be erased."""
 
 
 async def _tell_nobody() -> None:
@@ -92,6 +98,7 @@ class Work:
     tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
     call_webhooks: Callable[[], Awaitable[None]] = _tell_nobody
     remind: Callable[[UUID], Awaitable[object]] = _remind_nobody
+    erase_due: Callable[[], Awaitable[None]] = _erase_nobody
     turn_seconds: float = 1_200.0
 
 
@@ -221,12 +228,15 @@ class _Worker:
 
 
 async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> None:
-    counted_at = -COUNT_SECONDS
+    counted_at, erased_at = -COUNT_SECONDS, -ERASE_SECONDS
     while True:
         try:
             if time.monotonic() - counted_at >= COUNT_SECONDS:
                 counted_at = time.monotonic()
                 await count_owner_terms(db)
+            if time.monotonic() - erased_at >= ERASE_SECONDS:
+                erased_at = time.monotonic()
+                await work.erase_due()
             swept = await sweep(manager, db)
             if swept.woken:
                 log.info("swept up unfinished work", sessions_and_routes=swept.woken)

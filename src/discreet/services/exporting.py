@@ -84,6 +84,9 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.contact_id = ANY (%(contacts)s)",
     "limit_hits": "SELECT to_jsonb(r) AS record FROM discreet.limit_hits r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.since",
+    "access_log": "SELECT to_jsonb(r) AS record FROM (SELECT l.owner_id, l.contact_id, l.number,"
+    "     l.did, l.place, l.noted_at, l.digest FROM discreet.access_log l"
+    "   WHERE l.contact_id = ANY (%(contacts)s)) r ORDER BY r.contact_id, r.number",
     "tokens": "SELECT jsonb_build_object('id', r.id, 'name', r.name, 'prefix', r.prefix,"
     " 'created_at', r.created_at, 'expires_at', r.expires_at, 'revoked_at', r.revoked_at,"
     " 'last_used_at', r.last_used_at) AS record FROM discreet.tokens r"

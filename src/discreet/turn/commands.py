@@ -19,6 +19,7 @@ from discreet.memory.memories import Memory, list_memories
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
+from discreet.turn import own_data
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
 from discreet.turn.owner_commands import OwnerReply, obey_owner
@@ -37,6 +38,9 @@ SENDERS_HELP = """\
 /link - link another account of yours: one conversation and memory for both
 /timezone NAME - say where you are, like Europe/Berlin
 /reminders - show my reminders here; /reminders cancel ID
+/why - show what my last answer was made of
+/who - show who besides me read this, and which model answers
+/erase-me - erase everything about you
 /human WORDS - ask for the person who runs me
 /stop - stop the current answer
 /help - show this help"""
@@ -99,6 +103,12 @@ async def _of_sender(
             return asked.text
         case "reminders":
             return await answer_reminders(tx, rest)
+        case "why":
+            return await own_data.why(tx)
+        case "who":
+            return await own_data.who(tx, scope)
+        case "erase-me":
+            return await own_data.erase_me(tx, rest)
         case "timezone":
             return await _time_zone(tx, scope, rest)
         case _:

@@ -30,6 +30,7 @@ from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services import agents, contacts, held_answers, takeover, usage
 from discreet.services.held_answers import HeldAnswer
+from discreet.services.own_data import note_access
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
 from discreet.services.status import get_status
 from discreet.sessions.transcript import Message
@@ -245,6 +246,7 @@ async def _take_over(asked: _Asked) -> OwnerReply:
     contact = await takeover.take_over(
         asked.db, asked.owner_id, asked.rest, session_id=asked.session_id
     )
+    await note_access(asked.db, asked.owner_id, [contact.id], "answered", "chat")
     said = await takeover.lines_after(
         asked.db, asked.owner_id, contact.id, after=None, limit=LAST_LINES
     )
@@ -362,6 +364,7 @@ async def _decide(asked: _Asked, *, let_in: bool) -> OwnerReply:
 
 async def _drafts(asked: _Asked) -> OwnerReply:
     waiting = await held_answers.list_held_answers(asked.db, asked.owner_id)
+    await note_access(asked.db, asked.owner_id, _of_drafts(waiting), "read", "chat")
     lines = [_draft_line(item) for item in waiting]
     return OwnerReply("\n".join(lines) or "No answer waits for you.", _of_drafts(waiting))
 

@@ -29,7 +29,7 @@ from discreet.scope import ContactScope, OwnerScope, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.turn.context import OWNER, Found, TurnContext
 
-__all__ = ["Reading", "note_what_was_read", "record_what_was_read"]
+__all__ = ["Reading", "note_what_was_read", "of_contacts", "record_what_was_read"]
 
 MAX_SHOWN_ARGUMENTS = 1_500
 _SAID_YES = re.compile(r"(?<!\w)/?yes[ _]+([0-9a-f]{8})(?!\w)", re.IGNORECASE)
@@ -187,6 +187,11 @@ class Reading:
 
     def _may_not_link(self, audience: Audience) -> bool:
         return may_reach(audience, ToUrl("")) != "yes"
+
+
+def of_contacts(found: Iterable[Found]) -> set[UUID]:
+    """Return the contacts whose rows were found."""
+    return {one.contact_id for one in found if one.contact_id is not None}
 
 
 async def note_what_was_read(

@@ -30,6 +30,7 @@ from discreet.memory.indexing import (
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.services.own_data import note_access
 from discreet.tracing import TraceSpan, span
 from discreet.turn.commands import run_command
 from discreet.turn.compact import BudgetFor, Summarise, compact, too_long
@@ -40,7 +41,12 @@ from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import Stored, load, read_turn
 from discreet.turn.prompt import Budget, Prompt, build_prompt
-from discreet.turn.reading import Reading, note_what_was_read, record_what_was_read
+from discreet.turn.reading import (
+    Reading,
+    note_what_was_read,
+    of_contacts,
+    record_what_was_read,
+)
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.streaming import DraftPlatforms, streaming
@@ -262,6 +268,9 @@ class _Answer:
                 await note_what_was_read(
                     tx, self.reading, lease.session_id, lease.turn_id, found, context.replied_to
                 )
+            await note_access(
+                self._turns.db, self._scope.owner_id, of_contacts(found), "asked", "chat"
+            )
         else:
             self.reading.note(found)
 

@@ -30,6 +30,7 @@ from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services import memories, recall, reminders
 from discreet.services.context import OperationContext
+from discreet.services.own_data import note_access
 from discreet.turn.arguments import (
     Arguments,
     AskForPersonCall,
@@ -50,7 +51,7 @@ from discreet.turn.escaping import quote, tagged
 from discreet.turn.lease import hold
 from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
-from discreet.turn.reading import Reading, note_what_was_read
+from discreet.turn.reading import Reading, note_what_was_read, of_contacts
 from discreet.turn.reminders import zone_of_scope
 from discreet.turn.retrieval import found_hits, found_memories
 from discreet.turn.tools import Outcome, Tools, ToolSpec
@@ -214,6 +215,7 @@ class Toolbox:
         if isinstance(self.scope, OwnerScope):
             async with self.begin() as tx:
                 await note_what_was_read(tx, self.reading, self.session_id, self.turn_id, found)
+            await note_access(self.db, self.scope.owner_id, of_contacts(found), "asked", "chat")
         else:
             self.reading.note(found)
 

@@ -227,6 +227,27 @@ END $$;
 
 ALTER FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) OWNER TO discreet_gate;
 
+-- FUNCTION access_of_scope()
+CREATE FUNCTION gate.access_of_scope() RETURNS TABLE(contact_id uuid, number integer, did text, place text, noted_at timestamp with time zone, digest text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  RETURN QUERY
+  WITH RECURSIVE of_it AS (
+    SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
+    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
+   ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
+END $$;
+
+
+ALTER FUNCTION gate.access_of_scope() OWNER TO discreet_gate;
+
 -- FUNCTION add_counts(jsonb, jsonb)
 CREATE FUNCTION gate.add_counts(one jsonb, other jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
@@ -614,6 +635,31 @@ $_$;
 
 
 ALTER FUNCTION gate.as_code(typed text) OWNER TO discreet_gate;
+
+-- FUNCTION ask_for_erasure(text)
+CREATE FUNCTION gate.ask_for_erasure(code text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id = here.contact_id AND c.owner_id = gate.require_owner() AND c.type <> 'group'
+      AND c.merged_into IS NULL;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.self_erasures AS e (contact_id, owner_id, digest)
+  VALUES (here.contact_id, here.owner_id, encode(gate.digest_of(code), 'hex'))
+  ON CONFLICT (contact_id) DO UPDATE
+     SET digest = excluded.digest, tries = 0, asked_at = clock_timestamp()
+   WHERE e.confirmed_at IS NULL;
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.ask_for_erasure(code text) OWNER TO discreet_gate;
 
 -- FUNCTION ask_for_person(uuid, uuid, text)
 CREATE FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) RETURNS record
@@ -1053,15 +1099,15 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM CASE WHEN of_owner
+  SELECT c.word FROM (SELECT substring(replace(lower(left(body, 40)), '/erase_me', '/erase-me') FROM CASE WHEN of_owner
       -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
-      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
+      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+(?:-me)?)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
                 'drafts', 'edit', 'reject', 'reminders']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human', 'reminders'] END)
+                'human', 'reminders', 'why', 'who', 'erase-me'] END)
 $_$;
 
 
@@ -1116,6 +1162,32 @@ END $$;
 
 
 ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
+
+-- FUNCTION confirm_erasure(text, interval, integer)
+CREATE FUNCTION gate.confirm_erasure(code text, valid interval, most integer) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  here   gate.scope := gate.scope();
+  result uuid;
+BEGIN
+  UPDATE discreet.self_erasures e
+     SET tries = e.tries + 1,
+         confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
+                                  AND e.digest = encode(gate.digest_of(code), 'hex')
+                             THEN coalesce(e.confirmed_at, clock_timestamp())
+                             ELSE e.confirmed_at END
+   WHERE e.contact_id = here.contact_id AND e.owner_id = owner
+  RETURNING CASE WHEN e.confirmed_at IS NOT NULL
+                      AND e.digest = encode(gate.digest_of(code), 'hex') THEN e.receipt END
+       INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.confirm_erasure(code text, valid interval, most integer) OWNER TO discreet_gate;
 
 -- FUNCTION contacts_with_digests(text[])
 CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
@@ -1549,6 +1621,27 @@ END $_$;
 
 ALTER FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) OWNER TO discreet_gate;
 
+-- FUNCTION due_erasures(interval)
+CREATE FUNCTION gate.due_erasures(patience interval) RETURNS TABLE(owner_id uuid, contact_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT e.owner_id, e.contact_id
+    FROM discreet.self_erasures e JOIN discreet.contacts c ON c.id = e.contact_id
+   WHERE e.confirmed_at IS NOT NULL AND c.merged_into IS NULL
+     AND (e.confirmed_at < clock_timestamp() - patience
+          OR NOT EXISTS (SELECT FROM discreet.outbox o
+                          WHERE o.owner_id = e.owner_id AND o.contact_id = e.contact_id
+                            AND o.state IN ('pending', 'sending'))
+             AND NOT EXISTS (SELECT FROM discreet.sessions s
+                              WHERE s.owner_id = e.owner_id AND s.contact_id = e.contact_id
+                                AND s.current_turn IS NOT NULL))
+   ORDER BY e.confirmed_at LIMIT 20
+$$;
+
+
+ALTER FUNCTION gate.due_erasures(patience interval) OWNER TO discreet_gate;
+
 -- FUNCTION due_quarantined()
 CREATE FUNCTION gate.due_quarantined() RETURNS TABLE(id uuid, owner_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1778,7 +1871,8 @@ DECLARE
   of_table  text;
   many      bigint;
   counts    jsonb := '{}';
-  result    uuid;
+  result    uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
+                                WHERE e.contact_id = contact), gen_random_uuid());
 BEGIN
   SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
@@ -1825,9 +1919,9 @@ BEGIN
   SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
-  INSERT INTO discreet.erasures (owner_id, counts, digests)
-  VALUES (owner, counts, ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)))
-  RETURNING id INTO result;
+  INSERT INTO discreet.erasures (id, owner_id, counts, digests)
+  VALUES (result, owner, counts,
+          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
   RETURN result;
 END $_$;
 
@@ -2000,7 +2094,9 @@ BEGIN
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
-  RETURN counts;
+  -- It goes with its contact.
+  RETURN counts || jsonb_build_object('access_log', (
+    SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (gone)));
 END $$;
 
 
@@ -3017,6 +3113,36 @@ END $$;
 
 ALTER FUNCTION gate.lock_session(session uuid) OWNER TO discreet_gate;
 
+-- FUNCTION made_of()
+CREATE FUNCTION gate.made_of() RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  RETURN (
+    SELECT jsonb_build_object(
+             'model', t.model, 'answered_at', t.finished_at,
+             'found', coalesce((SELECT jsonb_agg(jsonb_build_object('kind', f.one->>'kind',
+                                                                    'text', f.one->>'text'))
+                                  FROM jsonb_array_elements(t.prompt->'found') f (one)), '[]'),
+             'lines', coalesce(jsonb_array_length(t.prompt->'messages'), 0),
+             'tools', coalesce((SELECT jsonb_agg(DISTINCT s.one->>'tool')
+                                  FROM jsonb_array_elements(t.steps) s (one)
+                                 WHERE s.one ? 'tool'), '[]'))
+      FROM discreet.turns t
+     WHERE t.owner_id = here.owner_id AND t.agent_id = here.agent_id AND t.party = here.party
+       AND t.contact_id IS NOT DISTINCT FROM here.contact_id
+       AND t.shared = (session_user = 'discreet_shared')
+       AND t.state = 'answered' AND t.model NOT LIKE '/%'
+       AND EXISTS (SELECT FROM discreet.messages m WHERE m.turn_id = t.id AND m.direction = 'out')
+     ORDER BY t.started_at DESC LIMIT 1);
+END $$;
+
+
+ALTER FUNCTION gate.made_of() OWNER TO discreet_gate;
+
 -- FUNCTION make_owner_link(text)
 CREATE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3272,6 +3398,40 @@ END $$;
 
 
 ALTER FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION note_access(uuid[], text, text, interval)
+CREATE FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  one    uuid;
+  number integer;
+  before text;
+  moment timestamptz;
+BEGIN
+  FOR one IN SELECT c.id FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.id = ANY (contacts)
+              ORDER BY c.id FOR NO KEY UPDATE LOOP
+    IF EXISTS (SELECT FROM discreet.access_log l
+                WHERE l.contact_id = one AND l.did = what AND l.place = way
+                  AND l.noted_at > clock_timestamp() - pause) THEN
+      CONTINUE;
+    END IF;
+    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
+     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
+    number := coalesce(number, 0) + 1;
+    moment := clock_timestamp();
+    INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
+    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
+      concat_ws('|', coalesce(before, ''), one, number, what, way,
+                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
 
 -- FUNCTION note_owner_chat(uuid, discreet.channels, gate.inbound)
 CREATE FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) RETURNS void
@@ -6111,6 +6271,35 @@ $$;
 
 ALTER FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) OWNER TO discreet_schema;
 
+-- TABLE access_log
+CREATE TABLE discreet.access_log (
+    owner_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    number integer NOT NULL,
+    did text NOT NULL,
+    place text NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    digest text NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT access_log_did_check CHECK ((did = ANY (ARRAY['read'::text, 'searched'::text, 'answered'::text, 'changed'::text, 'exported'::text, 'asked'::text]))),
+    CONSTRAINT access_log_place_check CHECK ((place = ANY (ARRAY['terminal'::text, 'dashboard'::text, 'chat'::text])))
+);
+ALTER TABLE ONLY discreet.access_log ALTER COLUMN did SET STATISTICS 0;
+ALTER TABLE ONLY discreet.access_log ALTER COLUMN place SET STATISTICS 0;
+ALTER TABLE ONLY discreet.access_log ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.access_log ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.access_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.access_log OWNER TO discreet_schema;
+
+-- COMMENT COLUMN access_log.did
+COMMENT ON COLUMN discreet.access_log.did IS 'asked: the owner''s agent was asked, and read something of it';
+
+-- COMMENT COLUMN access_log.digest
+COMMENT ON COLUMN discreet.access_log.digest IS 'SHA-256 in hex over the digest before it, contact, number, did, place and the microseconds since 1970';
+
 -- TABLE admissions
 CREATE TABLE discreet.admissions (
     channel_id uuid NOT NULL,
@@ -7101,6 +7290,28 @@ ALTER TABLE ONLY discreet.retention_runs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.retention_runs OWNER TO discreet_schema;
 
+-- TABLE self_erasures
+CREATE TABLE discreet.self_erasures (
+    contact_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    digest text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone,
+    receipt uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.self_erasures ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.self_erasures ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.self_erasures FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.self_erasures OWNER TO discreet_schema;
+
+-- COMMENT COLUMN self_erasures.digest
+COMMENT ON COLUMN discreet.self_erasures.digest IS 'of the code';
+
 -- TABLE tokens
 CREATE TABLE discreet.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -7509,6 +7720,10 @@ ALTER TABLE ONLY queue.procrastinate_jobs ALTER COLUMN id SET DEFAULT nextval('q
 -- DEFAULT procrastinate_periodic_defers id
 ALTER TABLE ONLY queue.procrastinate_periodic_defers ALTER COLUMN id SET DEFAULT nextval('queue.procrastinate_periodic_defers_id_seq'::regclass);
 
+-- CONSTRAINT access_log access_log_pkey
+ALTER TABLE ONLY discreet.access_log
+    ADD CONSTRAINT access_log_pkey PRIMARY KEY (contact_id, number, owner_id);
+
 -- CONSTRAINT admissions admissions_pkey
 ALTER TABLE ONLY discreet.admissions
     ADD CONSTRAINT admissions_pkey PRIMARY KEY (channel_id, contact_id);
@@ -7728,6 +7943,10 @@ ALTER TABLE ONLY discreet.routes
 -- CONSTRAINT routes routes_session_id_channel_id_chat_id_thread_id_owner_id_age_key
 ALTER TABLE ONLY discreet.routes
     ADD CONSTRAINT routes_session_id_channel_id_chat_id_thread_id_owner_id_age_key UNIQUE (session_id, channel_id, chat_id, thread_id, owner_id, agent_id, party);
+
+-- CONSTRAINT self_erasures self_erasures_pkey
+ALTER TABLE ONLY discreet.self_erasures
+    ADD CONSTRAINT self_erasures_pkey PRIMARY KEY (contact_id);
 
 -- CONSTRAINT sessions sessions_id_owner_id_agent_id_party_key
 ALTER TABLE ONLY discreet.sessions
@@ -8006,6 +8225,9 @@ CREATE INDEX retention_runs_owner ON discreet.retention_runs USING btree (owner_
 -- INDEX routes_channel
 CREATE INDEX routes_channel ON discreet.routes USING btree (channel_id, owner_id, agent_id, party);
 
+-- INDEX self_erasures_due
+CREATE INDEX self_erasures_due ON discreet.self_erasures USING btree (confirmed_at) WHERE ((confirmed_at IS NOT NULL) AND (owner_key IS NOT NULL));
+
 -- INDEX sessions_open
 CREATE UNIQUE INDEX sessions_open ON discreet.sessions USING btree (owner_id, agent_id, party, thread_key) WHERE (ended_at IS NULL);
 
@@ -8197,6 +8419,10 @@ CREATE TRIGGER procrastinate_trigger_status_events_insert_v1 AFTER INSERT ON que
 
 -- TRIGGER procrastinate_jobs procrastinate_trigger_status_events_update_v1
 CREATE TRIGGER procrastinate_trigger_status_events_update_v1 AFTER UPDATE OF status ON queue.procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION queue.procrastinate_trigger_function_status_events_update_v1();
+
+-- FK CONSTRAINT access_log access_log_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.access_log
+    ADD CONSTRAINT access_log_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT addresses addresses_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.addresses
@@ -8454,6 +8680,10 @@ ALTER TABLE ONLY discreet.routes
 ALTER TABLE ONLY discreet.routes
     ADD CONSTRAINT routes_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
 
+-- FK CONSTRAINT self_erasures self_erasures_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.self_erasures
+    ADD CONSTRAINT self_erasures_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT sessions sessions_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.sessions
     ADD CONSTRAINT sessions_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
@@ -8521,6 +8751,9 @@ ALTER TABLE ONLY queue.procrastinate_jobs
 -- FK CONSTRAINT procrastinate_periodic_defers procrastinate_periodic_defers_job_id_fkey
 ALTER TABLE ONLY queue.procrastinate_periodic_defers
     ADD CONSTRAINT procrastinate_periodic_defers_job_id_fkey FOREIGN KEY (job_id) REFERENCES queue.procrastinate_jobs(id);
+
+-- ROW SECURITY access_log
+ALTER TABLE discreet.access_log ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY addresses
 ALTER TABLE discreet.addresses ENABLE ROW LEVEL SECURITY;
@@ -8713,6 +8946,9 @@ ALTER TABLE discreet.erasures ENABLE ROW LEVEL SECURITY;
 -- ROW SECURITY events
 ALTER TABLE discreet.events ENABLE ROW LEVEL SECURITY;
 
+-- POLICY access_log gate
+CREATE POLICY gate ON discreet.access_log TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY addresses gate
 CREATE POLICY gate ON discreet.addresses TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -8827,6 +9063,9 @@ CREATE POLICY gate ON discreet.retention TO discreet_gate USING ((owner_key IS N
 -- POLICY routes gate
 CREATE POLICY gate ON discreet.routes TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY self_erasures gate
+CREATE POLICY gate ON discreet.self_erasures TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY sessions gate
 CREATE POLICY gate ON discreet.sessions TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -8886,6 +9125,11 @@ ALTER TABLE discreet.messages ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY outbox
 ALTER TABLE discreet.outbox ENABLE ROW LEVEL SECURITY;
+
+-- POLICY access_log owner
+CREATE POLICY owner ON discreet.access_log TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
 -- POLICY addresses owner
 CREATE POLICY owner ON discreet.addresses TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -9136,6 +9380,9 @@ ALTER TABLE discreet.retention_runs ENABLE ROW LEVEL SECURITY;
 -- ROW SECURITY routes
 ALTER TABLE discreet.routes ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY self_erasures
+ALTER TABLE discreet.self_erasures ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY sessions
 ALTER TABLE discreet.sessions ENABLE ROW LEVEL SECURITY;
 
@@ -9304,6 +9551,10 @@ REVOKE ALL ON FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT ou
 GRANT ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) FROM PUBLIC;
 
+-- ACL FUNCTION access_of_scope()
+GRANT ALL ON FUNCTION gate.access_of_scope() TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.access_of_scope() FROM PUBLIC;
+
 -- ACL FUNCTION add_counts(one jsonb, other jsonb)
 REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
 
@@ -9366,6 +9617,10 @@ REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
 
 -- ACL FUNCTION as_code(typed text)
 REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
+
+-- ACL FUNCTION ask_for_erasure(code text)
+GRANT ALL ON FUNCTION gate.ask_for_erasure(code text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.ask_for_erasure(code text) FROM PUBLIC;
 
 -- ACL FUNCTION ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer)
 GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_contact;
@@ -9437,6 +9692,10 @@ REVOKE ALL ON FUNCTION gate.command_of_owner(here discreet.sessions, command tex
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 
+-- ACL FUNCTION confirm_erasure(code text, valid interval, most integer)
+GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) FROM PUBLIC;
+
 -- ACL FUNCTION contacts_with_digests(wanted text[])
 GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) FROM PUBLIC;
@@ -9504,6 +9763,10 @@ REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION drop_rows_of_agent(owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) FROM PUBLIC;
+
+-- ACL FUNCTION due_erasures(patience interval)
+GRANT ALL ON FUNCTION gate.due_erasures(patience interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.due_erasures(patience interval) FROM PUBLIC;
 
 -- ACL FUNCTION due_quarantined()
 GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
@@ -9697,6 +9960,11 @@ REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said 
 -- ACL FUNCTION lock_session(session uuid)
 REVOKE ALL ON FUNCTION gate.lock_session(session uuid) FROM PUBLIC;
 
+-- ACL FUNCTION made_of()
+GRANT ALL ON FUNCTION gate.made_of() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.made_of() TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.made_of() FROM PUBLIC;
+
 -- ACL FUNCTION make_owner_link(of_platform text)
 GRANT ALL ON FUNCTION gate.make_owner_link(of_platform text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
@@ -9725,6 +9993,10 @@ REVOKE ALL ON FUNCTION gate.new_code() FROM PUBLIC;
 
 -- ACL FUNCTION not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION note_access(contacts uuid[], what text, way text, pause interval)
+GRANT ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
 
 -- ACL FUNCTION note_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
@@ -10776,6 +11048,9 @@ GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) 
 GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) FROM PUBLIC;
 
+-- ACL TABLE access_log
+GRANT SELECT,INSERT ON TABLE discreet.access_log TO discreet_gate;
+
 -- ACL TABLE admissions
 GRANT DELETE ON TABLE discreet.admissions TO discreet_owner;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.admissions TO discreet_gate;
@@ -10886,6 +11161,9 @@ GRANT SELECT ON TABLE discreet.retention TO discreet_gate;
 -- ACL TABLE retention_runs
 GRANT DELETE ON TABLE discreet.retention_runs TO discreet_owner;
 
+-- ACL TABLE self_erasures
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.self_erasures TO discreet_gate;
+
 -- ACL TABLE tokens
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.tokens TO discreet_gate;
 
@@ -10940,6 +11218,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_workers TO discre
 -- ACL SEQUENCE procrastinate_workers_id_seq
 GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_gate;
 GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_worker;
+
+-- ACL COLUMNS OF discreet.access_log
+GRANT SELECT (contact_id, did, digest, noted_at, number, owner_id, place) ON discreet.access_log TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.addresses
 GRANT SELECT (contact_id, created_at, name, of_owner, owner_id, platform, platform_id) ON

@@ -16,7 +16,8 @@ DECLARE
   of_table  text;
   many      bigint;
   counts    jsonb := '{}';
-  result    uuid;
+  result    uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
+                                WHERE e.contact_id = contact), gen_random_uuid());
 BEGIN
   SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
@@ -63,9 +64,9 @@ BEGIN
   SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
-  INSERT INTO discreet.erasures (owner_id, counts, digests)
-  VALUES (owner, counts, ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)))
-  RETURNING id INTO result;
+  INSERT INTO discreet.erasures (id, owner_id, counts, digests)
+  VALUES (result, owner, counts,
+          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
   RETURN result;
 END $$;
 
@@ -99,7 +100,9 @@ BEGIN
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
-  RETURN counts;
+  -- It goes with its contact.
+  RETURN counts || jsonb_build_object('access_log', (
+    SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (gone)));
 END $$;
 
 -- Drop waiting jobs of these sessions. Running ones find nothing any more, and end.

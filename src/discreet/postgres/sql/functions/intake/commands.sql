@@ -6,15 +6,15 @@ SET ROLE discreet_gate;
 -- their own, has other commands than contacts have.
 CREATE OR REPLACE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM CASE WHEN of_owner
+  SELECT c.word FROM (SELECT substring(replace(lower(left(body, 40)), '/erase_me', '/erase-me') FROM CASE WHEN of_owner
       -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
-      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
+      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+(?:-me)?)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
                 'drafts', 'edit', 'reject', 'reminders']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human', 'reminders'] END)
+                'human', 'reminders', 'why', 'who', 'erase-me'] END)
 $$;
 
 -- One word of the owner's that decides what they were told of, where something waits for that. Called by

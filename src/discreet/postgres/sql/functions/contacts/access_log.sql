@@ -1,0 +1,80 @@
+-- Who read a contact's conversation, and what an answer was made of.
+SET ROLE discreet_gate;
+
+-- Note that a person was shown something of these contacts, or changed it. The same within the pause is
+-- one row. Unknown contacts are left out.
+CREATE OR REPLACE FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  one    uuid;
+  number integer;
+  before text;
+  moment timestamptz;
+BEGIN
+  FOR one IN SELECT c.id FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.id = ANY (contacts)
+              ORDER BY c.id FOR NO KEY UPDATE LOOP
+    IF EXISTS (SELECT FROM discreet.access_log l
+                WHERE l.contact_id = one AND l.did = what AND l.place = way
+                  AND l.noted_at > clock_timestamp() - pause) THEN
+      CONTINUE;
+    END IF;
+    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
+     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
+    number := coalesce(number, 0) + 1;
+    moment := clock_timestamp();
+    INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
+    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
+      concat_ws('|', coalesce(before, ''), one, number, what, way,
+                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
+  END LOOP;
+END $$;
+
+-- List what was noted of the contact of this scope and of those that were merged into it.
+CREATE OR REPLACE FUNCTION gate.access_of_scope()
+RETURNS TABLE (contact_id uuid, number integer, did text, place text, noted_at timestamptz, digest text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  RETURN QUERY
+  WITH RECURSIVE of_it AS (
+    SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
+    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
+   ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
+END $$;
+
+-- Return what the last answer of this scope was made of: its model, what was found of this scope, and
+-- which tools were called; null where nothing was answered yet.
+CREATE OR REPLACE FUNCTION gate.made_of() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  RETURN (
+    SELECT jsonb_build_object(
+             'model', t.model, 'answered_at', t.finished_at,
+             'found', coalesce((SELECT jsonb_agg(jsonb_build_object('kind', f.one->>'kind',
+                                                                    'text', f.one->>'text'))
+                                  FROM jsonb_array_elements(t.prompt->'found') f (one)), '[]'),
+             'lines', coalesce(jsonb_array_length(t.prompt->'messages'), 0),
+             'tools', coalesce((SELECT jsonb_agg(DISTINCT s.one->>'tool')
+                                  FROM jsonb_array_elements(t.steps) s (one)
+                                 WHERE s.one ? 'tool'), '[]'))
+      FROM discreet.turns t
+     WHERE t.owner_id = here.owner_id AND t.agent_id = here.agent_id AND t.party = here.party
+       AND t.contact_id IS NOT DISTINCT FROM here.contact_id
+       AND t.shared = (session_user = 'discreet_shared')
+       AND t.state = 'answered' AND t.model NOT LIKE '/%'
+       AND EXISTS (SELECT FROM discreet.messages m WHERE m.turn_id = t.id AND m.direction = 'out')
+     ORDER BY t.started_at DESC LIMIT 1);
+END $$;
+
+REVOKE ALL ON FUNCTION gate.note_access, gate.access_of_scope, gate.made_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.note_access TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.access_of_scope TO discreet_contact;
+GRANT EXECUTE ON FUNCTION gate.made_of TO discreet_contact, discreet_shared;

@@ -1,0 +1,155 @@
+"""What senders can ask about themselves, and the record of who read along."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.domain.ids import OwnerId
+from discreet.schemas import own_data as schemas
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.services.context import OperationContext
+from discreet.services.erasing import erase_contact
+
+__all__ = [
+    "CODE_MINUTES",
+    "ask_for_erasure",
+    "confirm_erasure",
+    "erase_due",
+    "explain_answer",
+    "list_access",
+    "note_access",
+]
+
+log = structlog.get_logger(__name__)
+
+PAUSE = timedelta(minutes=15)
+"""Repeated looks within this time are one entry."""
+CODE_MINUTES = 10
+MAX_CODES_TRIED = 5
+PATIENCE = timedelta(minutes=2)
+"""How long an erasure waits for the last answer to be sent."""
+
+
+async def note_access(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    contact_ids: Iterable[UUID | None],
+    did: schemas.Did,
+    place: schemas.Place,
+) -> None:
+    """Note that a person was shown something of these contacts, or changed or exported it."""
+    ids = {one for one in contact_ids if one is not None}
+    if not ids:
+        return
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "SELECT gate.note_access(%(ids)s, %(did)s, %(place)s, %(pause)s)",
+            {"ids": sorted(ids), "did": did, "place": place, "pause": PAUSE},
+        )
+
+
+async def explain_answer(context: OperationContext) -> schemas.Explanation:
+    """Return what the last answer of this scope was made of.
+
+    Raises:
+        BadInput: the scope is the owner's.
+    """
+    async with context.begin() as tx:
+        if isinstance(tx.scope, OwnerScope):
+            raise BadInput("You are the owner.", hint="See: sb turns list")
+        made_of = await tx.value("SELECT gate.made_of()")
+    if made_of is None:
+        return schemas.Explanation(model=None, answered_at=None, used=[], lines=0, tools=[])
+    return schemas.Explanation(
+        model=made_of["model"],
+        answered_at=made_of["answered_at"],
+        used=made_of["found"],
+        lines=made_of["lines"],
+        tools=made_of["tools"],
+    )
+
+
+async def list_access(context: OperationContext) -> schemas.AccessList:
+    """List who read or changed something of the contact of this scope, newest first.
+
+    Raises:
+        BadInput: the scope is no contact's.
+    """
+    async with context.begin() as tx:
+        _check_contact(tx)
+        found = await tx.fetch("SELECT * FROM gate.access_of_scope()")
+        made_of = await tx.value("SELECT gate.made_of()")
+    items = [schemas.Access(**row) for row in found]
+    return schemas.AccessList(items=items, model=None if made_of is None else made_of["model"])
+
+
+async def ask_for_erasure(context: OperationContext) -> schemas.ErasureAsked:
+    """Return the code with which the contact of this scope confirms that it wants to be erased.
+
+    Raises:
+        BadInput: the scope is no person's.
+    """
+    code = secrets.token_hex(3)
+    async with context.begin() as tx:
+        _check_contact(tx)
+        if not await tx.value("SELECT gate.ask_for_erasure(%(code)s)", {"code": code}):
+            raise _no_person()
+    return schemas.ErasureAsked(code=code, minutes=CODE_MINUTES)
+
+
+async def confirm_erasure(
+    context: OperationContext, request: schemas.ConfirmErasure
+) -> schemas.ErasureConfirmed:
+    """Decide that the contact of this scope is erased; a serving process does it within minutes.
+
+    Raises:
+        BadInput: the scope is no person's, or the code is wrong or too old.
+    """
+    async with context.begin() as tx:
+        _check_contact(tx)
+        receipt = await tx.value(
+            "SELECT gate.confirm_erasure(%(code)s, %(valid)s, %(most)s)",
+            {
+                "code": request.code.strip().lower(),
+                "valid": timedelta(minutes=CODE_MINUTES),
+                "most": MAX_CODES_TRIED,
+            },
+        )
+    if receipt is None:
+        raise BadInput("This code is wrong or too old.", hint="Ask for a new one.")
+    return schemas.ErasureConfirmed(receipt=receipt)
+
+
+async def erase_due(db: ScopedDatabase, home: Path) -> int:
+    """Erase the contacts that have confirmed it, once they have been told; return how many."""
+    async with db.begin(WorkScope()) as tx:
+        due = await tx.fetch("SELECT * FROM gate.due_erasures(%(wait)s)", {"wait": PATIENCE})
+    erased = 0
+    for row in due:
+        try:
+            await erase_contact(db, OwnerId(row["owner_id"]), str(row["contact_id"]), home)
+            erased += 1
+        except NotFound:
+            continue  # another process has done it
+        except DiscreetError as error:
+            log.warning("a contact could not be erased yet", error=type(error).__name__)
+    return erased
+
+
+def _check_contact(tx: Transaction) -> None:
+    if not isinstance(tx.scope, ContactScope):
+        raise _no_person()
+
+
+def _no_person() -> BadInput:
+    return BadInput(
+        "Several people write here, or you are the owner.",
+        hint="A person asks for this in a direct chat.",
+    )
