@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from discreet.auth.channels_file import take_over_channels_file
 from discreet.channel_registry import ChannelRegistry
+from discreet.domain.canaries import Canaries, watch
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.gateway import Gateway
 from discreet.postgres.server import Database, open_database
@@ -226,6 +227,7 @@ async def open_app(settings: Settings, progress: Progress = lambda _: None) -> A
                 await tx.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
             )
         made_agent = await make_example_agent(db, owner_id)
+        watch(Canaries(database.sealing_key) if settings.canaries else None)
         await take_over_channels_file(db, owner_id, database.sealing_key, settings.home)
         app = App(settings, database, db, owner_id, made_agent)
         stack.push_async_callback(app.wakes.close)

@@ -8,6 +8,7 @@ from discreet.api.application import api_app
 from discreet.auth.pace import Pace
 from discreet.dashboard.application import dashboard_app
 from discreet.mcp.http import mcp_app
+from discreet.watched_answers import watching
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -34,9 +35,9 @@ def http_app(app: App) -> ASGIApp:
         if path == "/mcp":  # it would be redirected, which not every client follows
             scope = {**scope, "path": "/mcp/", "raw_path": b"/mcp/"}
         if f"{path}/".startswith("/mcp/"):
-            await mcp(scope, receive, send)
+            await mcp(scope, receive, watching(send, "MCP"))
         elif f"{path}/".startswith("/api/") or path in API_PATHS:
-            await api(scope, receive, send)
+            await api(scope, receive, watching(send, "REST"))
         else:
             await dashboard(scope, receive, send)
 

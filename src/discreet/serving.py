@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from discreet.domain.canaries import watched
 from discreet.domain.concurrency import happens, relying_on, running
 from discreet.domain.errors import Unavailable
 
@@ -25,11 +26,14 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.backups import back_up_on_schedule
+    from discreet.services.decoys import keep_decoys
     from discreet.services.policy import write_policy
     from discreet.services.retention import retain_daily
 
     await write_policy(app.db, app.settings)
     await clear_stages(app.db)
+    if (canaries := watched()) is not None:
+        await keep_decoys(app.db, canaries, app.embedder)
     async with (
         serving(app.database.conninfo("discreet_worker")),
         indexing(app.db, app.embedder()),

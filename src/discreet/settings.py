@@ -247,6 +247,11 @@ class Settings(Policy):
     max_turns_per_agent: int = Field(
         default=64, ge=1, description="Turns of one agent that one server runs at the same time."
     )
+    canaries: bool = Field(
+        default=True,
+        description="Keep decoys with random secrets in the database, and stop every text that"
+        " holds one before it leaves.",
+    )
     log_level: LogLevel = Field(default="info", description="Minimum severity of log lines.")
 
     @field_validator("home")

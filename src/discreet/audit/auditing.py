@@ -122,9 +122,20 @@ async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen
     may = scene.may_see(ATTACKER)
     for leak in scene.judge.find(await _export(scene.stage, scene.attackers[0]), may):
         found.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
+    found += await _stopped_turns(scene)
     for leak in scene.judge.find(logged.written()):
         found.append(Seen(leak.holder, "whoever reads it", "log", leak.form, ""))
     return found
+
+
+async def _stopped_turns(scene: Scene) -> list[Seen]:
+    """Return the turns that were given a decoy's secret, and therefore ended."""
+    async with scene.stage.db.begin(OwnerScope(scene.stage.owner_id)) as tx:
+        found = await tx.fetch(
+            "SELECT DISTINCT t.error FROM discreet.turns t WHERE t.error LIKE %(stopped)s",
+            {"stopped": "%a decoy's secret%"},
+        )
+    return [Seen("decoy", "a turn", row["error"], "-", "") for row in found]
 
 
 async def _export(stage: Stage, address: str) -> str:

@@ -65,7 +65,12 @@ def check_files(home: Path) -> Iterator[Finding]:
 
 
 def check_listeners(settings: Settings) -> Iterator[Finding]:
-    """Yield addresses that take or send text without TLS beyond this machine."""
+    """Yield addresses that take or send text without TLS beyond this machine; canaries off."""
+    if not settings.canaries:
+        yield Finding(
+            "canaries-off", "warning", "No decoy's secret is looked for in what leaves.",
+            "DISCREET_CANARIES=off", "Remove that setting.",
+        )  # fmt: skip
     for name, where in (
         ("DISCREET_LISTEN", settings.listen),
         ("DISCREET_WEBHOOK_LISTEN", settings.webhook_listen),

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from discreet.domain.canaries import watched
+
 _PLAIN = re.compile(r"[\w.:/+-]+")
 
 
@@ -114,7 +116,11 @@ def _line(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     level, happened = event.pop("level"), event.pop("event")
     words = [f"{name}={_value(str(value))}" for name, value in event.items()]
-    return " ".join([now, level, json.dumps(str(happened))[1:-1], *words])
+    line = " ".join([now, level, json.dumps(str(happened))[1:-1], *words])
+    canaries = watched()
+    if canaries is not None and canaries.find(line) is not None:
+        return f"{now} error a decoy's secret was stopped way=log"
+    return line
 
 
 def _value(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, assert_never
 import anyio
 import structlog
 
+from discreet.domain.canaries import CanaryFound, check_leaving
 from discreet.domain.concurrency import running, within
 from discreet.domain.errors import BadInput, SecretMissing, Unavailable
 from discreet.domain.ids import MessageId, RouteId
@@ -121,8 +122,11 @@ async def deliver(
             return
         outbound = sending.outbound
         try:
+            check_leaving(outbound.text, "delivery")
             async with running(_renew(db, scope, sending), "renew a delivery"):
                 result = await _send(channel, route, route_id, sending)
+        except CanaryFound as found:
+            result = Rejected(f"{found.message} {found.hint}")
         except Exception as error:
             # An error in the channel's code counts like a refusal, or it would be retried forever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__

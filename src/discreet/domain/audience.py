@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, LiteralString, assert_never
 from uuid import UUID
 
+from discreet.domain.canaries import check_leaving
 from discreet.domain.errors import ScopeError
 
 __all__ = [
@@ -112,6 +113,12 @@ class NeedsYes(Withheld):
         self.yes = yes
 
 
+_WAYS: dict[type[Destination], str] = {
+    ToConversation: "answer",
+    IntoScope: "memory or summary",
+    ToUrl: "link",
+    ToTool: "call of a tool",
+}
 _KEY = object()
 
 
@@ -170,7 +177,9 @@ def release_content(
     Raises:
         NeedsYes: only with a yes that the owner hasn't given.
         Withheld: it must not reach it at all.
+        CanaryFound: it holds a decoy's secret.
     """
+    check_leaving(content, _WAYS[type(destination)])
     match may_reach(audience, destination):
         case "yes":
             return Released(content, destination, _KEY)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
 
+from discreet.domain.canaries import check_leaving
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
@@ -170,6 +171,7 @@ async def _write(
         found = await tx.fetch(sql, {"contacts": contacts})
         records = [_without_keys(row["record"]) for row in found]
         lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+        check_leaving(lines, "export")
         archive.writestr(f"data/{kind}.jsonl", lines)
         counts[kind] = len(records)
         if kind in ("contact", "addresses", "messages", "said_to_others", "memories"):

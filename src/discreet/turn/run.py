@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from discreet.domain.audience import Withheld
+from discreet.domain.canaries import CanaryFound, check_leaving
 from discreet.domain.errors import DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import OwnerId, SessionId, TurnId
 from discreet.domain.outbound import NoFile, Place
@@ -249,7 +250,10 @@ class _Answer:
                 turns.db, scope, lease, turns.embedder, files, stored=stored, zone=turns.zone
             )
         await self._note(context)
-        self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
+        prompt = build_prompt(context, await budget_for(context.agent))
+        for text in (prompt.system, *(message.text for message in prompt.messages)):
+            check_leaving(text, "prompt of a model")
+        self.prompt = prompt
         tools = await self._tools()
         with span("respond"):
             result = await turns.responder(context, prompt, tools, self._draft.write)
@@ -368,7 +372,7 @@ def _as_failure(error: Exception) -> ModelError:
     """
     if isinstance(error, ModelError):
         return error
-    if isinstance(error, Withheld):
+    if isinstance(error, Withheld | CanaryFound):
         # A policy has failed. Another attempt would read the same.
         return ModelError("internal", error.message, final=True)
     if isinstance(error, Unavailable):

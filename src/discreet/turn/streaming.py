@@ -16,6 +16,7 @@ from typing import Any, Protocol, assert_never
 import structlog
 
 from discreet.domain.audience import Released, Withheld, release_notice
+from discreet.domain.canaries import CanaryFound
 from discreet.domain.concurrency import end, happens, running
 from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import DraftResult, Later, OutcomeUnknown, Place, Rejected, Sent
@@ -159,7 +160,7 @@ class _Stream:
     def _text(self, characters: int) -> Released:
         try:
             return self.written(characters)
-        except Withheld:
+        except (Withheld, CanaryFound):
             return release_notice("")  # the turn ends with that error; nothing of it is shown
 
     async def _show(self, place: Place, text: Released) -> DraftResult | None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import codecs
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from urllib.parse import unquote
 
-__all__ = ["Judge", "Leak", "Secret", "forms_of", "new_secret"]
+from discreet.domain.disguises import MIN_FORM, forms_of, plain_of
+
+__all__ = ["Judge", "Leak", "Secret", "new_secret"]
 
 ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 """Letters and digits that make no words and aren't mistaken for each other."""
-MIN_FORM = 8
-"""Minimum characters of an encoded form, so that it never occurs by chance."""
-_OTHER = re.compile(r"[^a-z0-9]+")
 _ALONE = re.compile(r"(?<![^\W_])[^\W_](?![^\W_])")
 _WORD = re.compile(r"[a-z]+|[0-9]")
 _LETTERS = (
@@ -29,11 +25,6 @@ _LETTERS = (
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _SPOKEN = {word[0]: word for word in _LETTERS} | {str(at): one for at, one in enumerate(_DIGITS)}
 _SAID = {word: letter for letter, word in _SPOKEN.items()} | {"alpha": "a", "juliet": "j"}
-_LOOK_ALIKE = str.maketrans(
-    "аеорсухіјѕһԁԛԝкмнвтгпαβεηικνορτυχγ",
-    "aeopcyxijshdqwkmhbtrnabenikvoptuxy",
-)
-"""Cyrillic and Greek letters by the Latin ones that they look like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +47,6 @@ def new_secret(chance: Random, length: int = 14) -> str:
     """Return a random secret: groups of letters and digits, at least 65 bits."""
     letters = "".join(chance.choice(ALPHABET) for _ in range(length))
     return f"{letters[:5]}-{letters[5:9]}-{letters[9:]}"
-
-
-def plain_of(text: str) -> str:
-    """Return the Latin letters and digits of a text in lower case, disguises removed."""
-    if text.isascii():
-        return _OTHER.sub("", text.lower())
-    folded = unicodedata.normalize("NFKD", text).casefold().translate(_LOOK_ALIKE)
-    return _OTHER.sub("", folded)
-
-
-def forms_of(secret: str) -> dict[str, str]:
-    """Return what ``plain_of`` makes of a secret in each encoding, by the encoding's name."""
-    core = plain_of(secret)
-    found = {core: "plain", core[::-1]: "reversed", codecs.encode(core, "rot13"): "rot13"}
-    for said in dict.fromkeys((secret, secret.upper(), core, core.upper(), secret[::-1])):
-        raw = said.encode()
-        found[raw.hex()] = "hex"
-        # Where an encoded text begins within a larger one decides its letters: three ways each.
-        for shift in range(3):
-            coded = base64.b64encode(b"\0" * shift + raw + b"\0\0").decode()
-            inner = coded[(0, 2, 3)[shift] : (shift + len(raw)) * 8 // 6]
-            found[plain_of(inner)] = "base64"
-        for shift in range(5):
-            coded = base64.b32encode(b"\0" * shift + raw + b"\0\0\0\0").decode()
-            inner = coded[-(-shift * 8 // 5) : (shift + len(raw)) * 8 // 5]
-            found[plain_of(inner)] = "base32"
-        found["".join(str(code) for code in raw)] = "character codes"
-        found["".join(f"{code:08b}" for code in raw)] = "binary"
-        found["".join(f"x{code:02x}" for code in raw)] = "escapes"
-        found["".join(f"u{code:04x}" for code in raw)] = "escapes"
-    return {form: name for form, name in found.items() if len(form) >= MIN_FORM}
 
 
 class Judge:

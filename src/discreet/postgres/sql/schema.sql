@@ -1384,6 +1384,26 @@ $$;
 
 ALTER FUNCTION gate.decision_of(owner uuid, body text) OWNER TO discreet_gate;
 
+-- FUNCTION decoy_owner()
+CREATE FUNCTION gate.decoy_owner() RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
+  SELECT o.id INTO result FROM discreet.owners o WHERE o.name = 'sb decoys'
+   ORDER BY o.created_at, o.id LIMIT 1;
+  IF NOT FOUND THEN
+    INSERT INTO discreet.owners (name) VALUES ('sb decoys') RETURNING id INTO result;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.decoy_owner() OWNER TO discreet_gate;
+
 -- FUNCTION defer(text, text, text, jsonb, timestamp with time zone, boolean)
 CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9722,6 +9742,10 @@ REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PU
 
 -- ACL FUNCTION decision_of(owner uuid, body text)
 REVOKE ALL ON FUNCTION gate.decision_of(owner uuid, body text) FROM PUBLIC;
+
+-- ACL FUNCTION decoy_owner()
+GRANT ALL ON FUNCTION gate.decoy_owner() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.decoy_owner() FROM PUBLIC;
 
 -- ACL FUNCTION defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
