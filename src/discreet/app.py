@@ -69,8 +69,12 @@ class App:
     @property
     def channels(self) -> ChannelAccess:
         """What is needed to connect channels."""
+        return self.channels_of(self.owner_id)
+
+    def channels_of(self, owner_id: OwnerId) -> ChannelAccess:
+        """Return the same for the channels of any owner."""
         return ChannelAccess(
-            self.db, self.owner_id, ChannelRegistry(self.settings), self.database.sealing_key
+            self.db, owner_id, ChannelRegistry(self.settings), self.database.sealing_key
         )
 
     @property

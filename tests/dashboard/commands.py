@@ -140,6 +140,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "tokens revoke": ("POST", "/tokens/{id}"),
     "turns list": ("GET", "/contacts/{id}"),
     "turns show": ("GET", "/turns/{id}"),
+    "upgrade": MACHINE,
     "usage": ("GET", "/usage"),
     "version": ("GET", "/settings"),
     "webhooks add": PROGRAMS,

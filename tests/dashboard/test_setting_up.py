@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from discreet.auth.channel_secrets import save_secret
+from discreet.domain.platform import ChannelSecret
+from discreet.scope import OwnerScope
 from discreet.services import admission, agents, limits, references
 from tests.dashboard.conftest import Browser
 from tests.support.platform import with_telegram
@@ -143,3 +148,47 @@ async def test_a_memory_is_added_in_the_scope_of_its_contact(browser: Browser) -
     assert "Likes tea." in await browser.page(page)
     about = (await browser.page(f"/contacts/{other.contact_id}")).partition("<aside")[2]
     assert "Likes tea." not in about
+
+
+async def test_how_long_things_are_kept_is_set_run_and_removed(browser: Browser) -> None:
+    await browser.send("/retention", what="set", messages="90", memories="never")
+    await browser.send("/retention", what="set", agent="Ada", files="30")
+    page = await browser.page("/retention")
+    assert "messages for 90 days" in page
+    assert "memories for good" in page
+    assert "files for 30 days" in page
+    await browser.send("/retention", 422, what="set", messages="long")
+    await browser.send("/retention", what="run")
+    await browser.send("/retention", what="remove", agent="Ada")
+    assert "files for 30 days" not in await browser.page("/retention")
+
+
+async def test_a_contact_on_hold_is_not_erased(browser: Browser) -> None:
+    world = browser.harness.world
+    contact = (await world.say("telegram:1001", "hi")).contact_id
+    await browser.send(f"/contacts/{contact}", what="keep")
+    assert "on hold" in await browser.page(f"/contacts/{contact}")
+    await browser.send(f"/contacts/{contact}/erase", 409, sure="yes")
+    await browser.send(f"/contacts/{contact}", what="release")
+    assert "on hold" not in await browser.page(f"/contacts/{contact}")
+
+
+async def test_a_backup_needs_a_passphrase_where_no_schedule_has_a_key(browser: Browser) -> None:
+    assert "sb backup --to FOLDER" in await browser.page("/backups")
+    await browser.send("/backups", 422)
+    await browser.send("/backups", 422, passphrase="short")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_token_that_this_server_cannot_read_needs_attention(
+    browser: Browser, readable: bool
+) -> None:
+    await with_telegram(browser.harness.world)
+    access = browser.harness.app.channels
+    key = access.key if readable else b"1" * 32
+    async with access.db.begin(OwnerScope(access.owner_id)) as tx:
+        await save_secret(tx, key, "telegram", "bot", ChannelSecret("1:a"))
+    assert ("Everybody is answered" in await browser.page("/?home")) is readable
+    client = await browser.harness.owner()
+    told = (await client.get("/api/admin/status")).json()
+    assert told["deaf_channels"] == (0 if readable else 1)

@@ -21,11 +21,12 @@ from discreet.domain.ids import AgentId, ChannelId, OwnerId
 from discreet.postgres.archive import DUMP, write_archive
 from discreet.postgres.binaries import run_client
 from discreet.postgres.bootstrap import prepare_database
-from discreet.postgres.credentials import load_credentials
+from discreet.postgres.credentials import load_credentials, save_credentials
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, opened_database
+from discreet.postgres.upgrade_check import check_upgrade
 from discreet.settings import Settings
 from tests.conftest import Server as Shared
 from tests.schema.__main__ import VERSIONS
@@ -71,6 +72,25 @@ async def test_an_upgraded_database_looks_to_its_people_as_it_did_before(
         async with open_scoped(old) as db:
             found = await seen(db, admin)
     assert _as_known_to(version, found) == _before(version)
+
+
+def test_a_check_says_what_an_upgrade_would_do_and_does_not_do_it(
+    server: Shared, old: Database, version: str, tmp_path: Path
+) -> None:
+    save_credentials(tmp_path, replace(old.credentials, embedded=False))
+    found = check_upgrade(tmp_path)
+    assert found.schema == version
+    assert list(found.pending) == [
+        one.name for one in read_migrations() if not one.repeatable and one.name > version
+    ]
+    assert found.functions > 0
+    assert found == check_upgrade(tmp_path)
+    prepare_database(server.admin_conninfo, old.credentials, read_migrations())
+    assert check_upgrade(tmp_path).is_current
+    inside = Server(server.admin_conninfo, server.credentials).inside(old.credentials.dbname)
+    with psycopg.connect(inside, autocommit=True) as admin:
+        admin.execute("INSERT INTO public.schema_migrations VALUES ('9999_later', 'x')")
+    assert check_upgrade(tmp_path).unknown == ("9999_later",)
 
 
 async def test_an_upgraded_database_goes_on_where_it_stood(server: Shared, old: Database) -> None:

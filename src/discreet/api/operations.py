@@ -25,7 +25,8 @@ router = APIRouter(tags=["operations"])
 @router.get("/api/admin/status", responses=documented(), operation_id="get_status")
 async def status(who: OwnerCaller) -> wire.Status:
     """Get counts of what needs attention."""
-    return await summarise(who.db, who.owner_id, who.api.app.settings.home)
+    app = who.api.app
+    return await summarise(app.channels_of(who.owner_id), app.settings.home)
 
 
 @router.get("/api/admin/usage", responses=documented(), operation_id="get_usage")
@@ -83,7 +84,7 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
     """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
     measured: Measured = request.app.state.measured
     app = request.app.state.api.app
-    shown = await summarise(app.db, who, app.settings.home)
+    shown = await summarise(app.channels_of(who), app.settings.home)
     now = CollectorRegistry()
     for name, help_text, value in (
         ("waiting_messages", "Messages waiting for an answer.", shown.waiting.messages),

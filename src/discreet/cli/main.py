@@ -40,6 +40,7 @@ from discreet.cli import (
     takeover,
     tokens,
     turns,
+    upgrade,
     usage,
     version,
     webhooks,
@@ -100,6 +101,7 @@ app.add_typer(service.app, name="service")
 app.add_typer(backups.app, name="backups")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
+app.command("upgrade")(upgrade.upgrade)
 app.command("version")(version.version)
 app.command("help")(usage.show_usage)
 

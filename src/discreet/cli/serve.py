@@ -67,7 +67,7 @@ async def _serve(settings: Settings) -> None:
                 raise server_pid.explain(settings.home, error) from None
             stack.enter_context(server_pid.noted(settings.home, listening))
             ready = f"{_welcome(settings)}\n{_machines(listening)}"
-            for problem in await _model_problems(app):
+            for problem in [*await _model_problems(app), *await _secretless(app)]:
                 ready = f"{ready}\n{problem}"
             if sys.stdout.isatty():  # never in a service's log
                 link = await sign_in_link(app, settings.dashboard_url or listening)
@@ -91,6 +91,14 @@ async def _model_problems(app: App) -> list[str]:
         for check in await check_setup(app.settings, [name for name in names if name]):
             problems.append(terminal_text(f"{owner}: {check.model} can't work. {check.problem}"))
     return problems
+
+
+async def _secretless(app: App) -> list[str]:
+    """Return which channels have no token that this server can read."""
+    from discreet.cli.secretless import secretless_lines
+    from discreet.domain.text import terminal_text
+
+    return [terminal_text(line) for line in await secretless_lines(app)]
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -9,7 +9,8 @@ from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.services import admission, held_answers
 from discreet.services.activity import activity_of_days
-from discreet.services.status import get_attention, is_new
+from discreet.services.backups import backup_problem
+from discreet.services.status import get_attention, is_new, with_unreadable
 
 DAYS_SHOWN = 14
 
@@ -21,7 +22,11 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
     return dashboard.renderer.page(
         request,
         "home.html",
-        state=await get_attention(dashboard.db, dashboard.owner_id),
+        state=await with_unreadable(
+            await get_attention(dashboard.db, dashboard.owner_id),
+            dashboard.app.channels_of(dashboard.owner_id),
+        ),
+        backup_problem=backup_problem(dashboard.app.settings.home),
         drafts=await held_answers.list_held_answers(dashboard.db, dashboard.owner_id),
         days=await activity_of_days(dashboard.db, dashboard.owner_id, DAYS_SHOWN),
     )

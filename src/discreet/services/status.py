@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from discreet.schemas.limits import LimitHit, NearLimit
 from discreet.schemas.quarantine import QuarantinedMessage
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.backups import backup_problem, list_backups
+from discreet.services.channels import ChannelAccess, unreadable_secrets
 from discreet.services.limits import recent_limit_hits
 from discreet.services.quarantine import waiting_in_quarantine
 from discreet.services.takeover import taken_over
@@ -198,6 +199,17 @@ async def get_attention(db: ScopedDatabase, owner_id: OwnerId) -> Attention:
         return await _attention(tx)
 
 
+async def with_unreadable(found: Attention, access: ChannelAccess) -> Attention:
+    """Add the channels whose token this server has and can't decrypt: they receive nothing here."""
+    known = {(one.platform, one.name) for one in found.deaf}
+    more = [
+        DeafChannel(one.platform, one.name, "its token can't be read by this server")
+        for one in await unreadable_secrets(access)
+        if (one.platform, one.name) not in known
+    ]
+    return replace(found, deaf=(*found.deaf, *more))
+
+
 async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
     """Return everything as of one moment, in one transaction."""
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -274,9 +286,10 @@ async def _asking(tx: Transaction) -> tuple[str, ...]:
     return tuple(whose(row["label"], shared=row["shared"]) for row in found)
 
 
-async def summarise(db: ScopedDatabase, owner_id: OwnerId, home: Path) -> schemas.Status:
+async def summarise(access: ChannelAccess, home: Path) -> schemas.Status:
     """Count what needs the owner's attention, for programs. ``home``: the answering server's."""
-    status = await get_status(db, owner_id)
+    status = await get_status(access.db, access.owner_id)
+    deaf = (await with_unreadable(status, access)).deaf
     schedule = list_backups(home).schedule
     return schemas.Status(
         quarantined=len(status.quarantine),
@@ -288,7 +301,7 @@ async def summarise(db: ScopedDatabase, owner_id: OwnerId, home: Path) -> schema
         failed_turns=len(status.turns),
         long_turns=len(status.long_turns),
         undelivered=len(status.undelivered),
-        deaf_channels=len(status.deaf),
+        deaf_channels=len(deaf),
         last_backup_at=None if schedule is None else schedule.last_made_at,
         backup_problem=backup_problem(home),
         waiting=schemas.Waiting.model_validate(status.waiting),
