@@ -10,9 +10,21 @@ import pytest
 from discreet.intake import Accepted
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
+from tests.isolation.people import ALICE, BOB, people
 from tests.support.world import World, make_world, open_scoped
 
-ALICE, BOB = "telegram:1001", "telegram:1002"
+__all__ = [
+    "ALICE",
+    "BOB",
+    "BOBS_SECRET",
+    "OWNERS_SECRET",
+    "Neighbours",
+    "db",
+    "neighbours",
+    "people",
+    "world",
+]
+
 BOBS_SECRET = "bob-keeps-a-heron-in-the-bath"
 OWNERS_SECRET = "olga-hides-the-key-under-the-stone"
 

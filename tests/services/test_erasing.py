@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from discreet.auth import tokens
-from discreet.delivery import deliver
 from discreet.domain.errors import Conflict, NotFound
-from discreet.domain.ids import ContactId, RouteId
+from discreet.domain.ids import ContactId
 from discreet.domain.inbound import Attachment
 from discreet.intake import Accepted
 from discreet.postgres.server import Database
@@ -25,21 +21,14 @@ from discreet.scope import ScopedDatabase
 from discreet.services import erasing, linking
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.settings import line_history
-from discreet.turn.context import TurnContext
 from discreet.turn.run import run_turn
-from discreet.turn.think import Tools
+from tests.services.erased import ANN, BOB, GROUP, MARK, Admin, answered, erase, everything, holding
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder, calling, do_as_told
-from tests.support.turns import Recording, by_platform, do_all, turns_of
-from tests.support.waiting import until
+from tests.support.turns import Recording, do_all, turns_of
 from tests.support.world import open_scoped, other_owner
 
-Admin = psycopg.Connection[Any]
-
-ANN, BOB, GROUP = "telegram:77001001", "telegram:77001002", "telegram:-77100500"
 ALSO_ANN = "telegram:77002001"
-MARK = "zyxquo"
-"""A word that only Ann uses; it is also in her name."""
 
 
 @pytest.fixture
@@ -51,33 +40,6 @@ async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
 @pytest.fixture
 async def platform(db: ScopedDatabase) -> Platform:
     return await make_platform(db, admission="open")
-
-
-def everything(admin: Admin) -> dict[str, dict[str, int]]:
-    """Return every row of every table of ours and of the queue, as text with its count."""
-    tables = admin.execute(
-        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname IN ('discreet', 'queue', 'gate') AND c.relkind IN ('r', 'p', 'm')"
-    ).fetchall()
-    found: dict[str, dict[str, int]] = {}
-    for schema, table in tables:
-        rows = admin.execute(
-            sql.SQL("SELECT t::text, count(*) FROM {} t GROUP BY 1").format(
-                sql.Identifier(schema, table)
-            )
-        ).fetchall()
-        found[f"{schema}.{table}"] = dict(rows)
-    return found
-
-
-def holding(admin: Admin, *words: str) -> dict[str, list[str]]:
-    """Return the tables with rows that contain one of these words, in any case."""
-    found = {}
-    for table, rows in everything(admin).items():
-        hits = [row for row in rows if any(word.casefold() in row.casefold() for word in words)]
-        if hits:
-            found[table] = hits
-    return found
 
 
 def ids_of(admin: Admin, contact_id: ContactId | None) -> list[str]:
@@ -98,18 +60,6 @@ def ids_of(admin: Admin, contact_id: ContactId | None) -> list[str]:
 async def keep(platform: Platform, said: Accepted, content: str, **more: Any) -> None:
     async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
         await tx.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (content,))
-
-
-async def answered(
-    platform: Platform, sender: str, text: str, responder: Responder, **more: Any
-) -> Accepted:
-    said = await platform.accepted(sender, text, **more)
-    await run_turn(turns_of(platform.world.db, responder), said.session_id)
-    return said
-
-
-async def erase(platform: Platform, who: str, home: Path) -> erasing.Erased:
-    return await erasing.erase_contact(platform.world.db, platform.world.owner_id, who, home)
 
 
 async def full_life(platform: Platform, admin: Admin, database: Database) -> Accepted:
@@ -287,184 +237,6 @@ async def test_an_erased_group_takes_no_member_along(
     await erase(platform, str(group.contact_id), tmp_path)
     texts = admin.execute("SELECT text FROM discreet.messages WHERE direction = 'in'").fetchall()
     assert texts == [("to you alone",)]
-
-
-async def test_a_turn_that_thinks_meanwhile_writes_nobody_back(
-    platform: Platform, admin: Admin, tmp_path: Path
-) -> None:
-    world = platform.world
-    thinking, gone = asyncio.Event(), asyncio.Event()
-    began = 0
-
-    async def slowly(_: TurnContext, tools: Tools) -> str:
-        nonlocal began
-        began += 1
-        if began == 3:
-            thinking.set()
-        await gone.wait()
-        await tools.call("remember", {"content": f"{MARK} comes back"})
-        return f"{MARK} comes back"
-
-    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
-    group = await platform.accepted(ANN, f"here too {MARK}", group=GROUP)
-    await platform.accepted(BOB, "me as well", group=GROUP)
-    own = await world.say(None, "who is there?")
-    turns = [
-        asyncio.create_task(run_turn(turns_of(world.db, Responder(slowly)), session_id))
-        for session_id in (said.session_id, group.session_id, own.session_id)
-    ]
-    await thinking.wait()
-    admin.execute("TRUNCATE queue.procrastinate_jobs CASCADE")
-    await erase(platform, ANN, tmp_path)
-    jobs = admin.execute("SELECT lock FROM queue.procrastinate_jobs").fetchall()
-    assert {lock for (lock,) in jobs} == {f"turn:{one.session_id}" for one in (group, own)}
-    gone.set()
-    await asyncio.gather(*turns)
-    assert holding(admin, MARK, ANN.partition(":")[2]) == {}
-    # Other people's questions in these conversations are answered again.
-    responder = Responder()
-    for session_id in (group.session_id, own.session_id):
-        await run_turn(turns_of(world.db, responder), session_id)
-    assert [[line.text for line in one.waiting] for one in responder.contexts] == [
-        ["me as well"],
-        ["who is there?"],
-    ]
-
-
-async def test_an_answer_on_its_way_writes_nobody_back(
-    platform: Platform, admin: Admin, tmp_path: Path
-) -> None:
-    said = await answered(platform, ANN, f"I am {MARK}", Responder())
-    route = admin.execute(
-        "SELECT id FROM discreet.routes WHERE session_id = %s", (said.session_id,)
-    ).fetchone()
-    assert route is not None
-
-    class Erasing(Recording):
-        async def send(self, outbound: Any) -> Any:
-            await erase(platform, ANN, tmp_path)
-            return await super().send(outbound)
-
-    wire = Erasing("telegram")
-    await deliver(platform.world.db, by_platform({"telegram": wire}), RouteId(route[0]))
-    await deliver(platform.world.db, by_platform({"telegram": wire}), RouteId(route[0]))
-    assert len(wire.sent) == 1
-    assert holding(admin, MARK, ANN.partition(":")[2], str(said.session_id)) == {}
-
-
-HOLD = """
-CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN PERFORM pg_advisory_xact_lock_shared(4712); RETURN NEW; END $$;
-CREATE TRIGGER hold BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION public.hold();
-SELECT pg_advisory_lock(4712)
-"""
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
-
-
-async def in_this_order(
-    admin: Admin, table: str, first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]
-) -> tuple[Any, Any]:
-    """Run two coroutines in a fixed order and return both results.
-
-    The first is stopped in its transaction, at a write to the table, and continues once the second
-    waits for it.
-    """
-    for statement in HOLD.format(table).split(";\n"):
-        admin.execute(statement.encode())
-    tasks = [asyncio.create_task(first)]
-    await until(lambda: admin.execute(WAITING).fetchall() == [(1,)], "the first in the middle")
-    tasks.append(asyncio.create_task(second))
-    await until(lambda: admin.execute(WAITING).fetchall() == [(2,)], "the second behind it")
-    assert not any(task.done() for task in tasks)
-    admin.execute("SELECT pg_advisory_unlock(4712)")
-    one, other = await asyncio.gather(*tasks)
-    return one, other
-
-
-@pytest.mark.parametrize("group", [None, GROUP])
-async def test_a_message_that_is_stored_while_the_erasure_waits_is_gone(
-    platform: Platform, admin: Admin, tmp_path: Path, group: str | None
-) -> None:
-    before = await platform.accepted(ANN, "before")
-    await platform.accepted(ANN, "before", group=group)
-    said, _ = await in_this_order(
-        admin,
-        "discreet.messages",
-        platform.accepted(ANN, f"meanwhile {MARK}", group=group),
-        erase(platform, str(before.contact_id), tmp_path),
-    )
-    assert holding(admin, str(before.contact_id), str(said.message_id), MARK) == {}
-
-
-@pytest.mark.parametrize("group", [None, GROUP])
-async def test_a_message_that_waits_for_the_erasure_is_somebody_new_s(
-    platform: Platform, admin: Admin, tmp_path: Path, group: str | None
-) -> None:
-    before = await platform.accepted(ANN, "before")
-    await platform.accepted(ANN, "before", group=group)
-    soon = datetime.now(UTC) + timedelta(minutes=1)
-    _, said = await in_this_order(
-        admin,
-        "discreet.erasures",
-        erase(platform, str(before.contact_id), tmp_path),
-        platform.accepted(ANN, "meanwhile", group=group, sent_at=soon),
-    )
-    assert said.contact_id != before.contact_id
-    assert holding(admin, str(before.contact_id)) == {}
-    left = admin.execute("SELECT text FROM discreet.messages").fetchall()
-    assert left == [("meanwhile",)]
-
-
-async def answering(platform: Platform, said: Accepted) -> None:
-    async def answer(_: TurnContext, tools: Tools) -> str:
-        await tools.call("remember", {"content": f"{MARK} comes back"})
-        return f"{MARK} comes back"
-
-    await run_turn(turns_of(platform.world.db, Responder(answer)), said.session_id)
-
-
-async def test_an_answer_that_is_saved_while_the_erasure_waits_is_gone(
-    platform: Platform, admin: Admin, tmp_path: Path
-) -> None:
-    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
-    await in_this_order(
-        admin, "discreet.outbox", answering(platform, said), erase(platform, ANN, tmp_path)
-    )
-    assert holding(admin, MARK, str(said.session_id)) == {}
-
-
-async def test_an_answer_that_waits_for_the_erasure_is_not_saved(
-    platform: Platform, admin: Admin, tmp_path: Path
-) -> None:
-    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
-    await in_this_order(
-        admin, "discreet.erasures", erase(platform, ANN, tmp_path), answering(platform, said)
-    )
-    assert holding(admin, MARK, str(said.session_id)) == {}
-
-
-async def test_a_message_from_before_an_erasure_is_rejected_afterwards(
-    platform: Platform, admin: Admin, tmp_path: Path
-) -> None:
-    group = await platform.accepted(BOB, "hello", group=GROUP)
-    await platform.accepted(ANN, "hello")
-    old = datetime.now(UTC)
-    await erase(platform, ANN, tmp_path)
-    for more in ({}, {"group": GROUP}, {"chat_id": "another"}):
-        assert await platform.reason(ANN, "from before", sent_at=old, **more) == "erased"
-    assert (await platform.accepted(BOB, "from before", sent_at=old)).new
-    await platform.accepted(BOB, "from before", sent_at=old, group=GROUP)
-    await platform.accepted(ANN, "from now on")
-    await erase(platform, str(group.contact_id), tmp_path)
-    assert await platform.reason(BOB, "from before", sent_at=old, group=GROUP) == "erased"
-    # A week later nothing is known of it any more.
-    admin.execute("UPDATE discreet.erased_addresses SET erased_at = now() - interval '8 days'")
-    await platform.accepted(ANN, "from before", sent_at=old)
-    await erase(platform, ANN, tmp_path)
-    assert admin.execute("SELECT count(*) FROM discreet.erased_addresses").fetchone() == (1,)
 
 
 async def test_who_was_joined_is_erased_with_the_contact_and_not_alone(
