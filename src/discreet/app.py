@@ -25,6 +25,7 @@ from discreet.services.channels import ChannelAccess
 from discreet.services.context import OperationContext, in_scope
 from discreet.services.event_webhooks import WebhookAccess
 from discreet.services.seed import make_example_agent
+from discreet.services.web_chats import WebChatAccess
 from discreet.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class App:
         return ToolAccess(
             self.db, self.owner_id, self.database.sealing_key, protected, home / "tools"
         )
+
+    @property
+    def web_chats(self) -> WebChatAccess:
+        """What web chats need."""
+        return WebChatAccess(self.db, self.owner_id, self.database.sealing_key)
 
     @property
     def webhooks(self) -> WebhookAccess:

@@ -753,6 +753,14 @@ OF_OWNER = (
               Missing("whoever runs the installation creates it: sb tokens create --contact"),
               "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
               tokens.TokenToMint, tokens.MintedToken),
+    *(
+        Operation(name, f"web_chats.{name}", commands, AT_TERMINAL, AT_TERMINAL, OWNERS)
+        for name, commands in (
+            ("add_web_chat", ("channels add web",)),
+            ("list_web_chats", ("channels web list",)),
+            ("remove_web_chat", ("channels web remove",)),
+        )
+    ),
     _of_owner("list_backups", "backups.list_backups", ("backups list",), None, backups.BackupList),
     Operation("follow_events", "events.events_after",
               Missing("sb sessions follow reads along; a program follows over REST"),

@@ -55,6 +55,14 @@ LINK_REQUEST = (
 TOOL_SERVER = "INSERT INTO discreet.tool_servers (owner_id, agent_id, name, url)"
 A_SERVER = f"WITH s AS ({TOOL_SERVER} VALUES (%(olga)s, %(ada)s, 'shop', 'http://a') RETURNING id)"
 TOOL = "INSERT INTO discreet.tools (server_id, owner_id, name, called, schema)"
+WEB_CHAT = (
+    "WITH t AS (INSERT INTO discreet.tokens (owner_id, agent_id, prefix, digest)"
+    "           VALUES (%(olga)s, %(ada)s, 'x', sha256(gen_random_uuid()::text::bytea))"
+    "           RETURNING id)"
+    " INSERT INTO discreet.web_chats"
+    " (id, owner_id, agent_id, name, origins, public_key, sealed, minter_id)"
+    " SELECT gen_random_uuid()"
+)
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -389,6 +397,19 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "tool_servers_name": (
         UniqueViolation,
         TOOL_SERVER + " SELECT %(olga)s, %(ada)s, 'shop', 'http://a' FROM generate_series(1, 2)",
+    ),
+    "web_chats_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        WEB_CHAT + ", %(otto)s, %(ada)s, 'shop', '{}', 'key', NULL, id FROM t",
+    ),
+    "web_chats_check": (
+        CheckViolation,
+        WEB_CHAT + ", %(olga)s, %(ada)s, 'shop', '{}', 'key', '', id FROM t",
+    ),
+    "web_chats_name": (
+        UniqueViolation,
+        WEB_CHAT + ", %(olga)s, %(ada)s, 'shop', '{}', 'key', NULL, id"
+        " FROM t, generate_series(1, 2)",
     ),
     "url_or_command": (CheckViolation, TOOL_SERVER + " VALUES (%(olga)s, %(ada)s, 'shop', NULL)"),
     "tools_server_id_owner_id_fkey": (

@@ -24,7 +24,7 @@ TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
     "admissions", "pairings", "held_messages", "owner_links", "wrong_codes", "limits",
-    "limit_hits", "tokens", "channel_secrets", "webhooks",
+    "limit_hits", "tokens", "channel_secrets", "webhooks", "web_chats",
     "attachments", "contact_labels", "tool_servers", "tools", "reminders",
 )  # fmt: skip
 

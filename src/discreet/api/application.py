@@ -27,6 +27,7 @@ from discreet.api import (
     tokens,
     tools,
     turns,
+    web_chat,
 )
 from discreet.api.dependencies import Api
 from discreet.api.description import DESCRIPTION, describe
@@ -58,6 +59,8 @@ ROOMS = (
     events,
     operations,
 )
+VISITORS_A_MINUTE = 20
+"""Tokens that visitors of web chats get from one network address, within a minute."""
 
 
 class _Limited:
@@ -88,10 +91,13 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.state.api = Api(app, embedder, pace, Streams(app.settings.api_streams))
+    api.state.api = Api(
+        app, embedder, pace, Streams(app.settings.api_streams), Pace(VISITORS_A_MINUTE)
+    )
     api.state.measured = measured
     for room in ROOMS:
         api.include_router(room.router)
+    api.include_router(web_chat.router)  # for browsers: no operation of the description
     handle_problems(api)
     api.add_middleware(_Limited)
     if app.settings.api_origins:

@@ -33,6 +33,7 @@ class Api:
     embedder: Embedder
     pace: Pace
     streams: Streams
+    visitors: Pace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.cli import branches, channels_add, labels
+from discreet.cli import branches, channels_add, labels, web_chats
 from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Connect and manage the bots and phone numbers that people write to.", no_args_is_help=True
 )
+channels_add.add.command("web")(web_chats.add_web)
 app.add_typer(channels_add.add, name="add")
+app.add_typer(web_chats.app, name="web")
 app.command("branch")(branches.branch)
 app.command("branches")(branches.branches)
 app.command("unbranch")(branches.unbranch)

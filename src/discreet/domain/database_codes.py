@@ -35,6 +35,7 @@ DATABASE_CODES = {
     "already_merged": "one of them is already merged with another contact",
     "survivor_merged": "the kept contact was merged into another one; undo that link first",
     "too_many_reminders": "there are too many reminders",
+    "visitor_is_known": "this visitor is somebody else already",
     "same_contact": "they are already the same contact",
     # Reasons why a turn was discarded.
     "erased_meanwhile": "a contact was erased meanwhile",

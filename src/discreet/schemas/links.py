@@ -37,7 +37,7 @@ class Link(BaseModel):
     merged_id: UUID
     merged_name: str
     addresses: list[str] = Field(description="Addresses of the merged contact; empty once undone.")
-    proof: Literal["owner", "codes"]
+    proof: Literal["owner", "codes", "identity"]
     linked_at: datetime
     undone_at: datetime | None
 

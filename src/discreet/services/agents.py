@@ -314,6 +314,14 @@ async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
         " AND platform <> 'terminal' AND closed_at IS NULL LIMIT 1",
         {"id": agent.id},
     )
+    if await tx.value(
+        "SELECT true FROM discreet.web_chats WHERE agent_id = %(id)s LIMIT 1", {"id": agent.id}
+    ):
+        raise Conflict(
+            f"Anybody may write to {agent.name} on a web page, so it can't share one memory with"
+            " everybody.",
+            hint="First: sb channels web remove NAME",
+        )
     if platform is not None:
         raise Conflict(
             f"Anybody may write to {agent.name} on {platform}, so it can't share one memory with"

@@ -98,7 +98,7 @@ class Link:
     merged_id: ContactId
     merged_name: str
     addresses: tuple[str, ...]
-    proof: Literal["owner", "codes"]
+    proof: Literal["owner", "codes", "identity"]
     linked_at: datetime
     undone_at: datetime | None
 

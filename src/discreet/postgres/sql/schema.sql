@@ -3043,6 +3043,23 @@ END $$;
 
 ALTER FUNCTION gate.link_contacts(survivor uuid, merged uuid) OWNER TO discreet_gate;
 
+-- FUNCTION link_visitor(uuid, uuid)
+CREATE FUNCTION gate.link_visitor(known uuid, visitor uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM discreet.addresses a
+              WHERE a.contact_id = visitor
+                AND NOT (a.platform = 'web' AND a.platform_id LIKE '%/anon-%')) THEN
+    RAISE EXCEPTION 'visitor_is_known' USING ERRCODE = 'DS003';
+  END IF;
+  RETURN gate.merge_contacts(gate.require_owner(), known, visitor, 'identity');
+END $$;
+
+
+ALTER FUNCTION gate.link_visitor(known uuid, visitor uuid) OWNER TO discreet_gate;
+
 -- FUNCTION links_owner(uuid, discreet.channels, gate.inbound)
 CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
     LANGUAGE plpgsql
@@ -6842,7 +6859,7 @@ CREATE TABLE discreet.links (
     linked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     undone_at timestamp with time zone,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT links_proof_check CHECK ((proof = ANY (ARRAY['owner'::text, 'codes'::text])))
+    CONSTRAINT links_proof_check CHECK ((proof = ANY (ARRAY['owner'::text, 'codes'::text, 'identity'::text])))
 );
 ALTER TABLE ONLY discreet.links ALTER COLUMN proof SET STATISTICS 0;
 ALTER TABLE ONLY discreet.links ALTER COLUMN owner_key SET STATISTICS 0;
@@ -7516,6 +7533,35 @@ COMMENT ON COLUMN discreet.turns.acted IS 'whether it called a tool that changes
 -- COMMENT COLUMN turns.read
 COMMENT ON COLUMN discreet.turns.read IS 'the contacts whose rows an owner''s turn has read, by way of earlier turns too; nil: an erased one';
 
+-- TABLE web_chats
+CREATE TABLE discreet.web_chats (
+    id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid NOT NULL,
+    name text NOT NULL,
+    origins text[] NOT NULL,
+    sealed bytea,
+    public_key text,
+    minter_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT web_chats_check CHECK (((sealed IS NULL) <> (public_key IS NULL))),
+    CONSTRAINT web_chats_name_check CHECK ((name <> ''::text))
+);
+ALTER TABLE ONLY discreet.web_chats ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.web_chats ALTER COLUMN origins SET STATISTICS 0;
+ALTER TABLE ONLY discreet.web_chats ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.web_chats ALTER COLUMN public_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.web_chats ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.web_chats FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.web_chats OWNER TO discreet_schema;
+
+-- COMMENT COLUMN web_chats.minter_id
+COMMENT ON COLUMN discreet.web_chats.minter_id IS 'the agent''s token by which visitors get theirs; without it there is no chat';
+
 -- TABLE webhooks
 CREATE TABLE discreet.webhooks (
     id uuid NOT NULL,
@@ -8012,6 +8058,10 @@ ALTER TABLE ONLY discreet.turns
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT web_chats web_chats_pkey
+ALTER TABLE ONLY discreet.web_chats
+    ADD CONSTRAINT web_chats_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT webhooks webhooks_pkey
 ALTER TABLE ONLY discreet.webhooks
     ADD CONSTRAINT webhooks_pkey PRIMARY KEY (id);
@@ -8286,6 +8336,15 @@ CREATE INDEX turns_party ON discreet.turns USING btree (owner_id, agent_id, part
 
 -- INDEX turns_session
 CREATE INDEX turns_session ON discreet.turns USING btree (session_id, started_at, owner_id, agent_id, party);
+
+-- INDEX web_chats_agent
+CREATE INDEX web_chats_agent ON discreet.web_chats USING btree (agent_id, owner_id);
+
+-- INDEX web_chats_minter
+CREATE INDEX web_chats_minter ON discreet.web_chats USING btree (minter_id);
+
+-- INDEX web_chats_name
+CREATE UNIQUE INDEX web_chats_name ON discreet.web_chats USING btree (owner_id, name) WHERE (owner_key IS NOT NULL);
 
 -- INDEX webhooks_owner
 CREATE INDEX webhooks_owner ON discreet.webhooks USING btree (owner_id, created_at);
@@ -8747,6 +8806,18 @@ ALTER TABLE ONLY discreet.turns
 -- FK CONSTRAINT turns turns_session_id_owner_id_agent_id_party_fkey
 ALTER TABLE ONLY discreet.turns
     ADD CONSTRAINT turns_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT web_chats web_chats_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.web_chats
+    ADD CONSTRAINT web_chats_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT web_chats web_chats_minter_id_fkey
+ALTER TABLE ONLY discreet.web_chats
+    ADD CONSTRAINT web_chats_minter_id_fkey FOREIGN KEY (minter_id) REFERENCES discreet.tokens(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT web_chats web_chats_owner_id_fkey
+ALTER TABLE ONLY discreet.web_chats
+    ADD CONSTRAINT web_chats_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
 -- FK CONSTRAINT webhooks webhooks_owner_id_fkey
 ALTER TABLE ONLY discreet.webhooks
@@ -9351,6 +9422,11 @@ CREATE POLICY owner ON discreet.turns TO discreet_owner USING ((((( SELECT gate.
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY web_chats owner
+CREATE POLICY owner ON discreet.web_chats TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY webhooks owner
 CREATE POLICY owner ON discreet.webhooks TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -9530,6 +9606,9 @@ ALTER TABLE discreet.tools ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY turns
 ALTER TABLE discreet.turns ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY web_chats
+ALTER TABLE discreet.web_chats ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY webhooks
 ALTER TABLE discreet.webhooks ENABLE ROW LEVEL SECURITY;
@@ -9977,6 +10056,10 @@ REVOKE ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text,
 -- ACL FUNCTION link_contacts(survivor uuid, merged uuid)
 GRANT ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) FROM PUBLIC;
+
+-- ACL FUNCTION link_visitor(known uuid, visitor uuid)
+GRANT ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) FROM PUBLIC;
 
 -- ACL FUNCTION links_owner(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
@@ -11201,6 +11284,9 @@ GRANT SELECT ON TABLE discreet.tools TO discreet_gate;
 -- ACL TABLE turns
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.turns TO discreet_gate;
 
+-- ACL TABLE web_chats
+GRANT DELETE ON TABLE discreet.web_chats TO discreet_owner;
+
 -- ACL TABLE webhooks
 GRANT DELETE ON TABLE discreet.webhooks TO discreet_owner;
 
@@ -11611,6 +11697,12 @@ GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, mode
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_shared;
 GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_shared;
+
+-- ACL COLUMNS OF discreet.web_chats
+GRANT INSERT (agent_id, id, minter_id, name, origins, public_key, sealed) ON discreet.web_chats TO
+    discreet_owner;
+GRANT SELECT (agent_id, created_at, id, minter_id, name, origins, owner_id, owner_key, public_key,
+    sealed) ON discreet.web_chats TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.webhooks
 GRANT SELECT (claimed_until, disabled_at, id, kinds, next_try_at, owner_id, owner_key, told_at,

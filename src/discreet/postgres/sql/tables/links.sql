@@ -1,4 +1,5 @@
--- proof: 'owner' (the owner said so), or 'codes' (each of the two typed a code of the other).
+-- proof: 'owner' (the owner said so), 'codes' (each of the two typed a code of the other), or 'identity' (a
+-- visitor of a web chat had the token of the one and a signed identity of the other).
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.links (
@@ -6,7 +7,7 @@ CREATE TABLE discreet.links (
   owner_id  uuid NOT NULL,
   survivor_id   uuid NOT NULL,
   merged_id uuid NOT NULL,
-  proof     text NOT NULL CHECK (proof IN ('owner', 'codes')),
+  proof     text NOT NULL CHECK (proof IN ('owner', 'codes', 'identity')),
   linked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   undone_at timestamptz,
   owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,

@@ -173,6 +173,19 @@ BEGIN
   RETURN gate.merge_contacts(gate.require_owner(), survivor, merged, 'owner');
 END $$;
 
+-- Link an unknown visitor of a web chat to who they proved to be. Error DS003: the visitor has another
+-- address, so it isn't one that nobody else could have.
+CREATE OR REPLACE FUNCTION gate.link_visitor(known uuid, visitor uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM discreet.addresses a
+              WHERE a.contact_id = visitor
+                AND NOT (a.platform = 'web' AND a.platform_id LIKE '%/anon-%')) THEN
+    RAISE EXCEPTION 'visitor_is_known' USING ERRCODE = 'DS003';
+  END IF;
+  RETURN gate.merge_contacts(gate.require_owner(), known, visitor, 'identity');
+END $$;
+
 -- Undo a link: give back what it moved, as it is now. What was said and remembered since then stays
 -- with the survivor; an address that has gone to another contact since stays there. Errors: DS001 no
 -- such link; DS003 it can't be undone, or not now.
@@ -220,6 +233,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.refuse_merged, gate.give_rows, gate.rows_of_link,
-  gate.why_not_mergeable, gate.merge_contacts, gate.link_contacts, gate.undo_link FROM PUBLIC;
+  gate.why_not_mergeable, gate.merge_contacts, gate.link_contacts,
+  gate.link_visitor, gate.undo_link FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.refuse_merged TO discreet_schema;
-GRANT EXECUTE ON FUNCTION gate.link_contacts, gate.undo_link TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.link_contacts, gate.link_visitor, gate.undo_link TO discreet_owner;
