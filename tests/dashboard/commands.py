@@ -78,6 +78,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "contacts release": ("POST", "/contacts/{id}"),
     "contacts rename": ("POST", "/contacts/{id}"),
     "contacts show": ("GET", "/contacts/{id}"),
+    "contacts tell": ("POST", "/contacts/{id}"),
     "contacts unblock": ("POST", "/contacts/{id}"),
     "contacts unlink": ("POST", "/links"),
     "dashboard": ("GET", "/sign-ins"),

@@ -26,9 +26,12 @@ _LABELS = """
                   WHERE l.contact_id = c.id ORDER BY l.label) AS labels,"""
 # A contact's own scope can't read the owner's notes and labels. A merged contact has no entry: its
 # addresses lead to the survivor.
+_OF_OWNER = "c.aliases, c.note, c.blocked_at, c.on_hold_at, c.stopped_at"
 _ENTRY = (
     _CONTACT.replace(
-        "c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at, c.on_hold_at," + _LABELS, 1
+        "c.created_at,",
+        "c.created_at, c.aliases, c.note, c.blocked_at, c.on_hold_at, c.stopped_at," + _LABELS,
+        1,
     )
     + " WHERE c.merged_into IS NULL"
 )
@@ -65,6 +68,7 @@ class Entry:
     aliases: tuple[str, ...]
     note: str
     blocked_at: datetime | None = None
+    stopped_at: datetime | None = None
     on_hold_at: datetime | None = None
     labels: tuple[str, ...] = ()
 
@@ -144,6 +148,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         aliases=tuple(row["aliases"]),
         note=row["note"],
         blocked_at=row["blocked_at"],
+        stopped_at=row["stopped_at"],
         on_hold_at=row["on_hold_at"],
         labels=tuple(row["labels"]),
     )

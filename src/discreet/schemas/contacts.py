@@ -34,6 +34,9 @@ class Contact(BaseModel):
     taken_over_at: datetime | None = Field(description="When the owner took over the conversation.")
     limited: bool = Field(description="Whether it has reached a limit.")
     waiting: int = Field(description="Unanswered messages.")
+    stopped_at: datetime | None = Field(
+        description="When it wrote STOP: it gets nothing that you start until it writes START."
+    )
     labels: list[str] = Field(description="The owner's labels, sorted. A contact never sees them.")
 
 

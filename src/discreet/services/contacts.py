@@ -90,6 +90,7 @@ class ContactActivity:
         """What the owner should know at a glance; empty if nothing."""
         found = {
             "blocked": self.entry.blocked_at is not None,
+            "stopped": self.entry.stopped_at is not None,
             "on hold": self.entry.on_hold_at is not None,
             "taken over": self.taken_over_at is not None,
             "limited": self.limited,
@@ -117,6 +118,7 @@ class ContactActivity:
             taken_over_at=self.taken_over_at,
             limited=self.limited,
             waiting=self.waiting,
+            stopped_at=self.entry.stopped_at,
             labels=list(self.entry.labels),
         )
 

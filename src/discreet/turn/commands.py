@@ -14,6 +14,7 @@ from discreet.contacts.store import get_contact
 from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import DiscreetError
+from discreet.domain.opt_out import opt_out_reply
 from discreet.domain.time_zones import checked_zone
 from discreet.memory.memories import Memory, list_memories
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
@@ -70,14 +71,19 @@ async def _obey_sender(
 ) -> str:
     word, _, rest = text.strip().partition(" ")
     try:
-        return await _of_sender(tx, scope, lease, command, rest.strip())
+        return await _of_sender(tx, scope, lease, command, rest.strip(), text)
     except DiscreetError as error:
         # A counted wrong code must be stored, so this transaction commits.
         return f"{word}: {error}"
 
 
 async def _of_sender(
-    tx: Transaction, scope: ContactScope | SharedScope, lease: Lease, command: str, rest: str
+    tx: Transaction,
+    scope: ContactScope | SharedScope,
+    lease: Lease,
+    command: str,
+    rest: str,
+    text: str,
 ) -> str:
     match command:
         case "start":
@@ -109,6 +115,8 @@ async def _of_sender(
             return await own_data.who(tx, scope)
         case "erase-me":
             return await own_data.erase_me(tx, rest)
+        case "opt_out" | "opt_in":
+            return opt_out_reply(text, stopped=command == "opt_out")
         case "timezone":
             return await _time_zone(tx, scope, rest)
         case _:

@@ -1094,6 +1094,23 @@ $$;
 
 ALTER FUNCTION gate.claim_webhooks(lease interval) OWNER TO discreet_gate;
 
+-- FUNCTION command_in(gate.inbound, uuid, boolean)
+CREATE FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF starts_with(said.body, '/') THEN
+    RETURN gate.command_of(said.body, contact IS NULL AND NOT of_all);
+  ELSIF contact IS NOT NULL AND said.group_id IS NULL AND length(said.body) <= 80 THEN
+    RETURN gate.note_opt_out(contact, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) OWNER TO discreet_gate;
+
 -- FUNCTION command_of(text, boolean)
 CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -2603,6 +2620,19 @@ END $$;
 
 ALTER FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
 
+-- FUNCTION has_opted_out(uuid)
+CREATE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM discreet.contacts c
+                  WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id))
+                    AND c.stopped_at IS NOT NULL)
+$$;
+
+
+ALTER FUNCTION gate.has_opted_out(contact uuid) OWNER TO discreet_gate;
+
 -- FUNCTION hold_answer(uuid, uuid, text)
 CREATE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2861,6 +2891,115 @@ END $$;
 
 
 ALTER FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) OWNER TO discreet_gate;
+
+-- TABLE messages
+CREATE TABLE discreet.messages (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    direction text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    text text NOT NULL,
+    sender_contact_id uuid,
+    sender_address text DEFAULT ''::text NOT NULL,
+    sender_name text DEFAULT ''::text NOT NULL,
+    channel_id uuid,
+    chat_id text,
+    platform_message_id text,
+    reply_to text,
+    turn_id uuid,
+    attempts integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone,
+    terms text[],
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    album text DEFAULT ''::text NOT NULL,
+    command text,
+    in_person boolean DEFAULT false NOT NULL,
+    details jsonb,
+    replies_to uuid,
+    edited_by text,
+    restarted boolean DEFAULT false NOT NULL,
+    CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
+    CONSTRAINT messages_text_check CHECK ((text <> ''::text))
+);
+ALTER TABLE ONLY discreet.messages ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_address SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN platform_message_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN reply_to SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN details SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN edited_by SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.messages OWNER TO discreet_schema;
+
+-- COMMENT COLUMN messages.state
+COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
+
+-- COMMENT COLUMN messages.command
+COMMENT ON COLUMN discreet.messages.command IS 'the command given to the program, or (outbound) the one it answers; not part of the conversation';
+
+-- COMMENT COLUMN messages.in_person
+COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in place of the agent';
+
+-- COMMENT COLUMN messages.details
+COMMENT ON COLUMN discreet.messages.details IS 'content other than text: typed parts, a quote, where it was forwarded from; null: none';
+
+-- COMMENT COLUMN messages.replies_to
+COMMENT ON COLUMN discreet.messages.replies_to IS 'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
+
+-- COMMENT COLUMN messages.edited_by
+COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit that its text came from';
+
+-- COMMENT COLUMN messages.restarted
+COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
+
+-- FUNCTION last_heard(uuid, uuid)
+CREATE FUNCTION gate.last_heard(owner uuid, contact uuid) RETURNS discreet.messages
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m FROM discreet.messages m
+    JOIN discreet.channels c ON c.id = m.channel_id AND c.closed_at IS NULL
+   WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
+     AND m.sent_at IS NOT NULL
+   ORDER BY m.created_at DESC, m.position DESC LIMIT 1
+$$;
+
+
+ALTER FUNCTION gate.last_heard(owner uuid, contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION leads_back(uuid, uuid, uuid, uuid)
 CREATE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) RETURNS boolean
@@ -3470,6 +3609,36 @@ END $$;
 
 ALTER FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
 
+-- FUNCTION note_opt_out(uuid, text)
+CREATE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  word text := regexp_replace(lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
+                              '[^[:alnum:]]+', '', 'g');
+BEGIN
+  IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
+                       'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
+                       'desabonner', 'pare', 'descadastrar', 'стоп', 'отписаться', 'توقف', 'قف', 'إيقاف',
+                       'ايقاف', '停止', '停', '退订', '取消订阅']) THEN
+    UPDATE discreet.contacts c SET stopped_at = coalesce(c.stopped_at, clock_timestamp())
+     WHERE c.id = contact;
+    RETURN 'opt_out';
+  ELSIF word = ANY (ARRAY['start', 'unstop', 'subscribe', 'optin', 'starten', 'anmelden', 'empezar',
+                          'comenzar', 'iniciar', 'alta', 'démarrer', 'demarrer', 'commencer', 'reprendre',
+                          'começar', 'voltar', 'старт', 'начать', 'подписаться', 'ابدأ', 'ابدا', 'اشتراك',
+                          '开始', '订阅', '恢复']) AND gate.has_opted_out(contact) THEN
+    UPDATE discreet.contacts c SET stopped_at = NULL
+     WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id));
+    RETURN 'opt_in';
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.note_opt_out(contact uuid, body text) OWNER TO discreet_gate;
+
 -- FUNCTION note_owner_chat(uuid, discreet.channels, gate.inbound)
 CREATE FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) RETURNS void
     LANGUAGE plpgsql
@@ -3520,6 +3689,21 @@ $$;
 
 
 ALTER FUNCTION gate.on_hold(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION one_person(uuid)
+CREATE FUNCTION gate.one_person(contact uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH RECURSIVE of_it AS (
+    SELECT contact AS id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT o.id FROM of_it o
+$$;
+
+
+ALTER FUNCTION gate.one_person(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
@@ -5078,8 +5262,8 @@ BEGIN
   IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
     said := gate.without_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
   END IF;
-  IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
-    command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
+  IF said.addressed AND said.album_id = '' AND said.files = '[]' THEN
+    command := gate.command_in(said, contact_id, of_all);
   END IF;
   here := gate.find_or_create_session(
     owner, via.agent_id, contact_id, of_all, said.thread,
@@ -5146,6 +5330,44 @@ END $$;
 
 
 ALTER FUNCTION gate.take_over_name(address discreet.addresses, display_name text) OWNER TO discreet_gate;
+
+-- FUNCTION tell_contact(uuid, text)
+CREATE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  why    text;
+  last   discreet.messages;
+  made   discreet.routes;
+  here   discreet.sessions;
+  route  uuid;
+  spoken uuid;
+BEGIN
+  -- Who writes the word at this moment has written it before, or after.
+  PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
+  why := gate.why_not_told(contact);
+  IF why IS NOT NULL THEN
+    RETURN why;
+  END IF;
+  last := gate.last_heard(owner, contact);
+  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
+  here := gate.find_or_create_session(
+    owner, last.agent_id, contact, false,
+    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = last.session_id), false);
+  route := gate.find_or_create_route(here, made.channel_id, made.chat_id, made.thread_id);
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, in_person)
+  VALUES (owner, here.agent_id, contact, here.id, route, here.last_position, 'out', 'sent', body, true)
+  RETURNING id INTO spoken;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
+  VALUES (spoken, owner, here.agent_id, contact, here.id, route);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_contact(contact uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION tell_of_access()
 CREATE FUNCTION gate.tell_of_access() RETURNS trigger
@@ -5714,6 +5936,41 @@ END $$;
 
 
 ALTER FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
+
+-- FUNCTION why_not_told(uuid)
+CREATE FUNCTION gate.why_not_told(contact uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  one   discreet.contacts;
+  last  discreet.messages;
+  via   discreet.channels;
+BEGIN
+  SELECT c.* INTO one FROM discreet.contacts c
+   WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+  END IF;
+  last := gate.last_heard(owner, contact);
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
+  RETURN CASE
+    WHEN gate.has_opted_out(contact) THEN 'stopped'
+    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN last.id IS NULL THEN 'nowhere'
+    WHEN EXISTS (SELECT FROM discreet.pairings p
+                  WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
+                    AND p.state = 'denied') THEN 'denied'
+    WHEN via.platform = 'whatsapp' AND NOT EXISTS (
+      SELECT FROM discreet.messages m
+       WHERE m.contact_id = contact AND m.direction = 'in'
+         AND (m.channel_id, m.chat_id) = (last.channel_id, last.chat_id)
+         AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END;
+END $$;
+
+
+ALTER FUNCTION gate.why_not_told(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION why_reminder_ends(discreet.reminders)
 CREATE FUNCTION gate.why_reminder_ends(due discreet.reminders) RETURNS text
@@ -6543,6 +6800,7 @@ CREATE TABLE discreet.contacts (
     time_zone text DEFAULT ''::text NOT NULL,
     holds_answers boolean,
     on_hold_at timestamp with time zone,
+    stopped_at timestamp with time zone,
     CONSTRAINT contacts_check CHECK ((merged_into <> id)),
     CONSTRAINT contacts_time_zone_check CHECK ((length(time_zone) <= 64)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
@@ -6576,6 +6834,9 @@ COMMENT ON COLUMN discreet.contacts.holds_answers IS 'whether answers to it wait
 
 -- COMMENT COLUMN contacts.on_hold_at
 COMMENT ON COLUMN discreet.contacts.on_hold_at IS 'on hold since then: neither retention nor an erasure deletes anything of it';
+
+-- COMMENT COLUMN contacts.stopped_at
+COMMENT ON COLUMN discreet.contacts.stopped_at IS 'it wrote STOP then: it gets nothing that the owner starts';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -7014,100 +7275,6 @@ ALTER TABLE ONLY discreet.memory_history FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE discreet.memory_history OWNER TO discreet_schema;
-
--- TABLE messages
-CREATE TABLE discreet.messages (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    route_id uuid NOT NULL,
-    "position" bigint NOT NULL,
-    direction text NOT NULL,
-    state text DEFAULT 'waiting'::text NOT NULL,
-    text text NOT NULL,
-    sender_contact_id uuid,
-    sender_address text DEFAULT ''::text NOT NULL,
-    sender_name text DEFAULT ''::text NOT NULL,
-    channel_id uuid,
-    chat_id text,
-    platform_message_id text,
-    reply_to text,
-    turn_id uuid,
-    attempts integer DEFAULT 0 NOT NULL,
-    not_before timestamp with time zone,
-    terms text[],
-    tokens bytea,
-    embedder text,
-    embedding public.vector,
-    sent_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    album text DEFAULT ''::text NOT NULL,
-    command text,
-    in_person boolean DEFAULT false NOT NULL,
-    details jsonb,
-    replies_to uuid,
-    edited_by text,
-    restarted boolean DEFAULT false NOT NULL,
-    CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
-    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
-    CONSTRAINT messages_text_check CHECK ((text <> ''::text))
-);
-ALTER TABLE ONLY discreet.messages ALTER COLUMN text SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_address SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_name SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN chat_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN platform_message_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN reply_to SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN terms SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN tokens SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN embedder SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN embedding SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN details SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN edited_by SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.messages OWNER TO discreet_schema;
-
--- COMMENT COLUMN messages.state
-COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
-
--- COMMENT COLUMN messages.command
-COMMENT ON COLUMN discreet.messages.command IS 'the command given to the program, or (outbound) the one it answers; not part of the conversation';
-
--- COMMENT COLUMN messages.in_person
-COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in place of the agent';
-
--- COMMENT COLUMN messages.details
-COMMENT ON COLUMN discreet.messages.details IS 'content other than text: typed parts, a quote, where it was forwarded from; null: none';
-
--- COMMENT COLUMN messages.replies_to
-COMMENT ON COLUMN discreet.messages.replies_to IS 'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
-
--- COMMENT COLUMN messages.edited_by
-COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit that its text came from';
-
--- COMMENT COLUMN messages.restarted
-COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
 
 -- TABLE owner_links
 CREATE TABLE discreet.owner_links (
@@ -9781,6 +9948,9 @@ REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wante
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_webhooks(lease interval) FROM PUBLIC;
 
+-- ACL FUNCTION command_in(said gate.inbound, contact uuid, of_all boolean)
+REVOKE ALL ON FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) FROM PUBLIC;
+
 -- ACL FUNCTION command_of(body text, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
 
@@ -9978,6 +10148,9 @@ REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PU
 -- ACL FUNCTION give_rows_of_agent(owner uuid, agent uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
+-- ACL FUNCTION has_opted_out(contact uuid)
+REVOKE ALL ON FUNCTION gate.has_opted_out(contact uuid) FROM PUBLIC;
+
 -- ACL FUNCTION hold_answer(session uuid, turn uuid, body text)
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_owner;
@@ -10033,6 +10206,12 @@ REVOKE ALL ON FUNCTION gate.known_contact(owner uuid, of_platform text, of_id te
 
 -- ACL FUNCTION label_by_channel(via discreet.channels, contact uuid)
 REVOKE ALL ON FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) FROM PUBLIC;
+
+-- ACL TABLE messages
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
+
+-- ACL FUNCTION last_heard(owner uuid, contact uuid)
+REVOKE ALL ON FUNCTION gate.last_heard(owner uuid, contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION leads_back(route uuid, session uuid, turn uuid, answer uuid)
 GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_contact;
@@ -10105,6 +10284,9 @@ REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shar
 GRANT ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
 
+-- ACL FUNCTION note_opt_out(contact uuid, body text)
+REVOKE ALL ON FUNCTION gate.note_opt_out(contact uuid, body text) FROM PUBLIC;
+
 -- ACL FUNCTION note_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
 
@@ -10114,6 +10296,9 @@ REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[]
 
 -- ACL FUNCTION on_hold(contact uuid)
 REVOKE ALL ON FUNCTION gate.on_hold(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION one_person(contact uuid)
+REVOKE ALL ON FUNCTION gate.one_person(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
@@ -10382,6 +10567,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
 -- ACL FUNCTION take_over_name(address discreet.addresses, display_name text)
 REVOKE ALL ON FUNCTION gate.take_over_name(address discreet.addresses, display_name text) FROM PUBLIC;
 
+-- ACL FUNCTION tell_contact(contact uuid, body text)
+GRANT ALL ON FUNCTION gate.tell_contact(contact uuid, body text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.tell_contact(contact uuid, body text) FROM PUBLIC;
+
 -- ACL FUNCTION tell_of_access()
 GRANT ALL ON FUNCTION gate.tell_of_access() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.tell_of_access() FROM PUBLIC;
@@ -10478,6 +10667,10 @@ REVOKE ALL ON FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid
 
 -- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
 REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
+
+-- ACL FUNCTION why_not_told(contact uuid)
+GRANT ALL ON FUNCTION gate.why_not_told(contact uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.why_not_told(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION why_reminder_ends(due discreet.reminders)
 REVOKE ALL ON FUNCTION gate.why_reminder_ends(due discreet.reminders) FROM PUBLIC;
@@ -11234,9 +11427,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.memories TO discreet_gate;
 -- ACL TABLE memory_history
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.memory_history TO discreet_gate;
 
--- ACL TABLE messages
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
-
 -- ACL TABLE owner_links
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_links TO discreet_gate;
 
@@ -11409,7 +11599,7 @@ GRANT SELECT (contact_id, created_at, label, owner_id, owner_key) ON discreet.co
 GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO
     discreet_contact;
 GRANT SELECT (aliases, blocked_at, created_at, holds_answers, id, merged_into, name, note,
-    on_hold_at, owner_id, owner_key, scope_key, taken_over_at, time_zone, type, xmin) ON
+    on_hold_at, owner_id, owner_key, scope_key, stopped_at, taken_over_at, time_zone, type, xmin) ON
     discreet.contacts TO discreet_owner;
 GRANT UPDATE (aliases, blocked_at, holds_answers, name, note, on_hold_at, taken_over_at) ON
     discreet.contacts TO discreet_owner;

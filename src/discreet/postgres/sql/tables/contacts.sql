@@ -17,6 +17,7 @@ CREATE TABLE discreet.contacts (
   time_zone     text NOT NULL DEFAULT '' CHECK (length(time_zone) <= 64),
   holds_answers boolean,
   on_hold_at    timestamptz,
+  stopped_at    timestamptz,
   UNIQUE (id, owner_id),
   CHECK (merged_into <> id),
   FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
@@ -33,6 +34,8 @@ COMMENT ON COLUMN discreet.contacts.holds_answers IS
   'whether answers to it wait for the owner''s approval; null: as the agent says';
 COMMENT ON COLUMN discreet.contacts.on_hold_at IS
   'on hold since then: neither retention nor an erasure deletes anything of it';
+COMMENT ON COLUMN discreet.contacts.stopped_at IS
+  'it wrote STOP then: it gets nothing that the owner starts';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX contacts_merged
   ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
@@ -78,7 +81,7 @@ CREATE TRIGGER record_contact AFTER UPDATE OF taken_over_at, blocked_at ON discr
 GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
               blocked_at, taken_over_at, merged_into, time_zone, holds_answers,
-              on_hold_at),
+              on_hold_at, stopped_at),
       UPDATE (name, aliases, note, blocked_at, taken_over_at, holds_answers, on_hold_at)
   ON discreet.contacts
   TO discreet_owner;

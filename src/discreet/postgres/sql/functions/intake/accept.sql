@@ -138,8 +138,8 @@ BEGIN
   IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
     said := gate.without_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
   END IF;
-  IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
-    command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
+  IF said.addressed AND said.album_id = '' AND said.files = '[]' THEN
+    command := gate.command_in(said, contact_id, of_all);
   END IF;
   here := gate.find_or_create_session(
     owner, via.agent_id, contact_id, of_all, said.thread,

@@ -17,6 +17,19 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
                 'human', 'reminders', 'why', 'who', 'erase-me'] END)
 $$;
 
+-- Return the command in a message, or null. STOP and START alone are commands of a person in a direct
+-- chat.
+CREATE OR REPLACE FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF starts_with(said.body, '/') THEN
+    RETURN gate.command_of(said.body, contact IS NULL AND NOT of_all);
+  ELSIF contact IS NOT NULL AND said.group_id IS NULL AND length(said.body) <= 80 THEN
+    RETURN gate.note_opt_out(contact, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
 -- One word of the owner's that decides what they were told of, where something waits for that. Called by
 -- functions of the gate alone.
 CREATE OR REPLACE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
@@ -49,4 +62,4 @@ BEGIN
   RETURN said;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.command_of, gate.decision_of, gate.without_name FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.command_of, gate.command_in, gate.decision_of, gate.without_name FROM PUBLIC;

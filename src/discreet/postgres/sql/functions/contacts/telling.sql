@@ -1,0 +1,127 @@
+-- What the owner says to a contact first, and a contact that wants none of it.
+SET ROLE discreet_gate;
+
+-- Return 'opt_out' or 'opt_in' for a message that is such a word alone, and note it; else null. Case,
+-- punctuation, spaces and marks of direction don't count. A person says it for themselves, in a direct
+-- chat; who wants to hear again says so only after they had enough.
+CREATE OR REPLACE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  word text := regexp_replace(lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
+                              '[^[:alnum:]]+', '', 'g');
+BEGIN
+  IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
+                       'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
+                       'desabonner', 'pare', 'descadastrar', 'стоп', 'отписаться', 'توقف', 'قف', 'إيقاف',
+                       'ايقاف', '停止', '停', '退订', '取消订阅']) THEN
+    UPDATE discreet.contacts c SET stopped_at = coalesce(c.stopped_at, clock_timestamp())
+     WHERE c.id = contact;
+    RETURN 'opt_out';
+  ELSIF word = ANY (ARRAY['start', 'unstop', 'subscribe', 'optin', 'starten', 'anmelden', 'empezar',
+                          'comenzar', 'iniciar', 'alta', 'démarrer', 'demarrer', 'commencer', 'reprendre',
+                          'começar', 'voltar', 'старт', 'начать', 'подписаться', 'ابدأ', 'ابدا', 'اشتراك',
+                          '开始', '订阅', '恢复']) AND gate.has_opted_out(contact) THEN
+    UPDATE discreet.contacts c SET stopped_at = NULL
+     WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id));
+    RETURN 'opt_in';
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- A contact, and those that were merged into it.
+CREATE OR REPLACE FUNCTION gate.one_person(contact uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE of_it AS (
+    SELECT contact AS id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT o.id FROM of_it o
+$$;
+
+-- Whether a person has written such a word, from any of their accounts.
+CREATE OR REPLACE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM discreet.contacts c
+                  WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id))
+                    AND c.stopped_at IS NOT NULL)
+$$;
+
+-- The message of a contact that was stored last, on a channel that is still open.
+CREATE OR REPLACE FUNCTION gate.last_heard(owner uuid, contact uuid) RETURNS discreet.messages
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m FROM discreet.messages m
+    JOIN discreet.channels c ON c.id = m.channel_id AND c.closed_at IS NULL
+   WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
+     AND m.sent_at IS NOT NULL
+   ORDER BY m.created_at DESC, m.position DESC LIMIT 1
+$$;
+
+-- Say why the owner can't say something to a contact first: 'stopped', 'blocked', 'denied', 'nowhere'
+-- (it has written nothing, or its channel is closed), 'window' (WhatsApp's 24 hours), or null. Error
+-- DS001: no such contact.
+CREATE OR REPLACE FUNCTION gate.why_not_told(contact uuid) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  one   discreet.contacts;
+  last  discreet.messages;
+  via   discreet.channels;
+BEGIN
+  SELECT c.* INTO one FROM discreet.contacts c
+   WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+  END IF;
+  last := gate.last_heard(owner, contact);
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
+  RETURN CASE
+    WHEN gate.has_opted_out(contact) THEN 'stopped'
+    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN last.id IS NULL THEN 'nowhere'
+    WHEN EXISTS (SELECT FROM discreet.pairings p
+                  WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
+                    AND p.state = 'denied') THEN 'denied'
+    WHEN via.platform = 'whatsapp' AND NOT EXISTS (
+      SELECT FROM discreet.messages m
+       WHERE m.contact_id = contact AND m.direction = 'in'
+         AND (m.channel_id, m.chat_id) = (last.channel_id, last.chat_id)
+         AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END;
+END $$;
+
+-- Say something to a contact in the owner's name, where it wrote last. It answers nothing that waits.
+-- Returns why it can't, or null. Error DS001: no such contact.
+CREATE OR REPLACE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  why    text;
+  last   discreet.messages;
+  made   discreet.routes;
+  here   discreet.sessions;
+  route  uuid;
+  spoken uuid;
+BEGIN
+  -- Who writes the word at this moment has written it before, or after.
+  PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
+  why := gate.why_not_told(contact);
+  IF why IS NOT NULL THEN
+    RETURN why;
+  END IF;
+  last := gate.last_heard(owner, contact);
+  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
+  here := gate.find_or_create_session(
+    owner, last.agent_id, contact, false,
+    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = last.session_id), false);
+  route := gate.find_or_create_route(here, made.channel_id, made.chat_id, made.thread_id);
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, in_person)
+  VALUES (owner, here.agent_id, contact, here.id, route, here.last_position, 'out', 'sent', body, true)
+  RETURNING id INTO spoken;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
+  VALUES (spoken, owner, here.agent_id, contact, here.id, route);
+  RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.note_opt_out, gate.one_person, gate.has_opted_out, gate.last_heard,
+  gate.why_not_told, gate.tell_contact FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.why_not_told, gate.tell_contact TO discreet_owner;

@@ -1,0 +1,83 @@
+"""Say something to contacts first, where each wrote last.
+
+Who wrote STOP gets nothing of it. It goes by the outbox, like every answer.
+"""
+
+from __future__ import annotations
+
+from discreet.contacts import get_entries
+from discreet.contacts.lookup import find_entry
+from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.ids import OwnerId
+from discreet.domain.labels import label_of
+from discreet.domain.text import checked_text
+from discreet.schemas.telling import ToldContact, ToldContacts
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+__all__ = ["WHY_NOT", "ToldContact", "ToldContacts", "tell", "tell_labelled"]
+
+MAX_TOLD = 1_000
+WHY_NOT = {
+    "stopped": "wrote STOP: nothing that you start is sent until they write START",
+    "blocked": "is blocked",
+    "denied": "was denied",
+    "nowhere": "has written nothing, or on a channel that is closed",
+    "window": "has not written for 24 hours: WhatsApp allows no message then",
+}
+
+
+async def tell(db: ScopedDatabase, owner_id: OwnerId, who: str, text: str) -> ToldContact:
+    """Say something to one contact in the owner's name.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the text is empty.
+        Conflict: it can't be told now; the message says why.
+    """
+    text = checked_text(text)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        why = await tx.value("SELECT gate.tell_contact(%s, %s)", (entry.contact.id, text))
+    if why is not None:
+        raise Conflict(
+            f"{entry.contact.label} {WHY_NOT[why]}.", hint="They can still write, and are answered."
+        )
+    return ToldContact(contact_id=entry.contact.id, name=entry.contact.label, outcome="sent")
+
+
+async def tell_labelled(
+    db: ScopedDatabase, owner_id: OwnerId, label: str, text: str, *, preview: bool
+) -> ToldContacts:
+    """Say something to every contact with a label, in one commit; or only say who would get it.
+
+    Raises:
+        BadInput: nobody has the label, too many have it, or the text is empty.
+    """
+    text, label = checked_text(text), label_of(label)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        # In the order of their ids, so that two of these don't wait for each other.
+        found = await tx.fetch_tuples(
+            "SELECT l.contact_id FROM discreet.contact_labels l"
+            "  JOIN discreet.contacts c ON c.id = l.contact_id AND c.merged_into IS NULL"
+            " WHERE l.label = %(label)s ORDER BY l.contact_id LIMIT %(limit)s",
+            {"label": label, "limit": MAX_TOLD + 1},
+        )
+        if not found:
+            raise BadInput(f"No contact is labelled {label}.", hint="See: sb contacts list")
+        if len(found) > MAX_TOLD:
+            raise BadInput(
+                f"More than {MAX_TOLD:,} contacts are labelled {label}.",
+                hint="Use labels of smaller groups.",
+            )
+        items = [await _told(tx, row[0], text, preview=preview) for row in found]
+    items.sort(key=lambda one: one.name.casefold())
+    return ToldContacts(items=items, sent=sum(one.outcome == "sent" for one in items))
+
+
+async def _told(tx: Transaction, contact_id: object, text: str, *, preview: bool) -> ToldContact:
+    values = {"contact": contact_id, "text": text}
+    if preview:
+        why = await tx.value("SELECT gate.why_not_told(%(contact)s)", values)
+    else:
+        why = await tx.value("SELECT gate.tell_contact(%(contact)s, %(text)s)", values)
+    [entry] = await get_entries(tx, [contact_id])  # type: ignore[list-item]
+    return ToldContact(contact_id=entry.contact.id, name=entry.contact.label, outcome=why or "sent")
