@@ -38,7 +38,7 @@ def test_a_database_killed_in_the_middle_of_a_turn_comes_back_with_nothing_lost_
             "SELECT (SELECT count(*) FROM discreet.messages WHERE direction = 'in'),"
             " (SELECT count(*) FROM discreet.messages WHERE direction = 'out'),"
             " (SELECT count(*) FROM discreet.outbox WHERE state = 'sent'),"
-            " (SELECT count(*) FROM discreet.memories)"
+            " (SELECT count(*) FROM discreet.memories WHERE content LIKE '%Rex%')"
         ).fetchone()
     assert row == (3, 3, 3, 1)
 

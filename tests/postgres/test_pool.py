@@ -45,6 +45,8 @@ LEFT_BEHIND = {
     ),
 }
 
+NOT_DURABLE = "SELECT 'off' WHERE current_setting('synchronous_commit') = 'off'"
+
 
 @pytest.mark.parametrize("role", ["discreet_contact", "discreet_worker"])
 @pytest.mark.parametrize("what", LEFT_BEHIND)
@@ -57,16 +59,20 @@ async def test_a_connection_comes_back_without(what: str, role: str, database: D
             assert await (await conn.execute(look)).fetchall() == []
 
 
+@pytest.mark.parametrize("durable", [True, False])
 @pytest.mark.parametrize("what", sorted(set(LEFT_BEHIND) - {"a cursor with hold", "a transaction"}))
-async def test_a_committed_transaction_leaves_no(what: str, database: Database) -> None:
+async def test_a_committed_transaction_leaves_no(
+    what: str, durable: bool, database: Database
+) -> None:
     leave, look = LEFT_BEHIND[what]
     async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
         async with pool.connection() as conn:
             await conn.execute("BEGIN")
             await conn.execute("DECLARE kept CURSOR WITH HOLD FOR SELECT 'mango'")
             await conn.execute(leave)
-            await conn.commit_clean()
+            await conn.commit_clean(durable=durable)
             kept = await (await conn.execute("SELECT name FROM pg_cursors")).fetchall()
+            kept += await (await conn.execute(NOT_DURABLE)).fetchall()
             if what != "a statement prepared in SQL":  # the pool closes its connection
                 kept += await (await conn.execute(look)).fetchall()
         async with pool.connection() as conn:

@@ -221,7 +221,8 @@ async def _take(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, account: str
 ) -> _Sending | None:
     """Return the next answer that is due, marked as being sent, after checking its route."""
-    async with db.begin(scope) as tx:
+    # If that is lost in a crash, the answer is sent again, as it is if the process dies.
+    async with db.begin(scope, durable=False) as tx:
         await _lock_session(tx, route_id)
         return await _take_next(tx, route_id, account)
 

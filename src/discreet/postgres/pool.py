@@ -42,8 +42,10 @@ class PooledConnection(AsyncConnection[Any]):
         for self.pid, clock in await cursor.fetchall():
             self.set_clock(clock)
 
-    async def commit_clean(self) -> None:
+    async def commit_clean(self, *, durable: bool = True) -> None:
         """Commit the transaction and clean the connection for its next user, in one round trip.
+
+        ``durable`` false: don't wait until it is on disk.
 
         It is cleaned within the transaction, because that saves another one. A transaction in which
         a statement failed is rolled back, and the pool cleans the connection.
@@ -51,8 +53,9 @@ class PooledConnection(AsyncConnection[Any]):
         if self.info.transaction_status != TransactionStatus.INTRANS:
             await self.rollback()
             return
-        cursor = await self.execute(f"{CLEAN}; COMMIT", prepare=False)
-        await cursor.set_result(-2)
+        end = "; COMMIT" if durable else "; SET LOCAL synchronous_commit = off; COMMIT"
+        cursor = await self.execute(f"{CLEAN}{end}", prepare=False)
+        await cursor.set_result(-1 - end.count(";"))
         self._is_clean = not await _has_prepared(cursor)
 
     async def clean(self) -> None:

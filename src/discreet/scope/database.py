@@ -43,17 +43,19 @@ class ScopedDatabase:
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def begin(self, scope: RowScope) -> AsyncIterator[Transaction]:
+    async def begin(self, scope: RowScope, *, durable: bool = True) -> AsyncIterator[Transaction]:
         """Open a transaction in a scope; commit at the end of the block, roll back if it raises.
 
-        Keep it short: no model, embedding or network call inside.
+        Keep it short: no model, embedding or network call inside. ``durable`` false: don't wait for
+        the disk. A crash of the database within the next second may then undo it as a whole, so it
+        is for what is done again in that case, such as taking a lease.
 
         Raises:
             ScopeError: the scope lacks an id, or the database rejected its ticket.
             Unavailable: no connection was available in time, the connection was lost, or the
                 database's disk is full.
         """
-        async with self._transaction(scope) as tx:
+        async with self._transaction(scope, durable=durable) as tx:
             yield tx
 
     @asynccontextmanager
@@ -65,14 +67,14 @@ class ScopedDatabase:
 
     @asynccontextmanager
     async def _transaction(
-        self, scope: RowScope, *before_all: LiteralString
+        self, scope: RowScope, *before_all: LiteralString, durable: bool = True
     ) -> AsyncIterator[Transaction]:
         ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
             async with (
                 self._connection(pool, role_of(scope)) as connection,
-                self._begun(connection, scope, before_all),
+                self._begun(connection, scope, before_all, durable=durable),
             ):
                 tx = Transaction(connection, scope)
                 try:
@@ -94,7 +96,12 @@ class ScopedDatabase:
 
     @asynccontextmanager
     async def _begun(
-        self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
+        self,
+        connection: PooledConnection,
+        scope: RowScope,
+        before_all: Sequence[LiteralString],
+        *,
+        durable: bool,
     ) -> AsyncIterator[None]:
         """Begin a transaction with its ticket; commit it at the end, or roll back.
 
@@ -109,7 +116,7 @@ class ScopedDatabase:
             await self._begin(connection, scope, before_all)
         # If anything below raises, the pool rolls back and cleans before it reuses the connection.
         yield
-        await connection.commit_clean()
+        await connection.commit_clean(durable=durable)
 
     async def _begin(
         self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]

@@ -57,7 +57,7 @@ class Draft:
             return  # waiting clients read it after the owner's approval
         if time.monotonic() - self._written_at < _pause(text) or not text:
             return
-        async with self._db.begin(self._scope) as tx:
+        async with self._db.begin(self._scope, durable=False) as tx:
             await hold(tx, self._lease.session_id, self._lease.turn_id)
             await _store(tx, self._lease, self.released())
         self._written_at = time.monotonic()

@@ -71,8 +71,8 @@ class _DryToolbox(Toolbox):
         self.reading.note(found)
 
     @asynccontextmanager
-    async def _enter(self) -> AsyncIterator[Transaction]:
-        async with self.db.begin(self.scope) as tx:
+    async def _enter(self, *, durable: bool = False) -> AsyncIterator[Transaction]:
+        async with self.db.begin(self.scope, durable=durable) as tx:
             await tx.execute("SET TRANSACTION READ ONLY")
             yield tx
 

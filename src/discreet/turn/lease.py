@@ -180,7 +180,7 @@ async def while_held(
                 raise TookTooLong
             await asyncio.wait({task}, timeout=min(WATCH_SECONDS, until - clock()))
             if not task.done():
-                async with db.begin(scope) as tx:
+                async with db.begin(scope, durable=False) as tx:
                     await hold(tx, lease.session_id, lease.turn_id)
         return task.result()
     finally:

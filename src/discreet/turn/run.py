@@ -121,7 +121,8 @@ async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | No
     if scope is None:
         return
     stored = None
-    async with turns.db.begin(scope) as tx:
+    # A lease that is lost in a crash is taken again: without it, the turn can't save.
+    async with turns.db.begin(scope, durable=False) as tx:
         lease = await acquire(tx, session_id)
         if isinstance(lease, Lease) and lease.command is None:
             stored = await read_turn(tx, scope, lease)

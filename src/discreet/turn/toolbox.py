@@ -184,8 +184,10 @@ class Toolbox:
         return self._enter()
 
     @asynccontextmanager
-    async def _enter(self) -> AsyncIterator[Transaction]:
-        async with self.db.begin(self.scope) as tx:
+    async def _enter(self, *, durable: bool = False) -> AsyncIterator[Transaction]:
+        # What a tool changes is on disk with the answer at the latest. If a crash undoes it, the
+        # answer isn't saved either, and the turn begins again.
+        async with self.db.begin(self.scope, durable=durable) as tx:
             await hold(tx, self.session_id, self.turn_id)
             yield tx
 
@@ -195,7 +197,7 @@ class Toolbox:
         return OperationContext(self.begin, lambda: self.embedder, "agent", self.turn_id)
 
     async def _note_that_it_acts(self) -> None:
-        async with self.begin() as tx:
+        async with self._enter(durable=True) as tx:
             await tx.execute(
                 "UPDATE discreet.turns SET acted = true WHERE id = %(turn)s AND NOT acted",
                 {"turn": self.turn_id},

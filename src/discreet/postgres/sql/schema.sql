@@ -5192,6 +5192,8 @@ DECLARE
   freed  text[];
   fewest text[];
 BEGIN
+  -- After a crash of the database, a job that was taken or had ended is taken again.
+  PERFORM set_config('synchronous_commit', 'off', true);
   WITH gone AS (DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ended) RETURNING j.lock)
   SELECT array_agg(g.lock) INTO freed FROM gone g;
   more := false;
