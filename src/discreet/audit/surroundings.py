@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from discreet.audit.findings import Finding
 from discreet.audit.known_faults import FAULTS, Fault, parse_version
+from discreet.domain.errors import DiscreetError
 from discreet.domain.listen_address import ListenAddress
+from discreet.postgres.backup_encryption import lock_of
 from discreet.postgres.backup_list import backups_made
 from discreet.postgres.credentials import Credentials
 from discreet.schemas.tokens import Token
@@ -50,7 +52,9 @@ def check_files(home: Path) -> Iterator[Finding]:
     for made in backups_made(home):
         try:
             mode = stat.S_IMODE(made.file.stat().st_mode)
-        except OSError:
+            if lock_of(made.file) is not None:
+                continue
+        except (OSError, DiscreetError):
             continue
         open_to_others = bool(mode & 0o077)
         yield Finding(

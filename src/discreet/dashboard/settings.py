@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from discreet.audit.kept import last_record
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
@@ -41,7 +42,8 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         (f"DISCREET_{name.upper()}", _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    return dashboard.renderer.page(request, "settings.html", settings=shown)
+    audit = last_record(settings.home)
+    return dashboard.renderer.page(request, "settings.html", settings=shown, audit=audit)
 
 
 async def show_limits(dashboard: Dashboard, request: Request) -> Response:
