@@ -18,7 +18,14 @@ from discreet.audit.guards import check_guards
 from discreet.audit.rows import RowTrial
 from discreet.audit.sarif import as_sarif
 from discreet.audit.stage import Audited, clear_stages, open_stage, set_scene, stir
-from discreet.audit.surroundings import check_files, check_listeners, check_versions, is_local
+from discreet.audit.surroundings import (
+    ToolServerSeen,
+    check_files,
+    check_listeners,
+    check_tool_servers,
+    check_versions,
+    is_local,
+)
 from discreet.domain.errors import NotFound
 from discreet.postgres.backup_list import note_backup
 from discreet.scope import WorkScope
@@ -169,6 +176,16 @@ def test_files_listeners_backups_and_versions_are_looked_at(installation: Audite
     assert [is_local(host) for host in ("127.0.0.1", "::1", "localhost", "10.0.0.1", "x")] == [
         True, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_tool_servers_that_serve_everybody_or_strangers_are_named() -> None:
+    plain = ToolServerSeen("files", "Ada", "https://tools.example", shared=False, open=False)
+    local = replace(plain, url="http://127.0.0.1:9000")
+    assert list(check_tool_servers([plain, local, replace(plain, url="")])) == []
+    bad = ToolServerSeen("calendar", "Ada", "http://tools.example", shared=True, open=True)
+    assert {one.id for one in check_tool_servers([bad])} == {
+        "shared-tool-server", "open-admission-with-tools", "url-without-tls",
+    }  # fmt: skip
 
 
 def test_findings_are_sarif_results_worst_first() -> None:

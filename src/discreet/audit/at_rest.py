@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import LiteralString
 
 from discreet.audit import surroundings
 from discreet.audit.findings import Finding
@@ -11,6 +12,7 @@ from discreet.audit.guards import check_guards
 from discreet.audit.program import check_program
 from discreet.audit.rows import RowTrial
 from discreet.audit.stage import Audited, Scene, stir
+from discreet.audit.surroundings import ToolServerSeen
 from discreet.schemas.tokens import ListTokens
 from discreet.scope import OwnerScope
 from discreet.services.tokens import list_tokens
@@ -18,6 +20,14 @@ from discreet.services.tokens import list_tokens
 __all__ = ["at_rest"]
 
 Progress = Callable[[str], None]
+
+_TOOL_SERVERS: LiteralString = """
+SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared,
+       EXISTS (SELECT FROM discreet.channels c WHERE c.agent_id = a.id AND c.closed_at IS NULL
+                  AND c.platform <> 'terminal' AND c.admission = 'open') AS open
+  FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
+ ORDER BY a.name, s.name
+"""
 
 
 async def at_rest(
@@ -51,4 +61,9 @@ async def _around(installation: Audited) -> list[Finding]:
     async with db.begin(OwnerScope(installation.owner_id)) as tx:
         server = str(await tx.value("SHOW server_version"))
         vector = await tx.value("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-    return [*found, *surroundings.check_versions(server, str(vector or ""))]
+        servers = [ToolServerSeen(**row) for row in await tx.fetch(_TOOL_SERVERS)]
+    return [
+        *found,
+        *surroundings.check_tool_servers(servers),
+        *surroundings.check_versions(server, str(vector or "")),
+    ]

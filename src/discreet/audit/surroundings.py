@@ -6,6 +6,7 @@ import ipaddress
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +21,15 @@ from discreet.postgres.credentials import Credentials
 from discreet.schemas.tokens import Token
 from discreet.settings import Settings
 
-__all__ = ["check_credentials", "check_files", "check_listeners", "check_tokens", "check_versions"]
+__all__ = [
+    "ToolServerSeen",
+    "check_credentials",
+    "check_files",
+    "check_listeners",
+    "check_tokens",
+    "check_tool_servers",
+    "check_versions",
+]
 
 _LOCAL_HOSTS = ("localhost",)
 _PROXY = "Listen on 127.0.0.1 and put a proxy that terminates TLS in front of it."
@@ -127,6 +136,44 @@ def check_tokens(tokens: Sequence[Token]) -> Iterator[Finding]:
                 "token-without-end", "warning", f"The {token.kind}'s token never expires.",
                 f"{token.name or token.prefix}",
                 f"Replace it by one with --expires-in, then: sb tokens revoke {token.prefix}",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ToolServerSeen:
+    """A tool server of an agent. ``open``: strangers may write to that agent.
+
+    ``shared``: one session of the server serves everybody.
+    """
+
+    name: str
+    agent: str
+    url: str
+    shared: bool
+    open: bool
+
+
+def check_tool_servers(servers: Sequence[ToolServerSeen]) -> Iterator[Finding]:
+    """Yield servers that serve everybody alike, that strangers reach, or that lack TLS."""
+    for server in servers:
+        where = f"{server.agent}: {server.name}"
+        if server.shared:
+            yield Finding(
+                "shared-tool-server", "warning", "One session of it serves everybody, so what it"
+                " keeps between calls reaches others.", where,
+                "Unless it keeps nothing: add it again without --shared.",
+            )  # fmt: skip
+        if server.open:
+            yield Finding(
+                "open-admission-with-tools", "warning", "Any stranger may write to an agent that"
+                " has tools.", where,
+                "Use pairing or an allowlist, or allow the tools to labelled contacts only.",
+            )  # fmt: skip
+        parts = urlsplit(server.url)
+        if parts.scheme == "http" and not is_local(parts.hostname or ""):
+            yield Finding(
+                "url-without-tls", "warning", "A tool's arguments travel unencrypted.", where,
+                "Use https.",
             )  # fmt: skip
 
 
