@@ -101,6 +101,7 @@ def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
         "                     'discreet.quarantine'::regclass, 'discreet.admissions'::regclass,"
         "                     'discreet.contact_labels'::regclass,"
         "                     'discreet.tool_servers'::regclass, 'discreet.tools'::regclass,"
+        "                     'discreet.tool_calls'::regclass,"
         "                     'discreet.pairings'::regclass, 'discreet.held_messages'::regclass,"
         "                     'discreet.owner_links'::regclass, 'discreet.wrong_codes'::regclass,"
         "                     'discreet.limits'::regclass, 'discreet.budgets'::regclass,"

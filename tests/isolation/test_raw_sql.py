@@ -25,7 +25,7 @@ TABLES = (
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
     "admissions", "pairings", "held_messages", "owner_links", "wrong_codes", "limits",
     "limit_hits", "tokens", "channel_secrets", "webhooks", "web_chats",
-    "attachments", "contact_labels", "tool_servers", "tools", "reminders",
+    "attachments", "contact_labels", "tool_servers", "tools", "tool_calls", "reminders",
 )  # fmt: skip
 
 

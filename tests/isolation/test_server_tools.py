@@ -75,7 +75,7 @@ def describe(server: MCPServer, description: str) -> None:
 async def test_a_server_that_remembers_tells_nobody_what_another_said(tools: ToolWorld) -> None:
     added = await tools.add("notes", command("remembering"))
     assert {tool.allowed for tool in added.tools} == {"nobody"}
-    await tools.allow("notes", allowed="everybody")
+    await tools.allow("notes", allowed="everybody", confirm="never")
     await tools.turn(ALICE, "Note it", calls("notes__note", text=SECRET), Say("Noted."))
     told = await tools.turn(BOB, "Tell me", calls("notes__tell"), Say("Nothing."))
     assert "I have seen: []" in results(told)[0]
@@ -111,7 +111,7 @@ async def _nothing_is_left_of_a_removed_server(tools: ToolWorld) -> None:
 
 async def test_a_shared_server_tells_everybody_and_status_says_so(tools: ToolWorld) -> None:
     await tools.add("notes", command("remembering"), shared=True)
-    await tools.allow("notes", allowed="everybody")
+    await tools.allow("notes", allowed="everybody", confirm="never")
     await tools.turn(ALICE, "Note it", calls("notes__note", text=SECRET), Say("Noted."))
     told = await tools.turn(BOB, "Tell me", calls("notes__tell"), Say("A heron."))
     assert SECRET in results(told)[0]
@@ -124,7 +124,7 @@ async def test_results_are_data_within_a_limit_and_a_server_may_ask_for_nothing(
 ) -> None:
     tools.sessions.limits = SessionLimits(call=1.0)
     await tools.add("notes", command("remembering"))
-    await tools.allow("notes", allowed="everybody")
+    await tools.allow("notes", allowed="everybody", confirm="never")
     [page, much, asked, slow] = results(
         await tools.turn(
             ALICE,

@@ -251,12 +251,20 @@ def allow(
         bool | None,
         typer.Option("--groups/--no-groups", help="Whether they may be used in groups."),
     ] = None,
+    confirm: Annotated[
+        Literal["never", "contact"] | None,
+        typer.Option(
+            "--confirm",
+            help="contact: each call is shown to the person in the conversation, and needs their"
+            " yes. The default for tools that don't say that they only read.",
+        ),
+    ] = None,
 ) -> None:
     """Say who may use tools of a server. It holds for the next call."""
     from discreet.schemas.tools import ToolRights
     from discreet.services.tool_servers import allow_tools
 
-    if to is None and not label and groups is None:
+    if to is None and not label and groups is None and confirm is None:
         raise BadInput("Say who may use them.", hint="For example: --to everybody")
     if to is not None and label:
         raise BadInput("Give either --to or --label.")
@@ -266,6 +274,7 @@ def allow(
         allowed="labels" if label else to,
         labels=label or [],
         in_groups=groups,
+        confirm=confirm,
     )
 
     async def work(app: App) -> ToolServer:
@@ -344,6 +353,7 @@ def _print(item: ToolServer) -> None:
         Column("TOOL", lambda tool: tool.called, whole=True),
         Column("ALLOWED", _who),
         Column("GROUPS", lambda tool: "yes" if tool.in_groups else "no"),
+        Column("CONFIRM", lambda tool: tool.confirm),
         Column("CHANGES THINGS", lambda tool: "no" if tool.reads_only else "maybe"),
         Column("DESCRIPTION", lambda tool: tool.description),
     ]

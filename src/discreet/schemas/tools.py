@@ -16,6 +16,7 @@ ServerName = Annotated[
     ),
 ]
 Allowed = Literal["nobody", "owner", "labels", "everybody"]
+Confirm = Literal["never", "contact"]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
 
@@ -30,6 +31,7 @@ class ServerTool(BaseModel):
     allowed: Allowed = Field(description="Who may use it; owner: only you, in your own chat.")
     labels: list[str]
     in_groups: bool = Field(description="It may be used where several people speak.")
+    confirm: Confirm = Field(description="Whose yes each call needs.")
 
 
 class ToolChange(BaseModel):
@@ -120,6 +122,7 @@ class ToolRights(BaseModel):
     allowed: Allowed | None = None
     labels: Annotated[list[Label], Field(max_length=20)] = []
     in_groups: bool | None = None
+    confirm: Confirm | None = None
 
 
 class ToolChangesToApprove(BaseModel):

@@ -54,7 +54,8 @@ SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, 
   FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
 """
 _TOOLS = """
-SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.labels, t.in_groups
+SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.labels, t.in_groups,
+       t.confirm
   FROM discreet.tools t WHERE t.server_id = %(id)s ORDER BY t.name
 """
 _INSERT_SERVER = """
@@ -65,17 +66,22 @@ VALUES (%(agent_id)s, %(name)s, %(url)s, %(command)s, %(shared)s, %(trusted)s, %
 RETURNING id
 """
 _INSERT_TOOL = """
-INSERT INTO discreet.tools (server_id, name, called, description, schema, reads_only, confirm)
-VALUES (%(server)s, %(name)s, %(called)s, %(description)s, %(schema)s, %(reads_only)s, 'never')
+INSERT INTO discreet.tools AS tools
+  (server_id, name, called, description, schema, reads_only, confirm)
+VALUES (%(server)s, %(name)s, %(called)s, %(description)s, %(schema)s, %(reads_only)s,
+        CASE WHEN %(reads_only)s THEN 'never' ELSE 'contact' END)
 ON CONFLICT (server_id, name, owner_id) DO UPDATE SET called = excluded.called,
   description = excluded.description, schema = excluded.schema, reads_only = excluded.reads_only,
+  confirm = CASE WHEN tools.reads_only AND NOT excluded.reads_only THEN 'contact'
+                 ELSE tools.confirm END,
   approved_at = clock_timestamp()
 """
 _ALLOW = """
 UPDATE discreet.tools t
    SET allowed = coalesce(%(allowed)s, t.allowed),
        labels = CASE WHEN %(allowed)s::text IS NULL THEN t.labels ELSE %(labels)s END,
-       in_groups = coalesce(%(in_groups)s, t.in_groups)
+       in_groups = coalesce(%(in_groups)s, t.in_groups),
+       confirm = coalesce(%(confirm)s, t.confirm)
  WHERE t.server_id = %(id)s AND (%(all)s OR t.name = ANY (%(tools)s) OR t.called = ANY (%(tools)s))
 RETURNING t.name, t.called
 """
@@ -243,6 +249,7 @@ async def allow_tools(
                 "allowed": given.allowed,
                 "labels": sorted(set(given.labels)),
                 "in_groups": given.in_groups,
+                "confirm": given.confirm,
             },
         )
         known = {text for one in found for text in (one["name"], one["called"])}

@@ -50,6 +50,7 @@ from discreet.turn.reading import (
 )
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
+from discreet.turn.server_tools import answer_waiting_call
 from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
@@ -256,6 +257,10 @@ class _Answer:
             check_leaving(text, "prompt of a model")
         self.prompt = prompt
         tools = await self._tools()
+        # A yes to a call that waits makes exactly that call; the model isn't asked again.
+        said = await answer_waiting_call(tools.servers, context.waiting)
+        if said is not None:
+            return TurnResult(said, "confirmed call", usage=spent)
         with span("respond"):
             result = await turns.responder(context, prompt, tools, self._draft.write)
         self.prompt = result.prompt or prompt

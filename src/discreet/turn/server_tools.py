@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from discreet.domain.errors import NotFound, SecretMissing
 from discreet.domain.ids import SessionId, TurnId
+from discreet.domain.text import literal
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services.tool_access import (
@@ -19,12 +24,24 @@ from discreet.services.tool_access import (
     load_server,
 )
 from discreet.tools.outgoing_calls import OutgoingCall, ToolCaller
-from discreet.tools.results import ToolResult
+from discreet.tools.results import ToolResult, shorten
+from discreet.turn.context import Line
 from discreet.turn.escaping import record, tagged
 from discreet.turn.lease import hold
 from discreet.turn.tools import Outcome, Tools
 
-Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
+QUESTION_HOLDS = timedelta(minutes=10)
+"""How long a call waits for a yes."""
+MAX_SHOWN = 1_500
+"""Characters of a result that is shown without the model."""
+REFUSED = "All right, I haven't done it."
+INTERRUPTED = (
+    "I was interrupted while I did it, so I don't know whether it was done. Please check before you"
+    " ask for it again."
+)
+NOT_ALLOWED = "That isn't possible any more, so nothing was done."
+_YES = frozenset("yes y ja oui si sí sim da да evet はい 是 好".split())  # noqa: SIM905
+_NO = frozenset("no n nein non não nao нет net hayır hayir いいえ 不 否".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +67,65 @@ class ServerTools:
     specs: Sequence[ServerToolSpec]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """Call a tool, if the scope may still use it; see ``Tools``."""
-        # Asked again, because the owner may have changed the rights since the turn began.
-        async with self.db.begin(self.scope) as tx:
-            await hold(tx, self.session_id, self.turn_id)
-            tools = {tool.called: tool for tool in await allowed_tools(tx)}
-        tool = tools.get(name)
+        """Call a tool, or ask for a yes first, if the scope may still use it; see ``Tools``."""
+        tool = await self._allowed_now(name)
         if tool is None:
             return Outcome(f"Nothing was done: there is no tool {name!r}.", done=False)
+        if tool.confirm == "never":
+            outcome = await self._make(tool, arguments)
+            return outcome if isinstance(outcome, Outcome) else _shown(tool, outcome)
+        async with self._begin() as tx:
+            await tx.execute(
+                "SELECT gate.ask_for_call(%(session)s, %(turn)s, %(called)s, %(given)s, %(valid)s)",
+                {
+                    "session": self.session_id,
+                    "turn": self.turn_id,
+                    "called": name,
+                    "given": Jsonb(dict(arguments)),
+                    "valid": QUESTION_HOLDS,
+                },
+            )
+        question = question_of(name, arguments)
+        return Outcome("Nothing was done yet: the person is asked.", done=False, question=question)
+
+    async def decide(self, *, is_yes: bool) -> str | None:
+        """Answer the call that waits for a yes in this session; None: none waits for this person.
+
+        A yes makes exactly the stored call, once.
+        """
+        async with self._begin() as tx:
+            row = await tx.fetch_one(
+                "SELECT * FROM gate.decide_call(%(session)s, %(turn)s, %(is_yes)s)",
+                {"session": self.session_id, "turn": self.turn_id, "is_yes": is_yes},
+            )
+        if row is None or row["outcome"] is None:
+            return None
+        if row["outcome"] == "refused":
+            return REFUSED
+        if row["outcome"] == "interrupted":
+            return INTERRUPTED
+        tool = await self._allowed_now(row["tool_called"])
+        if tool is None:
+            return NOT_ALLOWED
+        outcome = await self._make(tool, row["given"])
+        async with self._begin() as tx:
+            await tx.execute(
+                "SELECT gate.end_call(%(session)s, %(call)s)",
+                {"session": self.session_id, "call": row["call"]},
+            )
+        if isinstance(outcome, Outcome):
+            return outcome.text
+        said = outcome.text or json.dumps(outcome.structured, ensure_ascii=False)
+        begin = "It failed" if outcome.is_error else "Done"
+        return f"{begin}: {literal(tool.called)}\n\n{shorten(said, MAX_SHOWN)}".strip()
+
+    async def _allowed_now(self, name: str) -> AllowedTool | None:
+        # Asked again, because the owner may have changed the rights since the turn began.
+        async with self._begin() as tx:
+            return next((tool for tool in await allowed_tools(tx) if tool.called == name), None)
+
+    async def _make(self, tool: AllowedTool, arguments: Mapping[str, Any]) -> ToolResult | Outcome:
+        """Make a call; an outcome says why there is no result."""
         try:
             server = await load_server(self.access, self.scope.owner_id, tool.server_id)
             who = await asked_by(self.access, self.scope)
@@ -68,10 +136,16 @@ class ServerTools:
             lambda: self.access.identity_key.token_for(server, who),
         )
         if outcome.result is not None:
-            return _shown(tool, outcome.result)
+            return outcome.result
         if outcome.may_have_acted and not tool.reads_only:
             return _failed(f"{outcome.why}, so it isn't known whether it was done", acted=True)
         return _failed(outcome.why)
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[Transaction]:
+        async with self.db.begin(self.scope) as tx:
+            await hold(tx, self.session_id, self.turn_id)
+            yield tx
 
 
 async def open_server_tools(
@@ -100,6 +174,42 @@ async def open_server_tools(
         for tool in found
     ]
     return ServerTools(access, caller, access.db, scope, session_id, turn_id, specs)
+
+
+def question_of(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return the question that shows exactly what would be called."""
+    given = [
+        f"- {literal(key)}: {literal(json.dumps(value, ensure_ascii=False), MAX_SHOWN)}"
+        for key, value in arguments.items()
+    ]
+    return "\n".join(
+        [
+            f"For this I need your yes. I would use {literal(name)}" + (" with:" if given else "."),
+            *given,
+            "",
+            "Shall I? Answer yes or no within ten minutes.",
+        ]
+    )
+
+
+def answered(text: str) -> bool | None:
+    """Return whether a text is a plain yes (True) or no (False); None: it is something else."""
+    word = text.strip().strip(".!。！ ").casefold()
+    if word in _YES:
+        return True
+    return False if word in _NO else None
+
+
+async def answer_waiting_call(servers: Tools | None, waiting: Sequence[Line]) -> str | None:
+    """Return the answer to a plain yes or no to a call that waits; None: it is for the model.
+
+    Raises:
+        LeaseLost: the turn no longer holds its session.
+    """
+    if not isinstance(servers, ServerTools) or len(waiting) != 1:
+        return None
+    is_yes = answered(waiting[0].words or waiting[0].text)
+    return None if is_yes is None else await servers.decide(is_yes=is_yes)
 
 
 def _shown(tool: AllowedTool, result: ToolResult) -> Outcome:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -161,6 +162,7 @@ class _Thinking:
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
     _done: list[str] = field(default_factory=list)
     _spoken: str = ""
+    _question: str = ""
     _repeated: int = 0
     _progress_at: float = 0.0
 
@@ -199,6 +201,8 @@ class _Thinking:
                 break
             self._spoken = reply.text.strip() or self._spoken
             messages += [reply.response, await self._call(reply.calls)]
+            if self._question:
+                return self._question
             if self.usage.input_tokens + self.usage.output_tokens > self.limits.tokens:
                 return self._without_an_answer(is_loop=True)
         text = (await self._whole(reply, messages, parameters)).strip()
@@ -306,6 +310,8 @@ class _Thinking:
             return "Nothing was done: the arguments are not a JSON object."
         if len(self.steps) >= MAX_CALLS:
             return "Nothing was done: too many calls."
+        if self._question:
+            return "Nothing was done: the person is asked first."
         spec = next((one for one in self.toolbox.specs if one.name == call.tool_name), None)
         if spec is None:
             self._repeated += 1
@@ -318,9 +324,14 @@ class _Thinking:
         key = f"{spec.name} {json.dumps(arguments, sort_keys=True, default=str)}"
         is_new = key not in self._outcomes
         with span(f"execute_tool {spec.name}", operation="execute_tool", tool=spec.name) as traced:
-            outcome = await self.toolbox.call(spec.name, arguments)
+            self.heard_at = math.inf  # a slow tool isn't the model's silence
+            try:
+                outcome = await self.toolbox.call(spec.name, arguments)
+            finally:
+                self.hear()
             traced.note(outcome="done" if outcome.done else "nothing")
         self._outcomes[key] = outcome
+        self._question = self._question or outcome.question
         if spec.effect and outcome.done:
             self._done.append(spec.effect)
         self._repeated = 0 if is_new else self._repeated + 1

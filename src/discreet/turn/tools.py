@@ -17,12 +17,15 @@ class Outcome:
 
     ``done`` is False if nothing was changed: bad arguments, no such memory in this scope, or
     (``full``) the maximum number of memories.
+
+    ``question``: what to ask the person in place of an answer. The turn ends with it.
     """
 
     text: str
     found: tuple[Found, ...] = ()
     done: bool = True
     full: bool = False
+    question: str = ""
 
 
 class ToolSpec(Protocol):

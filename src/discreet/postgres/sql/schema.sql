@@ -636,6 +636,37 @@ $_$;
 
 ALTER FUNCTION gate.as_code(typed text) OWNER TO discreet_gate;
 
+-- FUNCTION ask_for_call(uuid, uuid, text, jsonb, interval)
+CREATE FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  server uuid;
+  asker  text;
+  result uuid;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT a.server_id INTO server FROM gate.allowed_tools() a WHERE a.called = tool_called;
+  IF server IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT coalesce(m.sender_address, '') INTO STRICT asker FROM discreet.messages m
+   WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
+   ORDER BY m.position DESC LIMIT 1;
+  UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
+   WHERE c.session_id = session AND c.state = 'waiting';
+  INSERT INTO discreet.tool_calls (
+    owner_id, session_id, server_id, called, arguments, shown_to, expires_at)
+  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid
+    FROM discreet.sessions s WHERE s.id = session
+  RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) OWNER TO discreet_gate;
+
 -- FUNCTION ask_for_erasure(text)
 CREATE FUNCTION gate.ask_for_erasure(code text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1335,6 +1366,35 @@ END $$;
 
 ALTER FUNCTION gate.decide_answer(answer uuid, body text) OWNER TO discreet_gate;
 
+-- FUNCTION decide_call(uuid, uuid, boolean)
+CREATE FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said discreet.messages;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT m.* INTO said FROM discreet.messages m
+   WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
+   ORDER BY m.position DESC LIMIT 1;
+  SELECT CASE WHEN c.state = 'refused' THEN 'refused' ELSE 'interrupted' END, c.id, c.called, c.arguments
+    INTO outcome, call, tool_called, given
+    FROM discreet.tool_calls c WHERE c.session_id = session AND c.decided_by = said.id;
+  IF outcome IS NOT NULL THEN
+    RETURN;
+  END IF;
+  UPDATE discreet.tool_calls c
+     SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
+         decided_at = clock_timestamp(), decided_by = said.id
+   WHERE c.session_id = session AND c.state = 'waiting' AND c.expires_at > clock_timestamp()
+     AND c.shown_to = coalesce(said.sender_address, '')
+  RETURNING c.state, c.id, c.called, c.arguments INTO outcome, call, tool_called, given;
+END $$;
+
+
+ALTER FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) OWNER TO discreet_gate;
+
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1795,6 +1855,20 @@ END $_$;
 
 
 ALTER FUNCTION gate.end_audit(audit uuid) OWNER TO discreet_gate;
+
+-- FUNCTION end_call(uuid, uuid)
+CREATE FUNCTION gate.end_call(session uuid, call uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  UPDATE discreet.tool_calls c SET state = 'done'
+   WHERE c.id = call AND c.session_id = session AND c.state = 'approved';
+END $$;
+
+
+ALTER FUNCTION gate.end_call(session uuid, call uuid) OWNER TO discreet_gate;
 
 -- FUNCTION end_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
@@ -7551,6 +7625,40 @@ ALTER TABLE ONLY discreet.tokens FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.tokens OWNER TO discreet_schema;
 
+-- TABLE tool_calls
+CREATE TABLE discreet.tool_calls (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    server_id uuid NOT NULL,
+    called text NOT NULL,
+    arguments jsonb NOT NULL,
+    shown_to text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT tool_calls_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'refused'::text, 'replaced'::text, 'done'::text])))
+);
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN called SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN arguments SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN shown_to SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN state SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.tool_calls FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.tool_calls OWNER TO discreet_schema;
+
+-- COMMENT COLUMN tool_calls.shown_to
+COMMENT ON COLUMN discreet.tool_calls.shown_to IS 'address of the person who was asked, and may answer; empty: the owner';
+
+-- COMMENT COLUMN tool_calls.decided_by
+COMMENT ON COLUMN discreet.tool_calls.decided_by IS 'the message that answered';
+
 -- TABLE tool_servers
 CREATE TABLE discreet.tool_servers (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -8199,6 +8307,10 @@ ALTER TABLE ONLY discreet.tokens
 ALTER TABLE ONLY discreet.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT tool_calls tool_calls_pkey
+ALTER TABLE ONLY discreet.tool_calls
+    ADD CONSTRAINT tool_calls_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT tool_servers tool_servers_id_owner_id_key
 ALTER TABLE ONLY discreet.tool_servers
     ADD CONSTRAINT tool_servers_id_owner_id_key UNIQUE (id, owner_id);
@@ -8487,6 +8599,12 @@ CREATE INDEX tokens_minted ON discreet.tokens USING btree (minted_by, contact_id
 
 -- INDEX tokens_owner
 CREATE INDEX tokens_owner ON discreet.tokens USING btree (owner_id, created_at);
+
+-- INDEX tool_calls_server
+CREATE INDEX tool_calls_server ON discreet.tool_calls USING btree (server_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX tool_calls_session
+CREATE INDEX tool_calls_session ON discreet.tool_calls USING btree (session_id) WHERE (owner_key IS NOT NULL);
 
 -- INDEX tool_servers_agent
 CREATE INDEX tool_servers_agent ON discreet.tool_servers USING btree (agent_id);
@@ -8960,6 +9078,14 @@ ALTER TABLE ONLY discreet.tokens
 ALTER TABLE ONLY discreet.tokens
     ADD CONSTRAINT tokens_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT tool_calls tool_calls_server_id_fkey
+ALTER TABLE ONLY discreet.tool_calls
+    ADD CONSTRAINT tool_calls_server_id_fkey FOREIGN KEY (server_id) REFERENCES discreet.tool_servers(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT tool_calls tool_calls_session_id_fkey
+ALTER TABLE ONLY discreet.tool_calls
+    ADD CONSTRAINT tool_calls_session_id_fkey FOREIGN KEY (session_id) REFERENCES discreet.sessions(id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT tool_servers tool_servers_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.tool_servers
     ADD CONSTRAINT tool_servers_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
@@ -9332,6 +9458,9 @@ CREATE POLICY gate ON discreet.sessions TO discreet_gate USING ((owner_key IS NO
 -- POLICY tokens gate
 CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 
+-- POLICY tool_calls gate
+CREATE POLICY gate ON discreet.tool_calls TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY tool_servers gate
 CREATE POLICY gate ON discreet.tool_servers FOR SELECT TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -9576,6 +9705,11 @@ CREATE POLICY owner ON discreet.tokens TO discreet_owner USING ((((( SELECT gate
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY tool_calls owner
+CREATE POLICY owner ON discreet.tool_calls TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY tool_servers owner
 CREATE POLICY owner ON discreet.tool_servers TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -9767,6 +9901,9 @@ CREATE POLICY shared ON discreet.turns TO discreet_shared USING ((((( SELECT gat
 -- ROW SECURITY tokens
 ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY tool_calls
+ALTER TABLE discreet.tool_calls ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY tool_servers
 ALTER TABLE discreet.tool_servers ENABLE ROW LEVEL SECURITY;
 
@@ -9886,6 +10023,12 @@ REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
 -- ACL FUNCTION as_code(typed text)
 REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
 
+-- ACL FUNCTION ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval)
+GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) FROM PUBLIC;
+
 -- ACL FUNCTION ask_for_erasure(code text)
 GRANT ALL ON FUNCTION gate.ask_for_erasure(code text) TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.ask_for_erasure(code text) FROM PUBLIC;
@@ -9987,6 +10130,12 @@ REVOKE ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, 
 GRANT ALL ON FUNCTION gate.decide_answer(answer uuid, body text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_answer(answer uuid, body text) FROM PUBLIC;
 
+-- ACL FUNCTION decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb)
+GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) FROM PUBLIC;
+
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
@@ -10056,6 +10205,12 @@ REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
 -- ACL FUNCTION end_audit(audit uuid)
 GRANT ALL ON FUNCTION gate.end_audit(audit uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.end_audit(audit uuid) FROM PUBLIC;
+
+-- ACL FUNCTION end_call(session uuid, call uuid)
+GRANT ALL ON FUNCTION gate.end_call(session uuid, call uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.end_call(session uuid, call uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.end_call(session uuid, call uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.end_call(session uuid, call uuid) FROM PUBLIC;
 
 -- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
@@ -11466,6 +11621,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.self_erasures TO discreet_ga
 -- ACL TABLE tokens
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.tokens TO discreet_gate;
 
+-- ACL TABLE tool_calls
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.tool_calls TO discreet_gate;
+
 -- ACL TABLE tool_servers
 GRANT DELETE ON TABLE discreet.tool_servers TO discreet_owner;
 
@@ -11852,6 +12010,10 @@ GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix, purpose) O
 GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, minted_by, name,
     owner_id, prefix, purpose, revoked_at) ON discreet.tokens TO discreet_owner;
 GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.tool_calls
+GRANT SELECT (arguments, called, created_at, decided_at, decided_by, expires_at, id, owner_id,
+    server_id, session_id, shown_to, state) ON discreet.tool_calls TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.tool_servers
 GRANT SELECT (agent_id, id, name, owner_id, owner_key) ON discreet.tool_servers TO discreet_gate;
