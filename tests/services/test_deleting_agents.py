@@ -157,6 +157,22 @@ async def test_an_agent_that_cannot_go_is_refused_and_nothing_changes(
     assert left(admin, world.agent_id) == {"channels": 1}
 
 
+@pytest.mark.parametrize("fate", ["keep", "erase"])
+async def test_what_a_contact_on_hold_said_is_moved_but_never_deleted(
+    world: World, admin: psycopg.Connection[Any], tmp_path: Path, fate: str
+) -> None:
+    bea = await create_agent(world.db, world.owner_id, "Bea")
+    await told(world, ALICE, world.agent_id, "tea")
+    admin.execute("UPDATE discreet.contacts SET on_hold_at = clock_timestamp()")
+    before = left(admin, world.agent_id)
+    for preview in (True, False):
+        with pytest.raises(Conflict, match="on hold"):
+            await delete(world, tmp_path, fate, preview=preview)
+    assert left(admin, world.agent_id) == before
+    await delete(world, tmp_path, "move", to_agent_id=bea.id)
+    assert left(admin, bea.id)["memories"] == before["memories"]
+
+
 async def test_an_agent_of_another_owner_does_not_exist(
     world: World, admin: psycopg.Connection[Any], tmp_path: Path
 ) -> None:

@@ -18,6 +18,9 @@ DATABASE_CODES = {
     "group_is_no_person": "a group is not a person",
     "no_sender": "the sender is missing",
     # DS003: not possible in the current state.
+    "agent_on_hold": (
+        "one of its contacts is on hold; move them to another agent, or: sb contacts release WHO"
+    ),
     "same_agent": "an agent can't get its own conversations",
     "last_agent": "it is the only agent; create another one first",
     "other_memory_model": (

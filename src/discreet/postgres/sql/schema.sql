@@ -5973,6 +5973,16 @@ CREATE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETUR
     WHEN taker IS NULL AND EXISTS (
       SELECT FROM discreet.sessions s
        WHERE s.agent_id = agent AND gate.on_hold(s.contact_id)) THEN 'contact_on_hold'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.contacts c
+       WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
+         AND (EXISTS (SELECT FROM discreet.sessions s
+                       WHERE s.agent_id = agent
+                         AND (s.contact_id = c.id OR s.shared))
+              OR EXISTS (SELECT FROM discreet.memory_history h
+                          WHERE h.agent_id = agent AND h.contact_id = c.id)
+              OR EXISTS (SELECT FROM discreet.memories m
+                          WHERE m.agent_id = agent AND m.contact_id = c.id))) THEN 'agent_on_hold'
     WHEN EXISTS (
       SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
        WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
