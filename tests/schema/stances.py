@@ -43,6 +43,9 @@ OWNERS = Stance("stays", "nobody", "nobody: the owner's own", "nobody")
 QUEUE = Stance("expires: jobs are deleted when done", "nobody: ids", "nobody", "nobody")
 
 STANCES: dict[str, Stance] = {
+    "discreet.access_log": Stance(
+        "stays: who looked", "deleted", "whole", "stays: a chain; read with the survivor's"
+    ),
     "discreet.addresses": Stance("stays: who it is", "deleted", "whole", "moved"),
     "discreet.admissions": Stance("stays: a decision", "deleted", "whole", "moved"),
     "discreet.agents": OWNERS,
@@ -104,6 +107,9 @@ STANCES: dict[str, Stance] = {
     "discreet.retention_runs": Stance("stays: a receipt; two years", "nobody", "nobody", "nobody"),
     "discreet.reminders": Stance("expires: when it is due", "deleted", "whole", "moved"),
     "discreet.routes": Stance("stays: where to write to it", "deleted", "whole", "moved"),
+    "discreet.self_erasures": Stance(
+        "expires: minutes", "deleted", "withheld: a code's digest", "stays: for minutes"
+    ),
     "discreet.sessions": Stance("stays: no words in it", "deleted", "whole", "moved"),
     "discreet.tokens": Stance("stays: access", "deleted", "whole", "stays: they end"),
     "discreet.tool_servers": OWNERS,
@@ -111,6 +117,7 @@ STANCES: dict[str, Stance] = {
     "discreet.turns": Stance(
         "deleted: prompt and steps; numbers stay", "deleted", "whole", "moved"
     ),
+    "discreet.web_chats": OWNERS,
     "discreet.webhooks": OWNERS,
     "discreet.wrong_codes": Stance("expires: with its limit", "deleted", "whole", "stays"),
     "gate.notices": SETTINGS,
