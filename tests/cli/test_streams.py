@@ -45,6 +45,11 @@ def talked(tmp_path_factory: pytest.TempPathFactory) -> Sb:
 
 def run(sb: Sb, words: list[str], **environment: str) -> subprocess.CompletedProcess[bytes]:
     everything = {k: v for k, v in sb.environment().items() if k != "LANG"} | environment
+    if set(environment) == {"PYTHONIOENCODING"}:  # a fork opens its streams anew; a locale is kept
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        with ForkedSb(words, env=everything, stdin=subprocess.DEVNULL, **pipes) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
     return subprocess.run(
         [SB, *words], env=everything, capture_output=True, timeout=60, check=False
     )

@@ -67,11 +67,11 @@ async def talk(world: World, models: Models, texts: list[str], sender: str = ALI
     ("kind", "context"),
     [
         ("openai", 4_096),
-        ("anthropic", 8_192),
+        ("anthropic", 2_048),
         ("vllm", 2_048),
         ("llama.cpp", 2_048),
-        ("llama-cpp-python", 4_096),
-        ("ollama", 4_096),
+        ("llama-cpp-python", 2_048),
+        ("ollama", 2_048),
     ],
 )
 async def test_one_message_after_the_other_is_answered(
