@@ -234,6 +234,20 @@ def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_resto
     assert b"sesame" not in (tmp_path / "saved.tar").read_bytes()
     restore_backup(settings(tmp_path / "fresh"), tmp_path / "saved.tar")
     assert secrets_in(tmp_path / "fresh") == {"7": "sesame"}
+    webhook = uuid4()
+    with (
+        opened_database(full_home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        (owner,) = conn.execute("SELECT id::text FROM discreet.owners").fetchone() or ("",)
+        sealed = seal(database.sealing_key, "hush", owner, "webhook", str(webhook))
+        conn.execute(
+            "INSERT INTO discreet.webhooks (id, owner_id, url, sealed)"
+            " VALUES (%s, %s, 'https://example.org', %s)",
+            [webhook, owner, sealed],
+        )
+    (tmp_path / "saved.tar").unlink()
+    backup(settings(full_home), tmp_path / "saved.tar", keys=PLAIN)
     # A home that has credentials keeps them: another key.
     other = tmp_path / "other"
     with opened_database(other):
@@ -241,6 +255,12 @@ def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_resto
     restore_backup(settings(other), tmp_path / "saved.tar", overwrite=True)
     assert load_credentials(other) != load_credentials(full_home)
     assert secrets_in(other) == {"7": "sesame"}
+    with (
+        opened_database(other) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
+    ):
+        (sealed,) = conn.execute("SELECT sealed FROM discreet.webhooks").fetchone() or (b"",)
+        assert unseal(database.sealing_key, bytes(sealed), owner, "webhook", str(webhook)) == "hush"
 
 
 def test_an_old_backup_without_secrets_takes_none_away_from_the_channels_that_it_has(
@@ -493,6 +513,15 @@ def test_who_was_erased_after_the_backup_stays_erased_when_it_is_restored(
 def test_an_encrypted_backup_is_checked_and_restored_and_leaves_nothing_readable(
     full_home: Path, tmp_path: Path
 ) -> None:
+    with (
+        opened_database(full_home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        # Rows of a table that isn't dumped are not missed.
+        conn.execute(
+            "INSERT INTO discreet.events (owner_id, agent_id, kind)"
+            " SELECT id, gen_random_uuid(), 'message' FROM discreet.owners"
+        )
     private, public = new_identity()
     folder = tmp_path / "backups"
     folder.mkdir()
@@ -522,8 +551,16 @@ def test_a_check_finds_rows_that_are_missing(full_home: Path, saved: Path, tmp_p
     assert list((full_home / "run").glob("checking-*")) == []
 
 
+def _a_module_that_kills(tmp_path: Path) -> Path:
+    """Return a folder whose ``sitecustomize`` ends each Python process as the kernel would."""
+    folder = tmp_path / "kills"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    return folder
+
+
 def test_a_server_writes_the_backup_that_is_due_and_a_second_one_does_not(
-    full_home: Path, tmp_path: Path
+    full_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
@@ -540,8 +577,16 @@ def test_a_server_writes_the_backup_that_is_due_and_a_second_one_does_not(
             return list(await asyncio.gather(*tries))
 
         assert sorted(asyncio.run(both())) == [False, True]
+        # One that dies without a word isn't tried again at once.
+        save_schedule(full_home, Schedule(tmp_path / "other", timedelta(days=1), 2, keys))
+        (tmp_path / "other").mkdir()
+        with monkeypatch.context() as patched:
+            patched.setenv("PYTHONPATH", str(_a_module_that_kills(tmp_path)))
+            assert asyncio.run(backups.back_up_if_due(conninfo, settings(full_home)))
+            assert not asyncio.run(backups.back_up_if_due(conninfo, settings(full_home)))
+        assert "ended with code -9" in backups.backup_problem(full_home)
+        save_schedule(full_home, Schedule(folder, timedelta(days=1), 2, keys))
     outcome = load_outcome(full_home)
-    assert outcome.error == ""
     kept = backups_in(folder)
     assert [file.name for file in kept[:1]] == ["discreet-2020-01-03T000000Z.backup"]
     assert [str(file) for file in kept[1:]] == [outcome.file]

@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 from discreet.postgres.backup import DUMP_WORDS
 from discreet.postgres.migrate import SQL
+from discreet.postgres.restored_secrets import BOUND
 from discreet.services import exporting
 from tests.schema.__main__ import SCHEMA
 from tests.schema.stances import STANCES, Stance
@@ -111,6 +112,11 @@ def test_what_follows_in_an_erasure_is_deleted_with_a_row_that_goes() -> None:
         if kind(table, "erasure") == "follows":
             gone = {one for one in parents(table) if kind(one, "erasure") in ("deleted", "follows")}
             assert gone, f"{table} has no foreign key ON DELETE CASCADE to a table that is erased"
+
+
+def test_every_secret_is_encrypted_anew_where_a_backup_is_restored() -> None:
+    sealed = {name for name, text in tables().items() if re.search(r"^    sealed ", text, re.M)}
+    assert sealed == {f"discreet.{table}" for table in BOUND}
 
 
 def test_only_what_is_apart_is_kept_out_of_a_backup() -> None:

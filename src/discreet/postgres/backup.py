@@ -32,7 +32,7 @@ from discreet.postgres.embedded import Progress
 from discreet.postgres.erasure_list import append_receipts, read_receipts
 from discreet.postgres.external import admin_conninfo
 from discreet.postgres.folders import make_layout
-from discreet.postgres.loading import count_rows
+from discreet.postgres.loading import NOT_DUMPED, count_rows
 from discreet.postgres.private_files import sync_folder
 from discreet.postgres.server import opened_database
 from discreet.settings import Settings
@@ -43,8 +43,7 @@ log = structlog.get_logger(__name__)
 
 DUMP_WORDS = (
     "--format=custom",
-    "--exclude-table-data=gate.secrets",  # the key is stored with the credentials
-    "--exclude-table-data=discreet.events",  # their order is that of transactions in one cluster
+    *(f"--exclude-table-data={table}" for table in NOT_DUMPED),
     "--exclude-extension=vector",  # `initialise` creates these two
     "--exclude-schema=pg_catalog",
 )

@@ -1,7 +1,8 @@
-"""Channel secrets in a database that is being restored."""
+"""Secrets in a database that is being restored."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -11,10 +12,13 @@ from discreet.postgres.sealing import NotSealedSo, seal, unseal
 __all__ = ["keep_secrets", "reseal"]
 
 ALL = "SELECT owner_id::text, platform, account, sealed FROM discreet.channel_secrets"
-CHANGE = """
-UPDATE discreet.channel_secrets SET sealed = %s
- WHERE owner_id::text = %s AND platform = %s AND account = %s
-"""
+BOUND: Mapping[str, str] = {
+    "channel_secrets": "owner_id::text, platform, account",
+    "tool_servers": "owner_id::text, 'tool server', agent_id::text, name",
+    "web_chats": "owner_id::text, 'web chat', id::text",
+    "webhooks": "owner_id::text, 'webhook', id::text",
+}
+"""The tables with secrets, and what each secret is bound to."""
 # Only what a channel of the backup needs: an older backup may have other accounts.
 KEEP = """
 INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)
@@ -29,12 +33,20 @@ def reseal(restored: psycopg.Connection[Any], old_key: bytes, new_key: bytes) ->
     """Re-encrypt all secrets with the key of the home."""
     if old_key == new_key:
         return
-    for *whose, sealed in restored.execute(ALL).fetchall():
-        try:
-            text = unseal(old_key, bytes(sealed), *whose)
-        except NotSealedSo:
-            continue  # nobody could read it before either
-        restored.execute(CHANGE, [seal(new_key, text, *whose), *whose])
+    for table, bound in BOUND.items():
+        rows = restored.execute(
+            f"SELECT ctid::text, sealed, {bound} FROM discreet.{table}"
+            " WHERE sealed IS NOT NULL".encode()
+        ).fetchall()
+        for place, sealed, *whose in rows:
+            try:
+                text = unseal(old_key, bytes(sealed), *whose)
+            except NotSealedSo:
+                continue  # nobody could read it before either
+            restored.execute(
+                f"UPDATE discreet.{table} SET sealed = %s WHERE ctid = %s::tid".encode(),
+                [seal(new_key, text, *whose), place],
+            )
 
 
 def keep_secrets(replaced: psycopg.Connection[Any], restored: psycopg.Connection[Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +25,7 @@ from discreet.postgres.backup_schedule import (
     backups_in,
     load_outcome,
     load_schedule,
+    save_outcome,
     time_of,
 )
 from discreet.postgres.credentials import Credentials
@@ -153,6 +155,7 @@ def _due_now(home: Path) -> bool:
 
 
 async def _write_one(settings: Settings) -> None:
+    began = datetime.now(UTC)
     process = subprocess.Popen(  # noqa: ASYNC220 - our own words; it is polled below
         [sys.executable, "-m", "discreet.services.scheduled_backup"],
         env={**os.environ, "DISCREET_HOME": str(settings.home)},
@@ -171,10 +174,13 @@ async def _write_one(settings: Settings) -> None:
         else:
             process.kill()
     outcome = load_outcome(settings.home)
+    if process.returncode and (outcome.tried_at is None or outcome.tried_at < began):
+        # It was killed, and has said nothing.
+        why = f"The process that wrote it ended with code {process.returncode}."
+        outcome = replace(outcome, tried_at=began, error=why)
+        save_outcome(settings.home, outcome)
     if outcome.error:
         log.error("the backup failed", why=outcome.error)
-    elif process.returncode:
-        log.error("the backup failed", why=f"it ended with code {process.returncode}")
     else:
         log.info("a backup was written and checked", file=outcome.file, bytes=outcome.bytes)
 
