@@ -112,6 +112,12 @@ STANCES: dict[str, Stance] = {
     ),
     "discreet.sessions": Stance("stays: no words in it", "deleted", "whole", "moved"),
     "discreet.tokens": Stance("stays: access", "deleted", "whole", "stays: they end"),
+    "discreet.tool_calls": Stance(
+        "deleted",
+        "follows: its session",
+        "withheld: asked of the owner, or said in a message",
+        "follows: its session",
+    ),
     "discreet.tool_servers": OWNERS,
     "discreet.tools": OWNERS,
     "discreet.turns": Stance(

@@ -76,6 +76,9 @@ BEGIN
   GET DIAGNOSTICS prompts = ROW_COUNT;
   DELETE FROM discreet.held_answers a
    WHERE a.session_id = ANY (sessions) AND a.state <> 'waiting';
+  DELETE FROM discreet.tool_calls c
+   WHERE c.session_id = ANY (sessions)
+     AND (c.state <> 'waiting' OR c.expires_at < clock_timestamp());
   DELETE FROM discreet.person_requests p
    WHERE p.session_id = ANY (sessions)
      AND (p.answered_at IS NOT NULL OR p.ends_at < clock_timestamp());
