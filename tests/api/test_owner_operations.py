@@ -85,3 +85,33 @@ async def test_lists_of_what_there_is_are_empty_and_a_code_links_an_account(owne
         assert (await owner("GET", path))["items"] == [], path
     assert len((await owner("POST", "/owner/addresses", {"platform": "telegram"}))["code"]) == 8
     assert await owner("POST", "/quarantine/retry", {}) == {"tried": 0, "released": 0}
+
+
+async def test_contacts_are_labelled_told_and_their_reminders_cancelled(owner: Owner) -> None:
+    world = owner.rest.world
+    said = await world.say(ALICE, "hello")
+    contact = f"/contacts/{said.contact_id}"
+    patched = await owner("PATCH", contact, {"labels": ["Customer"]})
+    assert (patched["labels"], patched["stopped_at"]) == (["customer"], None)
+    listed = await owner("GET", "/contacts", label="customer")
+    assert [one["id"] for one in listed["items"]] == [str(said.contact_id)]
+    assert (await owner("GET", "/contacts", label="staff"))["items"] == []
+    asked = {"label": "customer", "text": "We are closed on Monday.", "preview": True}
+    assert (await owner("POST", "/contacts/tell", asked))["sent"] == 1
+    told = await owner("POST", f"{contact}/tell", {"text": "Your order is ready."})
+    assert told["outcome"] == "sent"
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        turn = await tx.value(
+            "INSERT INTO discreet.turns (session_id, route_id, attempt)"
+            " SELECT session_id, route_id, 1 FROM discreet.messages WHERE id = %s RETURNING id",
+            (said.message_id,),
+        )
+        made = await tx.value(
+            "SELECT gate.add_reminder(%s, %s, 'call', '', now()::timestamp, 'UTC',"
+            " now() + interval '1 day')",
+            (said.session_id, turn),
+        )
+    [reminder] = (await owner("GET", "/reminders"))["items"]
+    assert (reminder["id"], reminder["text"]) == (str(made), "call")
+    assert (await owner("DELETE", f"/reminders/{made}"))["id"] == str(made)
+    assert (await owner("GET", "/reminders", contact_id=str(said.contact_id)))["items"] == []

@@ -57,6 +57,31 @@ async def test_a_contact_is_labelled_and_found_by_its_label(browser: Browser) ->
     assert 'value="customer"' in await browser.page("/channels")
 
 
+async def test_a_contact_is_told_and_its_reminder_cancelled(browser: Browser) -> None:
+    world = browser.harness.world
+    said = await world.say("telegram:1001", "hello", name="Ann")
+    await browser.send(f"/contacts/{said.contact_id}", what="tell", text="Your order is ready.")
+    assert "Your order is ready." in await browser.page(f"/contacts/{said.contact_id}")
+    assert "Nobody has asked for one." in await browser.page("/reminders")
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        turn = await tx.value(
+            "INSERT INTO discreet.turns (session_id, route_id, attempt)"
+            " SELECT session_id, route_id, 1 FROM discreet.messages WHERE id = %s RETURNING id",
+            (said.message_id,),
+        )
+        made = await tx.value(
+            "SELECT gate.add_reminder(%s, %s, 'call the dentist', 'FREQ=DAILY', now()::timestamp,"
+            " 'UTC', now() + interval '1 day')",
+            (said.session_id, turn),
+        )
+    page = await browser.page("/reminders")
+    assert "call the dentist" in page
+    assert "every day" in page
+    await browser.send("/reminders", reminder=str(made))
+    assert "call the dentist" not in await browser.page("/reminders")
+    await browser.send("/reminders", 404, reminder=str(made))
+
+
 async def test_a_budget_is_set_and_removed(browser: Browser) -> None:
     await browser.send("/budgets", tokens_a_day="9000")
     await browser.send("/budgets", budget_agent="Ada", money_a_day="2.5")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -44,6 +44,7 @@ from discreet.services.takeover import hand_back, speak, take_over
 from discreet.sessions.transcript import transcript
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
+from discreet.turn.reminders import fire_reminder
 from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.think import OnText, Tools
@@ -71,6 +72,7 @@ SENTENCES = st.builds(
 )
 QUERIES = st.sampled_from(["dog", "What is my dog called?", "tea", "Rex", "who likes Lisbon?", ""])
 SALIENCES = st.sampled_from(["low", "medium", "high", "critical", None])
+IN_A_YEAR = f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%dT09:00}"
 CALLS = st.one_of(
     st.builds(lambda c, s: ("remember", {"content": c, "salience": s}), SENTENCES, SALIENCES),
     st.builds(lambda q, n: ("recall", {"query": q, "limit": n}), QUERIES, st.integers(1, 5)),
@@ -78,6 +80,10 @@ CALLS = st.one_of(
     st.builds(lambda k: ("forget", {"memory_id": k}), st.integers(0, 3)),
     st.builds(lambda k, c: ("update_memory", {"memory_id": k, "content": c}),
               st.integers(0, 3), SENTENCES),
+    st.builds(lambda t, r: ("remind", {"text": t, "at": IN_A_YEAR, "repeat": r}),
+              SENTENCES, st.sampled_from([None, "FREQ=DAILY"])),
+    st.just(("list_reminders", {})),
+    st.just(("cancel_reminder", {"reminder_id": "somebody else's"})),
     st.just(("forget", {"memory_id": "somebody else's"})),
     st.builds(lambda c: ("update_memory", {"memory_id": "somebody else's", "content": c}),
               SENTENCES),
@@ -87,7 +93,20 @@ CALLS = st.one_of(
 
 
 COMMANDS = st.sampled_from(
-    ["/memories", "/export", "/forget dog", "/forget all", "/new", "/stop", "/start", "/help", "/?"]
+    [
+        "/memories",
+        "/export",
+        "/forget dog",
+        "/forget all",
+        "/new",
+        "/stop",
+        "/start",
+        "/help",
+        "/?",
+        "/reminders",
+        "STOP",
+        "start",
+    ]
 )
 OWNERS_ACTS = st.sampled_from(["take over", "speak", "hand back"])
 FILES = st.sampled_from(["a photo", "a longer photo"])
@@ -184,6 +203,13 @@ class Harness:
 
     async def _work(self) -> None:
         db = self.world.db
+        # The year passes: everybody's reminders are due, in any order.
+        for [reminder] in self.admin.execute(
+            "UPDATE discreet.reminders SET due_at = clock_timestamp() - interval '1 second'"
+            " WHERE owner_id = %s RETURNING id",
+            (self.world.owner_id,),
+        ).fetchall():
+            await fire_reminder(db, reminder)
         turns = Turns(db=db, embedder=bundled_embedder(), responder=self._responder, max_attempts=3,
                       budget=SHORT, fetch=self._fetch)  # fmt: skip
 
@@ -225,14 +251,16 @@ class Harness:
         self.seen[actor] += told
         # Messages can be searched, and ids and times differ between lives, so words for comparison
         # must not contain them.
-        said = [TIMES.sub("then", UUIDS.sub("it", one)) for one in told]
+        said = [TIMES.sub("then", SHORT_IDS.sub("it", UUIDS.sub("it", one))) for one in told]
         return TurnResult("\n".join(said) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the k-th memory of one's own, or one of another person (who may have none)."""
         given = dict(arguments)
         for key, value in arguments.items():
-            if value == "somebody else's":
+            if value == "somebody else's" and key == "reminder_id":
+                given[key] = str(self._somebody_elses_reminder(actor) or uuid4())
+            elif value == "somebody else's":
                 # The owner may change a contact's memories, which shows.
                 other = None if actor == "owner" else self._somebody_elses(actor)
                 given[key] = str(other or uuid4())
@@ -252,6 +280,15 @@ class Harness:
                 (self.world.owner_id, contact),
             )
         ]
+
+    def _somebody_elses_reminder(self, actor: str) -> UUID | None:
+        contact = self.at[actor].contact_id
+        found = self.admin.execute(
+            "SELECT id FROM discreet.reminders WHERE owner_id = %s"
+            " AND contact_id IS DISTINCT FROM %s ORDER BY created_at LIMIT 1",
+            (self.world.owner_id, contact),
+        ).fetchone()
+        return None if found is None else found[0]
 
     def _somebody_elses(self, actor: str) -> UUID | None:
         return next(iter(self._memories(actor, own=False)), None)
@@ -286,6 +323,8 @@ class Harness:
 
 TABLES = ("turns", "messages", "outbox", "attachments")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SHORT_IDS = re.compile(r"\b[0-9a-f]{8}\b")
+"""As people type the id of a reminder."""
 TIMES = re.compile(
     r"datetime\.datetime\([^)]*\)+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"
     r"|\b\d\d:\d\d(:\d\d)?( UTC)?"
@@ -309,7 +348,8 @@ def normalised(seen: list[str]) -> list[str]:
     """Replace ids by their order of appearance and times by one word; change nothing else."""
     ids: dict[str, str] = {}
     named = [UUIDS.sub(lambda m: ids.setdefault(m[0], f"id-{len(ids)}"), line) for line in seen]
-    return [TIMES.sub("TIME", line) for line in named]
+    short = [SHORT_IDS.sub(lambda m: ids.setdefault(m[0], f"id-{len(ids)}"), one) for one in named]
+    return [TIMES.sub("TIME", line) for line in short]
 
 
 async def make_harness(

@@ -26,7 +26,9 @@ from discreet.schemas.contacts import (
 from discreet.schemas.held_answers import AnswersToHold
 from discreet.schemas.links import Erased, ErasureList, Link, LinkList, LinkToMake
 from discreet.schemas.references import Published, ReferenceList, ReferencesToPublish
+from discreet.schemas.reminders import Reminder, ReminderList
 from discreet.schemas.takeover import Said, SpokenLines, ToSay
+from discreet.schemas.telling import ToldContact, ToldContacts, ToTell, ToTellLabelled
 
 
 class DirectoryCalls(Transport):
@@ -109,6 +111,23 @@ class DirectoryCalls(Transport):
     async def hold_answers(self, contact_id: UUID, given: AnswersToHold) -> Contact:
         """Let answers to a contact wait for approval, or not."""
         return await self._post(Contact, f"/api/admin/contacts/{contact_id}/drafts", given)
+
+    async def tell(self, contact_id: UUID, given: ToTell) -> ToldContact:
+        """Say something to a contact, where it wrote last."""
+        return await self._post(ToldContact, f"/api/admin/contacts/{contact_id}/tell", given)
+
+    async def tell_labelled(self, given: ToTellLabelled) -> ToldContacts:
+        """Say something to every contact with a label, or preview who would get it."""
+        return await self._post(ToldContacts, "/api/admin/contacts/tell", given)
+
+    async def reminders(self, *, contact_id: UUID | None = None) -> ReminderList:
+        """Return the reminders that are still to come, the next one first."""
+        whose = None if contact_id is None else str(contact_id)
+        return await self._get(ReminderList, "/api/admin/reminders", contact_id=whose)
+
+    async def cancel_reminder(self, reminder_id: UUID) -> Reminder:
+        """Cancel a reminder. The contact isn't told."""
+        return await self._delete(Reminder, f"/api/admin/reminders/{reminder_id}")
 
     async def lines(
         self, contact_id: UUID, *, after: datetime | None = None, limit: int = 50
