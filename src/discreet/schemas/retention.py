@@ -26,6 +26,8 @@ class RetentionTarget(BaseModel):
 class RetentionToSet(RetentionTarget):
     """Rules to set. Kinds that you leave out stay as they are."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"messages": 365}})
+
     messages: Days | None = Field(
         default=None, description="Days after which messages are deleted, or never."
     )
