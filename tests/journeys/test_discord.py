@@ -16,7 +16,7 @@ from discord.utils import snowflake_time
 from discreet.app import App
 from discreet.domain.errors import BadInput
 from discreet.domain.platform import ChannelSecret
-from discreet.services.admission import set_admission
+from discreet.services.admission import make_owner_link, set_admission
 from discreet.services.agents import create_agent
 from discreet.services.channels import connect_channel
 from discreet.services.status import get_status
@@ -384,3 +384,30 @@ async def test_a_long_answer_of_a_slow_model_grows_in_one_message_also_where_edi
     assert api.texts(DIRECT["id"]) == [answer]
     assert len(api.created) == 1
     assert api.calls.count("edit") >= 2
+
+
+async def test_the_owner_answers_somebody_in_person_from_their_own_chat(line: Line) -> None:
+    harness, api = line.harness, line.api
+    home = direct(1)
+    api.add_place(home)
+    code = await make_owner_link(line.app.db, line.app.owner_id, "discord")
+    async with line.serving():
+        await api.say(DIRECT, ALICE, "hello")
+        await harness.until(lambda: line.answered(1))
+
+        async def says(text: str, answer: str) -> None:
+            before = len(api.texts(home["id"]))
+            await api.say(home, person(1), text)
+            await harness.until(
+                lambda: any(answer in one for one in api.texts(home["id"])[before:])
+            )
+
+        await says(code, "This account is linked")
+        await says("/status", "Nothing needs attention")
+        await says(f"/takeover discord:{ALICE['id']}", "in person")
+        await says("I am coming.", "To ")
+        await harness.until(lambda: api.texts(DIRECT["id"])[-1] == "I am coming.")
+        await api.say(DIRECT, ALICE, "/takeover me")
+        await says("/end", "answers")
+        await harness.until(lambda: len(api.texts(DIRECT["id"])) == 3)
+    assert not any("in person" in one for one in api.texts(DIRECT["id"]))

@@ -15,7 +15,7 @@ import pytest
 
 from discreet.app import App
 from discreet.domain.platform import ChannelSecret
-from discreet.services.admission import set_admission
+from discreet.services.admission import make_owner_link, set_admission
 from discreet.services.agents import create_agent
 from discreet.services.channels import connect_channel
 from discreet.services.status import get_status
@@ -356,3 +356,26 @@ async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
     # An answer being sent when its sender was killed may arrive twice, but is never lost.
     assert people <= len(line.api.sent) <= people + kills * 8
     assert {sent["recipient"] for sent in line.api.sent} == {f"US.1000{n}" for n in range(people)}
+
+
+async def test_the_owner_answers_somebody_in_person_from_their_own_chat(line: Line) -> None:
+    harness, api = line.harness, line.api
+    owner, ids = "US.77777777777777777777", {"from_user_id": "US.77777777777777777777"}
+    code = await make_owner_link(line.app.db, line.app.owner_id, "whatsapp")
+    async with line.serving():
+        assert await call(line.url, said("hello", 1)) == 200
+        await harness.until(lambda: len(api.texts(BSUID)) == 1)
+
+        async def says(number: int, text: str, answer: str) -> None:
+            before = len(api.texts(owner))
+            body = message("text", {"body": text}, id=f"wamid.own{number}", **ids, **{"from": None})
+            assert await call(line.url, payload(body)) == 200
+            await harness.until(lambda: any(answer in one for one in api.texts(owner)[before:]))
+
+        await says(1, code, "This account is linked")
+        await says(2, "/status", "Nothing needs attention")
+        await says(3, f"/takeover whatsapp:{BSUID}", "in person")
+        await says(4, "I am coming.", "To ")
+        await harness.until(lambda: api.texts(BSUID)[-1] == "I am coming.")
+        await says(5, "/end", "answers")
+    assert not any("in person" in one for one in api.texts(BSUID))
