@@ -8,7 +8,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from discreet.domain.addresses import Address
+from discreet.intake.terminal_message import TerminalMessage
+from discreet.schemas.events import WebhookToAdd
 from discreet.services import contacts
+from discreet.services.agents import create_agent
+from discreet.services.event_webhooks import add_webhook
+from discreet.services.messages import send_message
 from discreet.services.takeover import lines_after
 from tests.api.conftest import Harness
 from tests.dashboard.conftest import Browser, a_browser
@@ -182,3 +188,26 @@ async def _until(lines: object, wanted: str) -> object:
         yield line
         if line == wanted:
             return
+
+
+async def test_the_inbox_shows_those_who_talked_to_one_agent_and_home_a_webhook_that_fails(
+    browser: Browser,
+) -> None:
+    app = browser.harness.app
+    await create_agent(app.db, app.owner_id, "Bea")
+    await browser.harness.world.say(ALICE, "hi")
+    to_bea = TerminalMessage(text="hi", agent="Bea", sender=Address.parse(BOB))
+    await send_message(app.db, app.owner_id, to_bea)
+    for agent, shown in (("Ada", {ALICE}), ("Bea", {BOB}), ("", {ALICE, BOB}), ("Nobody", set())):
+        page = await browser.page(f"/inbox?agent={agent}")
+        assert {who for who in (ALICE, BOB) if who in page} == shown, agent
+    given = WebhookToAdd(url="http://127.0.0.1:9/<b>hook", allow_private=True)
+    await add_webhook(app.webhooks, app.owner_id, given)
+    async with app.db.begin(app.scope) as tx:
+        await tx.execute(
+            "UPDATE discreet.webhooks SET last_error = 'It answered 500.',"
+            " failing_since = clock_timestamp() - interval '1 hour'"
+        )
+    home = await browser.page("/")
+    assert "A webhook fails" in home
+    assert "http://127.0.0.1:9/&lt;b&gt;hook" in home

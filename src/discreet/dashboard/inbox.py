@@ -32,7 +32,7 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
     """List contacts by last message, those that a search or a filter names."""
     skip, query = skip_of(request), request.query_params
     wanted, platform = query.get("q", "").strip()[:200], query.get("channel", "")
-    label = query.get("label", "")[:100]
+    label, agent = query.get("label", "")[:100], query.get("agent", "")[:100]
     show: inbox.Show = next((one for one in inbox.SHOWS if one == query.get("show")), "")
     found = await inbox.list_inbox(
         dashboard.db,
@@ -41,6 +41,7 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
         show=show,
         platform=platform,
         label=label,
+        agent=agent,
         limit=PAGE_ITEMS + 1,
         skip=skip,
     )
@@ -49,13 +50,14 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
         "show": show,
         "channel": platform,
         "label": label,
+        "agent": agent,
         "skip": str(skip + PAGE_ITEMS),
     }
     more = f"/inbox?{urlencode(fields)}" if len(found) > PAGE_ITEMS else ""
     return dashboard.renderer.page(
         request,
         "inbox.html",
-        **await _list(dashboard, found[:PAGE_ITEMS], show, platform),
+        **await _list(dashboard, found[:PAGE_ITEMS], show, platform, agent=agent),
         wanted=wanted or label,
         more=more,
     )
@@ -102,6 +104,8 @@ async def _list(
     show: str,
     platform: str,
     chosen: ContactId | None = None,
+    *,
+    agent: str = "",
 ) -> dict[str, Any]:
     """Return what the list of contacts needs, wherever it is shown."""
     return {
@@ -112,6 +116,8 @@ async def _list(
         "channel": platform,
         "platforms": await inbox.platforms_in_use(dashboard.db, dashboard.owner_id),
         "chosen": chosen,
+        "agent_names": await agents.names_of_agents(dashboard.db, dashboard.owner_id),
+        "with_agent": agent,
     }
 
 

@@ -35,6 +35,10 @@ _ON_PLATFORM: LiteralString = """
     EXISTS (SELECT FROM discreet.addresses a
              WHERE a.contact_id = c.id AND a.platform = %(platform)s)
 """
+_WITH_AGENT: LiteralString = """
+    EXISTS (SELECT FROM discreet.sessions o JOIN discreet.agents a ON a.id = o.agent_id
+             WHERE o.contact_id = c.id AND a.name = %(agent)s)
+"""
 _LISTED: LiteralString = """
     SELECT c.id FROM discreet.contacts c
       LEFT JOIN (SELECT contact_id, max(last_message_at) AS last_message_at
@@ -81,13 +85,14 @@ async def list_inbox(
     show: Show = "",
     platform: str = "",
     label: str = "",
+    agent: str = "",
     limit: int,
     skip: int = 0,
 ) -> list[InboxItem]:
     """List contacts, most recently active first.
 
     ``text``: part of a name, an alias or an address; ``platform``: of one of their addresses;
-    ``label``: one that the owner gave them.
+    ``label``: one that the owner gave them; ``agent``: the name of one that they have talked to.
     """
     filters: list[LiteralString] = [_WHICH[show]]
     if text:
@@ -96,17 +101,21 @@ async def list_inbox(
         filters.append(_ON_PLATFORM)
     if label:
         filters.append(_LABELLED)
+    if agent:
+        filters.append(_WITH_AGENT)
     query = _LISTED.format(filters=" AND ".join(filters))
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
     given = {
         "pattern": pattern,
         "platform": platform,
         "label": label.casefold(),
+        "agent": agent,
         "limit": limit,
         "skip": skip,
     }
     async with db.begin(OwnerScope(owner_id)) as tx:
-        ids = [] if text or show or platform or label else await _newest(tx, limit, skip)
+        filtered = text or show or platform or label or agent
+        ids = [] if filtered else await _newest(tx, limit, skip)
         if len(ids) < limit:
             ids = [row[0] for row in await tx.fetch_tuples(query, given)]
         found = await activity_of(tx, await get_entries(tx, ids))
