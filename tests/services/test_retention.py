@@ -188,7 +188,7 @@ async def test_a_summary_goes_with_the_messages_that_it_covers(
     age(admin)
     await run(platform)
     assert count(admin, "memories") == 2  # a summary is no memory of its own
-    await set_rules(platform, RetentionToSet(messages=90))
+    await set_rules(platform, RetentionToSet(messages=90, memories="never"))
     done = await run(platform)
     assert done["summaries"] == 2
     assert count(admin, "memories") == 0
