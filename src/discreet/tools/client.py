@@ -1,7 +1,7 @@
 """A session with one MCP server, for one scope.
 
-The server may ask for nothing: sampling and elicitation are refused, and its only root is its own
-folder.
+The server may ask for nothing: sampling and elicitation are refused, and its roots are its own
+folder and what the owner lets it read.
 """
 
 from __future__ import annotations
@@ -210,7 +210,9 @@ class ServerSession:
 
         if self.folder is None:
             return ListRootsResult(roots=[])
-        return ListRootsResult(roots=[Root(uri=FileUrl(self.folder.as_uri()))])
+        # Servers such as server-filesystem take these in place of the folders in their command.
+        folders = [self.folder, *map(Path, self.server.readable)]
+        return ListRootsResult(roots=[Root(uri=FileUrl(folder.as_uri())) for folder in folders])
 
     async def _connect(self, stack: AsyncExitStack) -> Any:
         import httpx2

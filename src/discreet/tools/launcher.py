@@ -273,7 +273,8 @@ def _start(plan: dict[str, Any]) -> int:
         names = plan["environment"]
         environment = {name: os.environ[name] for name in names if name in os.environ}
         environment |= {"HOME": plan["folder"], "TMPDIR": plan["folder"], "PATH": plan["path"]}
-        environment |= {"LANG": "C.UTF-8"}
+        # git gives up where a configuration exists that it may not read.
+        environment |= {"LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
         limit_resources(plan["limits"])
         if plan["confined"]:
             confine(plan["readable"], [plan["folder"]], plan["ports"])
