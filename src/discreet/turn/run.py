@@ -67,6 +67,8 @@ PATIENCE = timedelta(seconds=6)
 """How long a sender waits for something missing before being told that it takes longer."""
 MARGIN_SECONDS = 30.0
 """Seconds that a turn may take in addition to its model's limit."""
+MAX_INDEXED = 5
+"""Maximum messages whose search data is saved with their answer; that of more follows it."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
 
 Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, TurnResult]]
@@ -285,8 +287,13 @@ class _Answer:
             self.reading.note(found)
 
     async def index(self, answer: str) -> Mapping[str, Indexed]:
-        """Return the search data of the messages and the answer, unless it takes its time."""
+        """Return the search data of the messages and the answer, unless it takes its time.
+
+        A sender's backlog is indexed after its answer, so that it costs the others less.
+        """
         waiting = () if self._stored is None else self._stored.waiting
+        if len(waiting) > MAX_INDEXED:
+            return {}
         texts = list(dict.fromkeys([answer, *(message.text for message in waiting)]))
         return await asyncio.to_thread(index_quickly, texts, self._turns.embedder)
 
