@@ -152,3 +152,13 @@ async def test_a_budget_says_something_and_is_removed_once(platform: Platform) -
     assert await remove_budget(db, owner, None) == ()
     with pytest.raises(NotFound):
         await remove_budget(db, owner, None)
+
+
+async def test_what_another_agent_used_counts_for_no_agents_own_budget(platform: Platform) -> None:
+    other = await second_agent(platform)
+    await budget(platform, agent="Ada", tokens_a_day=1000)
+    await answer(other, BOB, 900)
+    await answer(platform, ALICE, 200)
+    assert (await platform.accepted(ALICE, "one more")).new
+    [ours] = await list_budgets(platform.world.db, platform.world.owner_id)
+    assert ours.tokens == 200
