@@ -448,3 +448,34 @@ async def test_models_list_and_cancel_by_tools(platform: Platform, admin: Admin)
         ANN, calling("remind", text="x", at=LATER[:2] + "27" + LATER[4:], repeat="FREQ=SECONDLY")
     ) or left(admin) == ["his"]
     assert left(admin) == ["his"]
+
+
+async def test_two_servers_say_sixty_reminders_once_each_and_within_five_seconds(
+    platform: Platform, admin: Admin, database: Database
+) -> None:
+    db = platform.world.db
+    made = await remind(platform, admin, ANN, "number 0")
+    # One row in sixty, due within the next two seconds, each with its job.
+    admin.execute(
+        "INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, shared, session_id,"
+        " route_id, text, starts_at, zone, due_at)"
+        " SELECT owner_id, agent_id, contact_id, shared, session_id, route_id, 'number ' || n,"
+        " starts_at, zone, clock_timestamp() + n * interval '30 milliseconds'"
+        " FROM discreet.reminders, generate_series(1, 60) n WHERE id = %s",
+        (made,),
+    )
+    admin.execute("DELETE FROM discreet.reminders WHERE id = %s", (made,))
+    due = dict(admin.execute("SELECT text, due_at FROM discreet.reminders").fetchall())
+    admin.execute("SET search_path = queue, public")
+    admin.execute("SELECT gate.defer_reminder(id, session_id, due_at) FROM discreet.reminders")
+    wires = [Recording("telegram"), Recording("telegram")]
+    first = working(database, db, turns_of(db, offline), {"telegram": wires[0]})
+    second = working(database, db, turns_of(db, offline), {"telegram": wires[1]})
+    async with first, second:
+        await until(lambda: left(admin) == [], "all are said")
+    said = admin.execute(
+        "SELECT text, created_at FROM discreet.messages WHERE text LIKE '⏰ number%'"
+    ).fetchall()
+    assert sorted(text for text, _ in said) == sorted(f"⏰ {text}" for text in due)
+    late = max(at - due[text.removeprefix("⏰ ")] for text, at in said)
+    assert late < timedelta(seconds=5), late
