@@ -291,7 +291,7 @@ async def test_a_paused_agent_hears_its_owner_resume_it(opened: Platform) -> Non
 
 
 OWNERS = (
-    "status", "contacts", "who", "takeover Alice", "end", "block Alice", "unblock Alice", "pause",
+    "status", "contacts", "takeover Alice", "end", "block Alice", "unblock Alice", "pause",
     "resume", "usage", "pairing", "approve", "deny",
 )  # fmt: skip
 
