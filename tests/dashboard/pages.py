@@ -9,8 +9,8 @@ from discreet.dashboard.application import VIEWS
 from discreet.scope import OwnerScope
 from tests.api.conftest import Harness
 
-NO_PAGES = ("/live", "/lines", "/column", "/export", "/files/{id}")
-"""Ends of paths that give a part of a page, a file or nothing."""
+NO_PAGES = ("/agents/{id}/delete", "/live", "/lines", "/column", "/export", "/files/{id}")
+"""Ends of paths that give a part of a page, a file, or for the only agent a refusal."""
 MORE = {
     "/inbox": ("?q=a", "?skip=1"),
     "/memories": ("?q=walnuts",),
