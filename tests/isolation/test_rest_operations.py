@@ -12,7 +12,7 @@ from discreet.postgres.server import Database
 from tests.support.rest import Rest, open_rest
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
-BEFORE_A_TOKEN = {"get_health", "get_readiness"}
+BEFORE_A_TOKEN = {"get_health", "get_readiness", "get_signing_keys"}
 FOR_ANYBODY = {
     "send_message", "search_messages", "get_reply", "list_sessions", "get_session",
     "list_messages", "end_session", "list_memories", "remember", "recall", "get_memory",
