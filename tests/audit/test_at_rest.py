@@ -214,7 +214,10 @@ async def test_the_stage_of_a_killed_audit_is_deleted_by_the_next_one_and_a_runn
     before = _rows(admin)
     child = os.fork()
     if child == 0:
-        asyncio.run(_leave_a_stage(installation))
+        try:
+            asyncio.run(_leave_a_stage(installation))
+        finally:
+            os._exit(1)  # it didn't die as it should
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert _rows(admin)["discreet.memories"] > before["discreet.memories"]
