@@ -42,6 +42,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents tools remove": TOOLS,
     "agents tools show": TOOLS,
     "agents tools test": TOOLS,
+    "audit verify": Missing("it checks a file that somebody was handed, on any machine"),
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),
     "backups list": ("GET", "/backups"),

@@ -43,6 +43,9 @@ CHECKED = {
     "change": "'update'",
     "salience": "'low'",
     "type": "'external'",
+    "access_log.did": "'read'",
+    "access_log.place": "'terminal'",
+    "retention.kind": "'messages'",
     "attachments.kind": "'photo'",
     "limit_hits.kind": "'waiting'",
     "owner_notices.kind": "'stranger'",
@@ -152,6 +155,8 @@ def _fill(admin: Admin, table: str) -> Table:
         extra = dict(needed)
         if table == "tool_servers":
             extra["url"] = "'https://shop.example'"
+        if table == "web_chats":
+            extra["public_key"] = "'a key'"
         if table == "addresses":
             extra["of_owner"] = "true" if row["contact"] is None else "false"
         admin.execute(

@@ -4295,9 +4295,12 @@ CREATE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
 DECLARE
   many bigint;
 BEGIN
-  DELETE FROM discreet.events e WHERE e.id IN (
-    SELECT o.id FROM discreet.events o WHERE o.created_at < clock_timestamp() - kept
-     ORDER BY o.created_at LIMIT most);
+  DELETE FROM discreet.events e USING (
+    SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
+      SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
+       ORDER BY e.tx, e.created_at, e.id LIMIT most) o
+     WHERE o.created_at < clock_timestamp() - kept) old
+   WHERE e.id = old.id;
   GET DIAGNOSTICS many = ROW_COUNT;
   RETURN many;
 END $$;
@@ -8447,9 +8450,6 @@ CREATE INDEX early_receipts_message ON discreet.early_receipts USING btree (chan
 
 -- INDEX erasures_owner
 CREATE INDEX erasures_owner ON discreet.erasures USING btree (owner_id, erased_at);
-
--- INDEX events_age
-CREATE INDEX events_age ON discreet.events USING btree (created_at) WHERE (owner_key IS NOT NULL);
 
 -- INDEX events_message
 CREATE INDEX events_message ON discreet.events USING btree (message_id) WHERE (owner_key IS NOT NULL);

@@ -28,7 +28,6 @@ COMMENT ON COLUMN discreet.events.tx IS
   'the transaction: events are told in this order, once no older transaction runs';
 CREATE INDEX events_owner ON discreet.events (owner_id, tx, created_at, id) WHERE owner_key IS NOT NULL;
 CREATE INDEX events_party ON discreet.events (owner_id, agent_id, party, tx, created_at, id);
-CREATE INDEX events_age ON discreet.events (created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX events_message ON discreet.events (message_id) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.events
   ALTER COLUMN kind SET STATISTICS 0,

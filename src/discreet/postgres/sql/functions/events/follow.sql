@@ -22,15 +22,19 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   RETURNING w.owner_id, w.id
 $$;
 
--- Remove events older than this, at most so many.
+-- Remove events older than this, at most so many of each owner, oldest first. An index by time alone would let
+-- one owner count the events of others.
 CREATE OR REPLACE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   many bigint;
 BEGIN
-  DELETE FROM discreet.events e WHERE e.id IN (
-    SELECT o.id FROM discreet.events o WHERE o.created_at < clock_timestamp() - kept
-     ORDER BY o.created_at LIMIT most);
+  DELETE FROM discreet.events e USING (
+    SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
+      SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
+       ORDER BY e.tx, e.created_at, e.id LIMIT most) o
+     WHERE o.created_at < clock_timestamp() - kept) old
+   WHERE e.id = old.id;
   GET DIAGNOSTICS many = ROW_COUNT;
   RETURN many;
 END $$;
