@@ -30,6 +30,8 @@ STAYS_WITH_THE_JOINED = {"limits", "limit_hits", "pairings", "tokens"}
 
 
 OF_LINKS = {"links", "linked_rows", "link_requests"}
+FOR_DAYS = {"events"}
+"""Ids of what happened, which stay as they were told to programs, and are removed after days."""
 
 
 async def answered(
@@ -114,7 +116,7 @@ def naming(admin: Admin, contact_id: ContactId | None) -> dict[str, int]:
     """Return the number of rows per table that name a contact."""
     counts = {}
     for table, columns in tables_with_a_contact(admin).items():
-        if table == "contacts" or table in OF_LINKS:
+        if table == "contacts" or table in OF_LINKS | FOR_DAYS:
             continue
         row = admin.execute(
             sql.SQL("SELECT count(*) FROM {} t WHERE {}").format(

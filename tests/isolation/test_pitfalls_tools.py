@@ -59,6 +59,9 @@ async def test_p12_no_tool_takes_a_scope_or_a_filter_and_none_is_dropped_in_sile
         "search_conversation": {"query": "hi"},
         "set_time_zone": {"zone": "Europe/Berlin"},
         "ask_for_person": {"reason": "a refund"},
+        "remind": {"text": "planted", "at": "2040-01-01T09:00"},
+        "list_reminders": {},
+        "cancel_reminder": {"reminder_id": str(mine)},
     }
     assert set(good) == {tool.name for tool in TOOLS}
     bob = str(people.scopes["bob"].contact_id)
@@ -152,7 +155,7 @@ async def test_p13_forgetting_and_changing_one_memory_leaves_ones_others_alone(
 async def test_p14_no_tool_lists_people_sessions_files_or_tasks() -> None:
     assert {tool.name for tool in TOOLS} == {
         "remember", "recall", "update_memory", "forget", "search_conversation",
-        "set_time_zone", "ask_for_person",
+        "set_time_zone", "ask_for_person", "remind", "list_reminders", "cancel_reminder",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,9 +24,18 @@ from discreet.tools.servers import McpServer
 from tests.support.tool_servers.served import command
 from tests.support.waiting import until
 
-confined = pytest.mark.skipif(
-    not sandbox.launcher.kernel_confines(network=True), reason="this kernel has no Landlock"
-)
+
+@pytest.fixture(autouse=True, scope="module")
+def confined() -> None:
+    """Fail, never skip, where the kernel has no Landlock."""
+    assert sandbox.launcher.kernel_confines(network=True), "this kernel has no Landlock"
+
+
+@pytest.fixture
+def a_key() -> Iterator[None]:
+    os.environ["OPENAI_API_KEY"] = "the key of the installation"
+    yield
+    del os.environ["OPENAI_API_KEY"]
 
 
 def a_server(*words: str, **options: object) -> McpServer:
@@ -49,11 +59,9 @@ def newest_child(process: int) -> int:
     return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[-1])
 
 
-@confined
 async def test_a_child_process_reaches_nothing_of_the_installation_and_leaves_nothing_behind(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, a_key: None
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "the key of the installation")
     conninfo = database.conninfo("discreet_contact")
     (tmp_path / "credentials.json").write_text("every password")
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -114,7 +122,6 @@ async def _reaches_no_database(session: ServerSession, conninfo: str) -> None:
         pass  # it is there, and others reach it
 
 
-@confined
 async def test_a_server_without_a_port_has_no_network(tmp_path: Path) -> None:
     session = ServerSession(a_server(*command("looking")))
     await session.open(Protected((tmp_path,)), tmp_path / "tools")

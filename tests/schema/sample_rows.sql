@@ -40,5 +40,13 @@ INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
 SELECT owner_id, 'tea', 3 FROM of_ann ON CONFLICT DO NOTHING;
 INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited)
 SELECT owner_id, session_id, turn_id, 'a refund', now(), false FROM of_ann;
+INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, expires_at)
+SELECT a.owner_id, a.session_id, s.id, 'shop__find', '{"what": "tea"}', 'telegram:1001', now() + interval '1 hour'
+  FROM of_ann a JOIN discreet.tool_servers s USING (owner_id);
+INSERT INTO discreet.web_chats (id, owner_id, agent_id, name, origins, public_key, minter_id)
+SELECT gen_random_uuid(), a.owner_id, a.agent_id, 'shop', '{https://shop.example}', 'a key', t.id
+  FROM of_ann a JOIN discreet.tokens t USING (owner_id) LIMIT 1;
+INSERT INTO discreet.webhooks (id, owner_id, url, sealed)
+SELECT gen_random_uuid(), owner_id, 'https://shop.example/told', '\x08' FROM of_ann;
 INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id)
 SELECT owner_id, '\x07', contact_id FROM of_ann;

@@ -123,8 +123,12 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
             " WHERE table_schema = 'discreet' AND column_name = 'contact_id'"
         ).fetchall()
     }
-    # Hashes and ids that only the gate reads, and ids of what the owner was told about.
-    assert tables - written.counts.keys() == {"mcp_sessions", "link_requests", "owner_notices"}
+    # Hashes and ids that only the gate reads, ids of what the owner was told about, and ids of what
+    # programs were told.
+    assert tables - written.counts.keys() == {
+        *("mcp_sessions", "link_requests", "owner_notices"),
+        *("events", "self_erasures"),
+    }
 
 
 async def test_what_a_stranger_said_before_being_let_in_is_in_the_export(

@@ -25,7 +25,7 @@ QUICK = frozenset(
     ]
 )
 """Folders whose tests start no server or process, except for those in ``NOT_QUICK``."""
-SLOW = frozenset(["api", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
+SLOW = frozenset(["api", "audit", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
 """The others; ``scripts/test --quick`` leaves them out."""
 NOT_TESTS = frozenset(["browser", "burst", "conformance", "failover", "support", "trace", "twins"])
 """Programs and helpers."""

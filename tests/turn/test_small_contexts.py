@@ -154,9 +154,11 @@ async def test_a_prompt_that_never_fits_ends_with_an_apology_and_the_reason(
 def test_tools_are_told_in_short_before_they_are_left_out() -> None:
     full, small, tiny = (fit(window, 1.0, Budget(), TOOLS, 4_096) for window in (None, 2_048, 700))
     assert full.specs == TOOLS
-    assert [spec.name for spec in small.specs] == [tool.name for tool in TOOLS]
+    names = [spec.name for spec in small.specs]
+    assert names == [tool.name for tool in TOOLS][: len(names)]
+    assert {"remember", "recall", "search_conversation", "remind"} <= set(names)
     assert all("description" not in str(spec.schema) for spec in small.specs)
-    assert len(tiny.specs) < len(TOOLS)
+    assert len(tiny.specs) < len(small.specs)
     assert small.answer == 512
     assert small.budget.total < 2_048 - 512
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.options import AdminUrl, InstallationName, ResetRoles
+from discreet.cli.options import AdminUrl, AsJson, InstallationName, ResetRoles
 from discreet.cli.runtime import Notice
 from discreet.domain.errors import BadInput
 
@@ -148,17 +148,14 @@ def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Pla
 
 @app.command("list")
 def list_all(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the backups of this home that are still in their place, and the schedule."""
-    from discreet.cli.printing import Column, print_json, print_list, print_text, when
+    from discreet.cli.printing import Column, print_list, print_text, when
     from discreet.services.backups import list_backups
     from discreet.settings import load_settings
 
     found = list_backups(load_settings().home)
-    if as_json:
-        print_json(found.model_dump())
-        return
     columns: list[Column[BackupFile]] = [
         Column("MADE", lambda item: when(item.made_at), whole=True),
         Column("BYTES", lambda item: f"{item.bytes:,}"),
@@ -166,10 +163,11 @@ def list_all(
         Column("FILE", lambda item: item.file),
     ]
     print_list(
-        found.items, columns, lambda item: item.model_dump(), as_json=False,
+        found.items, columns, lambda item: item.model_dump(), as_json=as_json,
         empty="No backup is where one was written.",
     )  # fmt: skip
-    print_text(f"\nSchedule: {describe_schedule(found.schedule)}")
+    if not as_json:
+        print_text(f"\nSchedule: {describe_schedule(found.schedule)}")
 
 
 def describe_schedule(schedule: BackupSchedule | None) -> str:
