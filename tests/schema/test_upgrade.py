@@ -83,7 +83,7 @@ def test_a_check_says_what_an_upgrade_would_do_and_does_not_do_it(
     assert list(found.pending) == [
         one.name for one in read_migrations() if not one.repeatable and one.name > version
     ]
-    assert found.functions > 0
+    assert found.functions > 0 or not found.pending
     assert found == check_upgrade(tmp_path)
     prepare_database(server.admin_conninfo, old.credentials, read_migrations())
     assert check_upgrade(tmp_path).is_current
