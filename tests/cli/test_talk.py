@@ -131,9 +131,11 @@ def test_a_waiting_client_learns_why_nobody_answers(sb: Sb) -> None:
         chat.expect("thinking")
         assert sb("agents", "pause", "Ada").returncode == 0
         chat.expect("Ada is paused.*sb agents resume")
+        chat.expect("Stopped waiting")
+        chat.expect(PROMPT)
         assert sb("agents", "resume", "Ada").returncode == 0
         assert sb.answer("--sender", "telegram:1001", "--message", "/stop")
-        chat.expect("was stopped before it was answered")
+        chat.expect("was stopped, so it won't be answered")
         chat.expect(PROMPT)
         assert sb("contacts", "block", "telegram:1001").returncode == 0
         chat.send("hello again\r")

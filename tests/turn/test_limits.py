@@ -13,10 +13,12 @@ import pytest
 from discreet.domain import concurrency
 from discreet.domain.ids import SessionId
 from discreet.postgres.server import Database
-from discreet.queue.worker import Slots
+from discreet.queue.worker import Slots, work
+from discreet.scope.scopes import SessionScope
 from discreet.services.status import get_status
 from discreet.settings import Settings
 from discreet.turn import run
+from discreet.turn.lease import Lease
 from discreet.turn.responders import make_responder
 from discreet.turn.result import TurnResult
 from discreet.turn.run import CUT_OFF, run_turn
@@ -171,18 +173,16 @@ async def test_a_mind_that_hangs_frees_its_place_and_its_messages_are_answered(
 async def test_a_turn_that_hangs_anywhere_else_is_given_up_and_its_messages_are_answered(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from discreet.queue.worker import Slots, work
-
     monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
     deaf = Deaf("", times=1)
     normal = work_of(world.db, turns_of(world.db))
 
-    async def hangs_once(session_id: SessionId) -> None:
+    async def hangs_once(session_id: SessionId, scope: SessionScope) -> None:
         if deaf.times:
-            async with world.db.begin(world.contact(said.contact_id)) as tx:
-                assert await run.acquire(tx, session_id)
+            async with world.db.begin(scope) as tx:
+                assert isinstance(await run.acquire(tx, session_id), Lease)
             await deaf(None, None, None, _nothing)
-        await normal.run_turn(session_id)
+        await normal.run_turn(session_id, scope)
 
     what = replace(normal, run_turn=hangs_once, turn_seconds=0.5)
     said = await world.say(ALICE, "hello")
