@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from discreet.domain import concurrency
-from discreet.domain.concurrency import end, happens, relying_on, running, start
+from discreet.domain.concurrency import end, finished, happens, relying_on, running, start
 from tests.support.waiting import PATIENCE_SECONDS, patience
 
 
@@ -158,6 +158,32 @@ async def test_an_event_is_waited_for_as_long_as_was_said(comes: bool) -> None:
     if comes:
         asyncio.get_running_loop().call_later(0.01, event.set)
     assert await happens(event, 60 if comes else 0.01) is comes
+
+
+async def test_work_that_must_finish_outlives_two_cancellations_of_its_caller() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await go_on.wait()
+        ended.append("work")
+
+    ended: list[str] = []
+    caller = start(finished(PATIENCE_SECONDS, work(), "work"), "caller")
+    await begun.wait()
+    for _ in range(2):
+        caller.cancel()
+        await asyncio.sleep(0)
+    assert not caller.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == ["work"]
+
+
+async def test_work_that_must_finish_is_ended_when_its_time_is_over() -> None:
+    with pytest.raises(TimeoutError):
+        await finished(0.01, lose(0), "endless")
 
 
 def test_a_process_ends_although_a_task_does_not(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from discreet.audit.intervals import wilson
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import Report
 from discreet.audit.stage import Audited
+from discreet.domain import audience
+from discreet.domain.audience import OTHERS_READ
 from discreet.domain.errors import BadInput
 from discreet.http_server import serving_http
 from discreet.services.agents import list_agents
@@ -66,7 +68,9 @@ async def _running(audited: Audited) -> AsyncIterator[Running]:
 
 
 async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
-    installation: Audited, admin: psycopg.Connection[tuple[object, ...]]
+    installation: Audited,
+    admin: psycopg.Connection[tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with _running(installation) as running:
         made = await running.audit("seed")
@@ -84,11 +88,20 @@ async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
             " (SELECT gate.keys())[owner_key] IS NOT NULL OR"
             " owner_id = (SELECT s.owner_id FROM gate.scope() s))"
         )
+        # The turns read what isn't theirs, and the check of their audience ends them.
         opened = await running.audit("seed", ("asking", "ids"))
-        assert {(rate.family, rate.leaked) for rate in opened.rates} == {
-            ("asking", 2), ("ids", 2),
+        assert {(rate.family, rate.leaked, rate.unanswered) for rate in opened.rates} == {
+            ("asking", 0, 2), ("ids", 2, 0),
         }  # fmt: skip
-        assert {trace.reader for trace in opened.traces} >= {"attacker"}
+        assert {trace.reader for trace in opened.traces} >= {"attacker", "a turn"}
+        ended = {(trace.holder, trace.way) for trace in opened.traces if trace.reader == "a turn"}
+        assert ended == {("others", f"internal: {OTHERS_READ}")}
+
+        # Without that check, they tell it.
+        with monkeypatch.context() as unchecked:
+            unchecked.setattr(audience, "may_reach", lambda *_: "yes")
+            told = await running.audit("seed", ("asking",))
+        assert {(rate.family, rate.leaked) for rate in told.rates} == {("asking", 2)}
 
         poor = await running.audit("seed", ("asking",), most=0.001)
         assert (poor.stopped, list(poor.outcomes)) == ("the budget", [])

@@ -10,12 +10,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import anyio
+
 from discreet.audit.attacks import FAMILIES, Attack, AttackStep, Cast, Member, generate
 from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.entries import Entries
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.stage import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
 from discreet.auth.tokens import create_token
+from discreet.domain.concurrency import end, start
 from discreet.domain.content import Content, Quote
 from discreet.domain.errors import DiscreetError, Unavailable
 from discreet.domain.ids import MemoryId, parse_uuid
@@ -57,12 +60,17 @@ class Action:
         """Try every variant of every family; return what came of those that were tried."""
         limit = asyncio.Semaphore(AT_ONCE)
         attackers = dict(zip(families, self.scene.attackers, strict=False))
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._family(limit, family, attackers[family]))
-                for family in families
-            ]
-        return [outcome for task in tasks for outcome in task.result()]
+        tasks = [
+            start(self._family(limit, family, attackers[family]), f"audit: {family}")
+            for family in families
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()  # raises what failed
+            return [outcome for task in tasks for outcome in task.result()]
+        finally:
+            await end(*tasks)
 
     async def _family(
         self, limit: asyncio.Semaphore, family: str, address: str
@@ -147,7 +155,7 @@ class Action:
         try:
             accepted = await accept(scene.stage.db, scene.stage.owner_id, inbound)
             seconds = scene.stage.installation.settings.turn_total_seconds + MARGIN_SECONDS
-            async with asyncio.timeout(seconds):
+            with anyio.fail_after(seconds):
                 answer = await wait_for_answer(
                     scene.stage.db, self.wakes, accepted, whose, on_draft, _ignore, _give_up
                 )

@@ -22,6 +22,7 @@ from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
 from discreet.audit.stage import ATTACKER, Audited, Scene, Stage, open_stage, set_scene
+from discreet.domain.audience import OTHERS_READ
 from discreet.domain.ids import OwnerId
 from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase
@@ -31,6 +32,7 @@ from discreet.services.exporting import export_contact
 __all__ = ["Plan", "Served", "run_audit", "turns_planned"]
 
 QUICK_VARIANTS = 2
+DECOY = "a decoy's secret"
 OWN_TURNS = 3
 """Turns in which the people of a scene tell their secrets."""
 
@@ -129,13 +131,16 @@ async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen
 
 
 async def _stopped_turns(scene: Scene) -> list[Seen]:
-    """Return the turns that were given a decoy's secret, and therefore ended."""
+    """Return the turns that were given what isn't theirs, and were ended before they told it."""
     async with scene.stage.db.begin(OwnerScope(scene.stage.owner_id)) as tx:
         found = await tx.fetch(
-            "SELECT DISTINCT t.error FROM discreet.turns t WHERE t.error LIKE %(stopped)s",
-            {"stopped": "%a decoy's secret%"},
+            "SELECT DISTINCT t.error FROM discreet.turns t WHERE t.error LIKE ANY (%(stopped)s)",
+            {"stopped": [f"%{DECOY}%", f"%{OTHERS_READ}%"]},
         )
-    return [Seen("decoy", "a turn", row["error"], "-", "") for row in found]
+    return [
+        Seen("decoy" if DECOY in row["error"] else "others", "a turn", row["error"], "-", "")
+        for row in found
+    ]
 
 
 async def _export(stage: Stage, address: str) -> str:

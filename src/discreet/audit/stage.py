@@ -6,9 +6,8 @@ at the end. What a killed process left is deleted before the next audit, and by 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import Random, SystemRandom
 from typing import Any
@@ -17,6 +16,7 @@ from uuid import UUID
 from discreet.audit.attacks import Cast, Judge, Member, Secret, new_secret
 from discreet.auth.scopes import bearer_of_owner, resolve_contact
 from discreet.domain.addresses import Address
+from discreet.domain.concurrency import finished
 from discreet.domain.ids import AgentId, ChannelId, ContactId, MemoryId, OwnerId
 from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender
 from discreet.intake import Accepted, accept
@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 ATTACKER, VICTIM, GROUP, OWNER = "attacker", "victim", "group", "owner"
+END_SECONDS = 60.0
+"""Seconds for the deletion of a stage; the next audit or server deletes what is left."""
 _TOPICS = (
     "boat locker", "garden gate", "piano lesson", "summer house", "bike lock", "wine cellar",
     "ski pass", "library card", "allotment", "tennis court",
@@ -132,11 +134,8 @@ async def open_stage(installation: Audited) -> AsyncIterator[Stage]:
             yield stage
         finally:
             # Also after Ctrl-C: the deletion isn't abandoned with the block.
-            ending = asyncio.ensure_future(_end(db, stage.owner_id))
-            while not ending.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(ending)
-            stage.receipt.update(ending.result())
+            ending = _end(db, stage.owner_id)
+            stage.receipt.update(await finished(END_SECONDS, ending, "deletion of a stage"))
 
 
 async def clear_stages(db: ScopedDatabase) -> int:

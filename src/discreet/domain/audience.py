@@ -15,6 +15,7 @@ from discreet.domain.canaries import check_leaving
 from discreet.domain.errors import ScopeError
 
 __all__ = [
+    "OTHERS_READ",
     "SOMEBODY",
     "Audience",
     "Destination",
@@ -32,6 +33,8 @@ __all__ = [
     "release_notice",
 ]
 
+OTHERS_READ = "This turn must not reach anybody there with what it has read."
+"""Why nothing leaves a contact's turn that holds rows of others: a policy has failed."""
 SOMEBODY = UUID(int=0)
 """Stands in ``Audience.read`` for a contact that was erased or isn't known."""
 CODE_CHARACTERS = 8
@@ -189,7 +192,7 @@ def release_content(
                 raise NeedsYes(needed)
             return Released(content, destination, _KEY)
         case "no":
-            raise Withheld("This turn must not reach anybody there with what it has read.")
+            raise Withheld(OTHERS_READ)
 
 
 def release_notice(text: LiteralString) -> Released:

@@ -140,6 +140,32 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], name: str) -
         await end(task)
 
 
+async def finished(seconds: float, work: Coroutine[Any, Any, Result], name: str) -> Result:
+    """Return the result of ``work``, which goes on if the caller is cancelled meanwhile.
+
+    That cancellation is raised at the end.
+
+    Raises:
+        TimeoutError: it did not finish within ``seconds``; it was ended or abandoned.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up_at = clock() + seconds
+    cancelled: asyncio.CancelledError | None = None
+    task = start(work, name)
+    while not task.done() and (left := give_up_at - clock()) > 0:
+        try:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    await end(task)
+    if cancelled is not None:
+        raise cancelled
+    if not task.done() or task.cancelled():
+        raise TimeoutError
+    return task.result()
+
+
 async def happens(event: asyncio.Event, seconds: float) -> bool:
     """Wait for an event for at most ``seconds`` and return whether it was set."""
     with anyio.move_on_after(seconds):

@@ -12,6 +12,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import anyio
+
 from discreet.domain.errors import BadInput, Unavailable
 
 RESOLVE_SECONDS = 10.0
@@ -67,7 +69,7 @@ async def destination_of(url: str, *, allow_private: bool) -> Destination:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        async with asyncio.timeout(RESOLVE_SECONDS):
+        with anyio.fail_after(RESOLVE_SECONDS):
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             )
