@@ -173,9 +173,9 @@ async def test_a_token_has_a_limit_of_streams_and_an_ended_one_frees_a_place(
             assert "streams" in third.json()["detail"]
             async with streamed(bob) as lines:
                 assert lines is not None
-        for _ in range(3):
-            bad = await alice.post("/api/messages", json={"text": " "}, headers=accept)
-            assert bad.status_code == 422, "what was refused is no stream"
+            for invalid in ({"text": " "}, {"text": "hi", "thread_key": "a\x00b"}):
+                bad = await alice.post("/api/messages", json=invalid, headers=accept)
+                assert bad.status_code == 422, "what is invalid takes no place"
 
         async def has_room() -> bool:
             async with alice.stream(

@@ -18,6 +18,7 @@ FOR_ANYBODY = {
     "list_messages", "end_session", "list_memories", "remember", "recall", "get_memory",
     "update_memory", "forget", "get_memory_history", "restore_memory", "get_me",
     "resolve_contact", "mint_token", "follow_events",
+    "explain_answer", "list_access", "ask_for_erasure", "confirm_erasure",
 }  # fmt: skip
 """Operations that run in a contact's scope; all others are for the owner."""
 
@@ -111,3 +112,30 @@ async def test_an_id_of_somebody_else_answers_as_one_that_does_not_exist(
         assert _without_ids(answers[0].text, theirs) == _without_ids(answers[1].text, nobodys)
         tried += 1
     assert tried >= 8
+
+
+ABOUT_ONESELF = ("explain_answer", "list_access", "ask_for_erasure", "confirm_erasure")
+
+
+async def test_a_contact_asks_about_itself_and_gets_nothing_about_anybody_else(rest: Rest) -> None:
+    await rest.world.say(ALICE, "hi")
+    theirs = await _of_bob(rest)
+    token = await rest.token(contact=ALICE)
+    operations = await rest.operations()
+    for name in ABOUT_ONESELF:
+        method, path, example = operations[name]
+        answers = [
+            await rest.call((method, f"{path}?{asked}", example), token, {})
+            for asked in (
+                f"contact_id={theirs['contact_id']}",
+                f"contact_id={uuid4()}",
+                f"sender={BOB}",
+                "sender=telegram:1999",
+            )
+        ]
+        assert {one.status_code for one in answers} <= {403, 404}, name
+        assert len({one.text for one in answers[:2]}) == 1, name
+        assert len({one.text for one in answers[2:]}) == 1, name
+    mine = await rest.call(operations["explain_answer"], token, {})
+    assert mine.status_code == 200
+    assert "4711" not in mine.text

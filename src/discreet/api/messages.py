@@ -29,6 +29,7 @@ from discreet.domain.addresses import Address
 from discreet.domain.concurrency import end, happens, running, start
 from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unauthorized, Unavailable
 from discreet.domain.ids import AgentId, ContactId, MessageId, SessionId
+from discreet.domain.text import checked_text, checked_thread_key
 from discreet.intake import Accepted
 from discreet.intake.terminal_message import TerminalMessage
 from discreet.schemas import messages as wire
@@ -91,6 +92,7 @@ async def send(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Send a message to an agent and wait for the answer."""
+    _check(given)
     if EVENT_STREAM in accept:
         who.api.streams.begin(who.bearer.token_id)
         try:
@@ -154,6 +156,19 @@ async def _accept(
     if stored:
         return stored[0]
     return await get_accepted(who.db, who.owner_id, message_id)
+
+
+def _check(given: wire.NewMessage) -> None:
+    """Check what needs no look-up, so that an invalid message takes no place of a stream.
+
+    Raises:
+        BadInput: the text, an address or the thread key is invalid.
+    """
+    checked_text(given.text)
+    checked_thread_key(given.thread_key)
+    for address in (given.sender, given.group):
+        if address is not None:
+            Address.parse(address)
 
 
 async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:

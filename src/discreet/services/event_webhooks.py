@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.postgres.sealing import NotSealedSo, seal, unseal
 from discreet.schemas.events import (
@@ -78,10 +78,14 @@ async def add_webhook(
     """Add a webhook. It is sent what happens from now on; its secret is shown only once.
 
     Raises:
-        BadInput: the URL can't be called, or leads to a private network; or there are too many.
-        Unavailable: its host can't be found.
+        BadInput: the URL can't be called, its host can't be found, or it leads to a private
+            network; or there are too many.
     """
-    await destination_of(request.url, allow_private=request.allow_private)
+    try:
+        await destination_of(request.url, allow_private=request.allow_private)
+    except Unavailable as error:
+        # Nothing of this server is missing: the caller has to correct the URL.
+        raise BadInput(str(error), hint="Check the URL, and that DNS works here.") from None
     secret = os.urandom(SECRET_BYTES)
     text = "whsec_" + base64.b64encode(secret).decode()
     webhook_id = uuid4()

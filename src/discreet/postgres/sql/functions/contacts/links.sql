@@ -177,13 +177,15 @@ END $$;
 -- address, so it isn't one that nobody else could have.
 CREATE OR REPLACE FUNCTION gate.link_visitor(known uuid, visitor uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
 BEGIN
   IF EXISTS (SELECT FROM discreet.addresses a
-              WHERE a.contact_id = visitor
+              WHERE a.contact_id = visitor AND a.owner_id = owner
                 AND NOT (a.platform = 'web' AND a.platform_id LIKE '%/anon-%')) THEN
     RAISE EXCEPTION 'visitor_is_known' USING ERRCODE = 'DS003';
   END IF;
-  RETURN gate.merge_contacts(gate.require_owner(), known, visitor, 'identity');
+  RETURN gate.merge_contacts(owner, known, visitor, 'identity');
 END $$;
 
 -- Undo a link: give back what it moved, as it is now. What was said and remembered since then stays
