@@ -48,6 +48,9 @@ def test_the_server_answers_says_what_to_type_next_and_ends_cleanly(
     )
     assert second.returncode == 1
     assert b"already being served (pid %d)" % serving.pid in second.stderr
+    files = [file for file in sb.home.iterdir() if file.is_file()]
+    assert files
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
     assert "Rex" in sb.answer("--sender", "telegram:1001", "-m", "What is my dog called?")
     serving.kill(signal.SIGINT)
     serving.expect("Stopped")

@@ -33,6 +33,7 @@ def noted(home: Path, address: str) -> Iterator[None]:
         except OSError:
             yield
             return
+        os.fchmod(file.fileno(), 0o600)
         file.truncate(0)
         json.dump({"pid": os.getpid(), "address": address}, file)
         file.flush()
