@@ -426,7 +426,7 @@ async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(harness: Harness
     told = (await owner.get("/metrics")).text
     assert 'discreet_http_requests_total{operation="send_message",status="200"} 1.0' in told
     assert "discreet_memories 1.0" in told
-    for private in ("heron", "1001", str(her_id), "Olga", "Ada"):
+    for private in ("heron", '"1001"', ":1001", str(her_id), "Olga", "Ada"):
         assert private not in told
 
 

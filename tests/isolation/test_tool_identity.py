@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,7 @@ async def test_a_server_finds_the_senders_own_order_whatever_the_model_says(
     for one in seen:
         assert one["exp"] - one["iat"] == 60
         assert "addresses" not in one
-        assert "1001" not in json.dumps(
-            {**one, "jti": "", "sub": "", "iss": "", "aud": "", "iat": 0, "exp": 0}
-        )
+        assert not re.search(r"\b1001\b", json.dumps(one))  # the ids are random digits
     assert len({one["jti"] for one in seen}) == len(seen)
     assert len(set(ids)) == len(ids)  # a token is used for one request only
 

@@ -16,6 +16,7 @@ from discreet.domain.errors import NotFound
 from discreet.domain.outbound import Channel
 from discreet.intake.groups import move_group
 from discreet.postgres.server import Database
+from discreet.queue.job_scope import scope_of_reminder
 from discreet.schemas.agents import AgentChange
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.services import (
@@ -157,6 +158,21 @@ async def test_without_a_model_a_reminder_is_set_said_once_and_gone(
     wire = Recording("telegram")
     await do_all(database, platform.world.db, offline, {"telegram": wire, "terminal": Recording()})
     assert [one.text for one in wire.sent if one.text.startswith("⏰")] == ["⏰ call the dentist"]
+
+
+async def test_a_reminder_that_went_while_it_was_looked_at_is_past(
+    platform: Platform, admin: Admin
+) -> None:
+    await told(platform, ANN, "Remind me tomorrow at 9 to call the dentist.")
+    [[reminder, due]] = admin.execute("SELECT id, due_at FROM discreet.reminders").fetchall()
+    scope = await scope_of_reminder(platform.world.db, reminder)
+    assert scope is not None
+    admin.execute("DELETE FROM discreet.reminders WHERE id = %s", (reminder,))
+    async with platform.world.db.begin(scope) as tx:
+        outcome = await tx.value(
+            "SELECT gate.fire_reminder(%(id)s, %(seen)s, NULL, 'x')", {"id": reminder, "seen": due}
+        )
+    assert outcome == "past"
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,14 @@ CREATE OR REPLACE FUNCTION gate.fire_reminder(
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   due     discreet.reminders;
+  session uuid;
   outcome text;
 BEGIN
-  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.reminders r WHERE r.id = reminder));
+  SELECT r.session_id INTO session FROM discreet.reminders r WHERE r.id = reminder;
+  IF session IS NULL THEN
+    RETURN 'past';
+  END IF;
+  PERFORM gate.lock_session(session);
   SELECT r.* INTO due FROM discreet.reminders r WHERE r.id = reminder FOR UPDATE;
   IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
     RETURN 'past';
