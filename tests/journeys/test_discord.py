@@ -374,15 +374,18 @@ async def test_a_long_answer_of_a_slow_model_grows_in_one_message_also_where_edi
     api, harness = line.api, line.harness
     answer = " ".join(f"**word{number}** and" for number in range(40))
     api.failures["edit"] = [Failure(429, retry_after=1)]
-    with openai_server(Say(answer, pause=0.08)) as script:
+    # A model's first answer isn't streamed.
+    with openai_server(Say("Hi."), Say(answer, pause=0.08)) as script:
         settings = {"model": "any", "model_base_url": script.base_url}
         slow = harness.app_with(discord_base_url=api.base_url, **settings)
         async with harness.serving(slow):
             await harness.until(lambda: api.listening == 1)
-            await api.say(DIRECT, ALICE, "Tell me everything.")
+            await api.say(DIRECT, ALICE, "Hello?")
             await harness.until(lambda: line.answered(1))
-    assert api.texts(DIRECT["id"]) == [answer]
-    assert len(api.created) == 1
+            await api.say(DIRECT, ALICE, "Tell me everything.")
+            await harness.until(lambda: line.answered(2))
+    assert api.texts(DIRECT["id"]) == ["Hi.", answer]
+    assert len(api.created) == 2
     assert api.calls.count("edit") >= 2
 
 

@@ -32,9 +32,13 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Tool calls: name and arguments (a mapping, or a raw string that may be invalid JSON)."""
+    """Tool calls: name and arguments (a mapping, or a raw string that may be invalid JSON).
+
+    ``text``: what the model says beside them.
+    """
 
     calls: tuple[tuple[str, Mapping[str, Any] | str], ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ def _message(reply: Say | Call) -> tuple[dict[str, Any], str]:
         }
         for index, (name, given) in enumerate(reply.calls)
     ]
-    return {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
+    return {"role": "assistant", "content": reply.text or None, "tool_calls": calls}, "tool_calls"
 
 
 def _whole(reply: Say | Call) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from discreet.turn.models import open_model
+from discreet.turn.reasoning import Habits
 from discreet.turn.request import LONGEST_WAIT
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.think import CUT_AT_LIMIT, MAX_CALLS, MAX_CONTINUATIONS, ModelLimits, Room, think
@@ -69,13 +69,90 @@ async def test_reasoning_is_kept_and_shown_to_nobody_in_no_draft_either(reply: R
     assert result.steps_as_json() == [{"reasoning": result.reasoning}]
 
 
-async def test_a_closing_tag_alone_shows_in_no_draft_where_the_model_is_not_known_yet() -> None:
-    result, texts, _ = await think_with(
-        Echo(), letters("I should greet.</think>Hello"), room=Room(held=True)
-    )
-    assert (result.text, result.reasoning) == ("Hello", "I should greet.")
-    assert result.closed_alone
-    assert all("greet" not in text for text in texts)
+UNKNOWN, UNMARKED = Room(habit="unknown"), Room(habit="unmarked")
+THOUGHTS = (
+    "I should greet.",
+    "The shop opens at nine, and it closes at six. Visitors are welcome at any time of the day.",
+    "Er fragt nach den Zeiten. Von neun bis sechs, steht im Text. " * 4,
+    "对方想知道商店几点开门。根据资料，商店九点开门，六点关门。",
+    "```\n9 < 18\n```\n\n- nine\n- six\n\n`</think` isn't a tag.",
+    "".join(chr(letter) for letter in range(0xA1, 0x600, 9)),
+)
+
+
+@pytest.mark.parametrize("room", [UNKNOWN, UNMARKED])
+async def test_a_thought_in_any_words_shows_in_no_draft_of_a_model_that_is_not_known(
+    room: Room,
+) -> None:
+    for thought in THOUGHTS:
+        for size in (3, 4_000):
+            whole = f"{thought}</think>Hello"
+            chunks = (whole[at : at + size] for at in range(0, len(whole), size))
+            result, texts, _ = await think_with(Echo(), Chunks(tuple(chunks)), room=room)
+            assert (result.text, result.reasoning) == ("Hello", thought.strip())
+            assert result.closed_alone
+            assert all("Hello".startswith(text) for text in texts)
+
+
+async def test_an_unknown_models_answer_has_a_draft_only_if_it_marks_its_reasoning() -> None:
+    result, texts, _ = await think_with(Echo(), letters("Good day!"), room=UNKNOWN)
+    assert (result.text, result.finished, texts) == ("Good day!", True, [])
+    for marked in (
+        letters("<think>hm</think>Good day!"),
+        letters("\n <think>hm <think>hm</think></think>Good day!"),
+        Chunks(tuple("Good day!"), reasoning="hm"),
+    ):
+        result, texts, _ = await think_with(Echo(), marked, room=UNKNOWN)
+        assert (result.text, texts[-1]) == ("Good day!", "Good day!")
+        assert len(texts) > 5
+    late = letters("I think <think>hm</think> of </think>Good day!")
+    _, texts, _ = await think_with(Echo(), late, room=UNKNOWN)
+    assert all("Good day!".startswith(text) for text in texts)
+
+
+async def test_what_a_model_that_is_not_known_says_beside_a_call_is_not_shown() -> None:
+    call = Call((("remember", {"content": "Rex"}),), text="I need to keep that.")
+    for room, shown in ((UNKNOWN, []), (ROOM, ["I need to keep that."])):
+        result, texts, _ = await think_with(Doing(), call, Say(""), room=room)
+        assert texts[-1:] == shown
+        assert result.text == (shown or ["I'll remember that."])[0]
+
+
+async def test_reasoning_that_is_cut_and_continued_is_not_part_of_the_answer() -> None:
+    cut, rest = Say("I should greet, so", finish="length"), letters(" I greet.</think>Hello")
+    for room in (UNKNOWN, UNMARKED, ROOM):
+        result, texts, _ = await think_with(Echo(), cut, rest, room=room)
+        assert result.text == "Hello"
+        assert texts[-1] == "Hello"
+        assert room == ROOM or all("greet" not in text for text in texts)
+    half = letters("Hm.</think>Hello, my")
+    half = Chunks(half.texts, finish="length")
+    result, texts, _ = await think_with(Echo(), half, letters("Hm.</think> dear"), room=UNMARKED)
+    assert result.text == texts[-1] == "Hello, my dear"
+
+
+async def test_reasoning_that_never_ends_is_no_answer_of_a_model_known_not_to_mark_it() -> None:
+    endless = Say("I should greet, so", finish="length")
+    with pytest.raises(ModelError):
+        await think_with(Echo(), endless, room=UNMARKED)
+    silent = Say("I should greet, so", hangs_after=3)
+    for room, written in ((UNMARKED, ""), (UNKNOWN, "I should greet,")):
+        with pytest.raises(ModelError) as caught:
+            await think_with(Echo(), silent, limits=ModelLimits(silence=0.5), room=room)
+        assert caught.value.written == written
+
+
+def test_only_a_finished_answer_makes_a_model_known_and_a_lone_tag_distrusted_for_good() -> None:
+    habits = Habits()
+    assert habits.of("a") == "unknown"
+    habits.learn("a", closed_alone=False, finished=False)
+    assert habits.of("a") == "unknown"
+    habits.learn("a", closed_alone=False, finished=True)
+    assert (habits.of("a"), habits.of("b")) == ("marked", "unknown")
+    habits.learn("a", closed_alone=True, finished=True)
+    habits.learn("a", closed_alone=False, finished=True)
+    assert habits.of("a") == "unmarked"
+    assert habits.of("compatible:deepseek-r1:7b") == "unmarked"
 
 
 async def test_the_reasoning_around_a_tool_call_is_not_part_of_the_answer() -> None:
@@ -85,38 +162,6 @@ async def test_the_reasoning_around_a_tool_call_is_not_part_of_the_answer() -> N
     assert result.text == "Rex."
     assert result.reasoning == "found"
     assert all("found" not in text for text in texts)
-
-
-async def test_a_first_answer_that_sounds_like_reasoning_waits_and_any_other_streams() -> None:
-    wary = Room(wary=True)
-    for thought in ("I should greet.", "Okay, so they want me to greet them, and to be short."):
-        result, texts, _ = await think_with(Echo(), letters(f"{thought}</think>Hello"), room=wary)
-        assert result.text == texts[-1] == "Hello"
-        assert all("greet" not in text for text in texts)
-    good_day = "Good day! The shop opens at nine, and it closes at six. Come in whenever you like."
-    _, texts, _ = await think_with(Echo(), letters(good_day), room=wary)
-    assert len(texts) > 5
-
-
-@pytest.mark.parametrize(
-    "thought",
-    [
-        "Checking the opening hours that the user wants to know: nine to six, so I say nine.",
-        "Der Benutzer will wissen, wann der Laden aufmacht. Ich sage ihm: um neun Uhr.",
-        "用户想知道商店几点开门。根据资料,商店九点开门,六点关门。所以我应该告诉他们九点。" * 2,
-        "A greeting is in order here, and it should be short. But what does the user ask? Hours.",
-    ],
-)
-async def test_a_thought_that_gives_itself_away_later_shows_no_more_from_there(
-    thought: str,
-) -> None:
-    result, texts, _ = await think_with(
-        Echo(), letters(f"{thought}</think>Hello"), room=Room(wary=True)
-    )
-    assert result.text == texts[-1] == "Hello"
-    user = re.search("user|Benutzer|用户", thought)
-    assert user is not None
-    assert all(len(text) <= max(user.end(), 48) for text in texts)
 
 
 @pytest.mark.parametrize("text", ["Write `<think>` first.", "```\n<think>x</think>\n```"])

@@ -26,8 +26,9 @@ from discreet.services.usage import get_usage
 from discreet.settings import Price, Settings
 from discreet.turn.context import KeptFile
 from discreet.turn.prompt import ChatMessage, Prompt
+from discreet.turn.request import OnText
 from discreet.turn.responders import Models, without_files
-from discreet.turn.result import ModelError
+from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.run import PATIENCE, run_turn
 from discreet.turn.save import COURTESY
 from tests.support.openai_server import Call, Chunks, Fail, Hang, Reply, Say, Script, openai_server
@@ -213,6 +214,35 @@ async def test_a_limit_in_money_warns_the_owner_and_then_stops_the_next_message(
     await world.say(BOB, "me too", channel_id=channel)
     [hit] = (await get_status(world.db, world.owner_id)).limit_hits
     assert (hit.whose, hit.kind) == (ALICE, "money_a_day")
+
+
+async def test_a_model_is_streamed_from_the_answer_after_the_first_that_it_finished(
+    world: World, tmp_path: Path
+) -> None:
+    await use(world, "first")
+    cut, alone = Say("I could", finish="length"), Say("I could say</think>Good day")
+    replies = [cut, cut, cut, cut, cut, Say("Good day"), Say("Good evening"), alone, alone]
+    shown: list[list[str]] = []
+    with openai_server(*replies) as script:
+        models = Models(Settings(home=tmp_path, model_base_url=script.base_url))
+
+        async def answer(context: Any, prompt: Any, tools: Any, on_text: OnText) -> TurnResult:
+            texts: list[str] = []
+            shown.append(texts)
+
+            async def kept(text: str) -> None:
+                texts.append(text)
+                await on_text(text)
+
+            return await models.answer(context, prompt, tools, kept)
+
+        turns = replace(turns_of(world.db, answer), budget_for=models.budget_for)
+        for _ in range(5):
+            said = await world.say(ALICE, "Hello?")
+            await run_turn(turns, said.session_id)
+    assert shown[:3] == [[], [], ["Good", "Good evening"]]
+    assert shown[3][-1] == "Good day", "what nobody could know: it never did this before"
+    assert shown[4] == ["Good", "Good day"]
 
 
 @pytest.mark.parametrize("money", ["0", "-1", "NaN", "Infinity"])

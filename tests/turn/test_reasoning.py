@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.turn.reasoning import Splitter, begins_with_reasoning
+from discreet.turn.reasoning import Habits, Splitter
 
 CASES = [
     ("<think>no</think>Hello", "Hello", "no"),
@@ -107,5 +107,5 @@ def test_a_long_answer_costs_in_proportion_to_its_length() -> None:
 
 @pytest.mark.parametrize("name", ["deepseek-r1:8b", "QwQ-32B", "kimi-thinking", "magistral-small"])
 def test_models_that_open_with_reasoning_are_known_by_their_names(name: str) -> None:
-    assert begins_with_reasoning(name)
-    assert not begins_with_reasoning("gpt-5.2")
+    assert Habits().of(name) == "unmarked"
+    assert Habits().of("gpt-5.2") == "unknown"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
-__all__ = ["Splitter", "begins_with_reasoning", "sounds_like_reasoning"]
+__all__ = ["Habit", "Habits", "Splitter"]
 
 _NAME = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reason|scratchpad|inner_monologue)"
 _MARK = re.compile(
@@ -32,38 +33,33 @@ _UNFINISHED = re.compile(
 LONGEST_MARK = 200
 _THINKERS = re.compile(r"(?i)\br1\b|qwq|reasoner|thinking|magistral")
 
-
-_THINKING_ALOUD = re.compile(
-    r"(?i)\s*(?:ok(?:ay)?\b|alright\b|hm+\b|wait\b|user\b|let me\b|let's (?:see|think)"
-    r"|(?:so,? )?the (?:user|customer|person|question|guest|request)\b"
-    r"|(?:so,? )?(?:i|we|he|she|they) (?:need|should|have to|must|can|will|want|ask|seem)s?\b"
-    r"|(?:first|now|next)(?:ly)?,? (?:i|we|let)\b|thinking\b|step 1\b|to answer this\b"
-    r"|嗯|好的|首先|我需要|让我|まず|음|알겠|хорошо,|итак,|alors,? l"
-    r"|d'accord,|bien,|vale,|also,? d)"
-)
-# An answer addresses its reader as "you"; only reasoning speaks of "the user".
-_ABOUT_THE_USER = re.compile(
-    r"(?i)\bthe user\b|\buser(?:'s)? (?:ask|want|say|is|has|question)|\bsystem prompt\b"
-    r"|\bder (?:nutzer|benutzer)\b|\bl'utilisateur\b|\bel usuario\b|\bo usuário\b|пользовател"
-    r"|\bkullanıcı|المستخدم|उपयोगकर्ता|用户|用戶|ユーザー|사용자"
-)
-CERTAIN_CHARACTERS = 48
-"""Characters of an answer to look at before a first draft is shown."""
-WARY_CHARACTERS = 600
-"""Characters of an answer in which reasoning may still give itself away."""
+Habit = Literal["unknown", "marked", "unmarked"]
+"""How a model writes reasoning. ``marked``: it marks where reasoning begins, or writes none;
+``unmarked``: only a closing tag tells; ``unknown``: it hasn't finished an answer yet.
+"""
 
 
-def sounds_like_reasoning(text: str) -> bool:
-    """Return whether a text sounds like reasoning so far."""
-    return _THINKING_ALOUD.match(text) is not None or _ABOUT_THE_USER.search(text) is not None
+@dataclass
+class Habits:
+    """The habits of models, learned from their finished answers while the process lives."""
 
+    _learned: dict[str, Habit] = field(default_factory=dict)
 
-def begins_with_reasoning(model: str) -> bool:
-    """Return whether models of this name usually begin with reasoning without an opening tag.
+    def of(self, model: str) -> Habit:
+        """Return the habit of a model, by its key."""
+        guessed: Habit = "unmarked" if _THINKERS.search(model) else "unknown"
+        return self._learned.get(model, guessed)
 
-    The tag isn't sent because the chat template contains it.
-    """
-    return _THINKERS.search(model) is not None
+    def learn(self, model: str, *, closed_alone: bool, finished: bool) -> None:
+        """Take an answer into account.
+
+        ``finished``: the model ended it. One that was cut off shows nothing: a closing tag might
+        have followed. A model that closed reasoning once without opening it isn't trusted again.
+        """
+        if closed_alone:
+            self._learned[model] = "unmarked"
+        elif finished and self._learned.get(model) != "unmarked":
+            self._learned[model] = "marked"
 
 
 @dataclass
@@ -72,10 +68,12 @@ class Splitter:
 
     Attributes:
         closed_alone: A closing tag came without an opening one; everything before it was reasoning.
+        began_marked: The first text was reasoning that was marked as such.
         said: Characters of the answer so far; it falls when they turn out to be reasoning.
     """
 
     closed_alone: bool = False
+    began_marked: bool = False
     said: int = 0
     _held: str = ""
     _last: str = ""
@@ -95,9 +93,14 @@ class Splitter:
         """The reasoning so far."""
         return "".join(self._hidden).strip()
 
+    @property
+    def _has_text(self) -> bool:
+        return self._depth > 0 or any(not shown.isspace() for shown in self._shown)
+
     def think(self, text: str) -> None:
         """Add reasoning that was sent separately, in its own field."""
         self._hidden.append(text)
+        self.began_marked |= bool(text.strip()) and not self._has_text
 
     def feed(self, chunk: str) -> None:
         """Add the next characters."""
@@ -155,6 +158,7 @@ class Splitter:
         elif self._is_code(found, text):
             self._put(found[0])
         elif found["open"]:
+            self.began_marked |= not self._has_text
             self._depth += 1
         elif found["close"]:
             self._close()

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 from discreet.tracing import span
 from discreet.turn.escaping import is_blank, storable, tokens
 from discreet.turn.failures import failures
-from discreet.turn.reasoning import (
-    CERTAIN_CHARACTERS,
-    WARY_CHARACTERS,
-    Splitter,
-    sounds_like_reasoning,
-)
+from discreet.turn.reasoning import Habit, Splitter
 from discreet.turn.result import ModelError, Usage
 
 if TYPE_CHECKING:
@@ -49,7 +44,8 @@ class ModelReply:
 
     ``is_bare``: nothing at all, as from a server that silently failed on a long prompt.
     ``sent`` is the estimated size of the request, ``read`` the size that the server reports, or
-    None.
+    None. ``is_finished``: the model ended it. ``is_marked``: a mark separates its text from its
+    reasoning.
     """
 
     text: str
@@ -62,52 +58,68 @@ class ModelReply:
     sent: int
     read: int | None
     closed_alone: bool = False
+    is_finished: bool = False
+    is_marked: bool = False
 
 
 @dataclass
 class TextSoFar:
     """Passes on the whole text so far, each time there is more.
 
-    ``before`` is what earlier requests wrote of the same answer. ``held``: pass on nothing before
-    the end, because only a closing tag may reveal reasoning. ``wary``: the same if the text begins
-    as reasoning does.
+    Text that may still turn out to be reasoning isn't passed on: a model that isn't known to mark
+    where its reasoning begins is only believed after a mark.
+
+    Attributes:
+        before: What earlier requests wrote of the same answer; ``is_before_marked``: a mark
+            separates it from reasoning.
+        written: The text of this request and before, passed on or not; "" if the model is known
+            not to mark where its reasoning begins, until it is marked.
     """
 
     on_text: OnText
     hear: Callable[[], None]
     before: str = ""
-    held: bool = False
-    wary: bool = False
+    is_before_marked: bool = False
+    habit: Habit = "marked"
     has_begun: bool = False
+    _splitter: Splitter = field(default_factory=Splitter)
     _passed: int = 0
     _due: float = 0.0
+
+    @property
+    def written(self) -> str:
+        may_be_reasoning = self.habit == "unmarked" and not self.is_certain(self._splitter)
+        return "" if may_be_reasoning else self._whole(self._splitter)
+
+    def is_certain(self, splitter: Splitter) -> bool:
+        """Return whether none of the text so far can turn out to be reasoning."""
+        if self.habit == "marked" or splitter.closed_alone:
+            return True
+        return splitter.began_marked and (self.is_before_marked or not self.before)
 
     async def grow(self, splitter: Splitter) -> None:
         """Pass on the text if it is due."""
         self.hear()
         self.has_begun = True
         clock = asyncio.get_running_loop().time
-        held = (self.held or self._is_doubtful(splitter)) and not splitter.closed_alone
-        if splitter.said != self._passed and not held and clock() >= self._due:
+        self._splitter = splitter
+        if splitter.said != self._passed and clock() >= self._due:
             await self.hand_on(splitter)
             self._due = clock() + _pause(splitter.said)
 
-    def _is_doubtful(self, splitter: Splitter) -> bool:
-        if self.wary:
-            if splitter.said < CERTAIN_CHARACTERS:
-                return True
-            self.held = sounds_like_reasoning(splitter.text)
-            self.wary = not self.held and splitter.said < WARY_CHARACTERS
-        return self.held
-
     async def hand_on(self, splitter: Splitter) -> None:
-        """Pass on the text now."""
-        if splitter.said == self._passed:
+        """Pass on the text now, if it can't be reasoning."""
+        if splitter.said == self._passed or not self.is_certain(splitter):
             return
         self._passed = splitter.said
-        text = storable(self.before + splitter.text).lstrip()
+        text = self._whole(splitter)
         if not is_blank(text):
             await self.on_text(text)
+
+    def _whole(self, splitter: Splitter) -> str:
+        # A lone closing tag tells that everything before it was reasoning.
+        is_dropped = splitter.closed_alone and not self.is_before_marked
+        return storable(("" if is_dropped else self.before) + splitter.text).lstrip()
 
 
 @dataclass
@@ -208,6 +220,8 @@ def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply
         sent=sent,
         read=read,
         closed_alone=splitter.closed_alone,
+        is_finished=response.finish_reason == "stop",
+        is_marked=splitter.closed_alone or splitter.began_marked,
     )
 
 

@@ -13,7 +13,7 @@ from discreet.turn.models import import_models, known_window, open_model
 from discreet.turn.offline import respond
 from discreet.turn.prices import Prices, priced
 from discreet.turn.prompt import Budget, ChatMessage, Prompt, build_prompt
-from discreet.turn.reasoning import begins_with_reasoning
+from discreet.turn.reasoning import Habits
 from discreet.turn.result import ModelError, TurnResult, Usage
 from discreet.turn.run import Responder
 from discreet.turn.summarise import pick_sentences, summarise_with
@@ -100,15 +100,13 @@ class _Try:
 class Models:
     """The models of an installation, and what was learned about them.
 
-    ``_closing``: models whose reasoning was revealed only by its closing tag, so their drafts wait
-    for it; ``_plain``: models that have answered without reasoning.
+    ``habits``: how they write reasoning, on which it depends whether a draft can be shown.
     """
 
     settings: Settings
     budget: Budget = field(default_factory=Budget)
     windows: Windows = field(default_factory=Windows)
-    _plain: set[str] = field(default_factory=set)
-    _closing: set[str] = field(default_factory=set)
+    habits: Habits = field(default_factory=Habits)
 
     async def answer(
         self, context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
@@ -174,8 +172,8 @@ class Models:
                 prompt = replace(build_prompt(context, fitted.budget), files=prompt.files)
             if try_it.files != prompt.files:
                 prompt = without_files(prompt)
-            held, wary = self._is_held(opened), opened.key not in self._plain
-            room = Room(fitted.answer, fitted.specs, try_it.watched, held, wary)
+            habit = self.habits.of(opened.key)
+            room = Room(fitted.answer, fitted.specs, try_it.watched, habit)
             try:
                 result = await self._think(opened, prompt, toolbox, on_text, room)
             except ModelError as failure:
@@ -200,7 +198,7 @@ class Models:
         except ModelError as failure:
             failure.usage = priced(failure.usage, opened.model, prices)
             raise
-        (self._closing if result.closed_alone else self._plain).add(opened.key)
+        self.habits.learn(opened.key, closed_alone=result.closed_alone, finished=result.finished)
         return replace(result, usage=priced(result.usage, opened.model, prices))
 
     def _fit(
@@ -208,10 +206,6 @@ class Models:
     ) -> Fit:
         window = window or self.windows.of(opened.key, opened.window)
         return fit(window, density, self.budget, specs, self.settings.answer_tokens)
-
-    def _is_held(self, opened: _Opened) -> bool:
-        """Return whether drafts wait for the end: only a closing tag may reveal reasoning."""
-        return opened.key in self._closing or begins_with_reasoning(opened.key)
 
     def _names(self, agent: AgentCard) -> list[str]:
         first = agent.model or self.settings.model

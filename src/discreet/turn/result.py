@@ -62,7 +62,7 @@ class TurnResult:
     ``model`` is the one that wrote it. ``cut_off``: why the answer is incomplete. ``reasoning`` is
     what the model thought, for its owner only. ``prompt`` is the prompt the model got, if it
     differs from the planned one; ``instead_of`` says which models failed before, and why.
-    ``closed_alone``: only a closing tag revealed its reasoning.
+    ``closed_alone``: only a closing tag revealed its reasoning. ``finished``: the model ended it.
     """
 
     text: str
@@ -74,6 +74,7 @@ class TurnResult:
     prompt: Prompt | None = None
     instead_of: str | None = None
     closed_alone: bool = False
+    finished: bool = False
 
     def steps_as_json(self) -> list[dict[str, Any]]:
         """Return the steps and the reasoning as JSON values."""
@@ -98,7 +99,7 @@ class ModelError(Unavailable):
         wait: Seconds after which the provider asks to be called again, if it says so.
         window: The context in tokens that the provider named; ``sent``: the size it counted.
         model: The model called; ``steps``: its tool calls; ``usage``: their cost;
-            ``reasoning``: what it thought.
+            ``reasoning``: what it thought; ``written``: its text so far.
         has_acted: A tool with effects was called.
         is_bare: A long prompt got an empty response, as from some servers if it is too
             long for the model.
@@ -123,6 +124,7 @@ class ModelError(Unavailable):
         self.steps: tuple[Step, ...] = ()
         self.usage = Usage()
         self.reasoning = ""
+        self.written = ""
         self.has_acted = False
         self.is_bare = False
 

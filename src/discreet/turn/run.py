@@ -325,7 +325,7 @@ class _Answer:
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
         """Return the written part of an answer that took too long."""
-        text = self._draft.written().strip()
+        text = (failure.written or self._draft.written()).strip()
         if failure.kind != "timeout" or is_blank(text):
             raise failure
         return TurnResult(

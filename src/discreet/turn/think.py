@@ -18,6 +18,7 @@ from discreet.turn.continuation import join_parts
 from discreet.turn.escaping import is_blank
 from discreet.turn.failures import failures
 from discreet.turn.prompt import Prompt
+from discreet.turn.reasoning import Habit
 from discreet.turn.request import ModelReply, OnText, TextSoFar, arguments_of, request_model
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.tools import Outcome, Tools, ToolSpec
@@ -67,15 +68,14 @@ class Room:
     ``answer``: tokens of one reply; ``tools``: whether tools are described in full, in short, or
     left out.
 
-    ``watched``: check whether the server read the whole request. ``held``: no draft; ``wary``: no
-    draft of text that begins as reasoning does.
+    ``watched``: check whether the server read the whole request. ``habit``: how the model writes
+    reasoning; unless it marks it, there is no draft of what may be reasoning.
     """
 
     answer: int = 4_096
     specs: tuple[ToolSpec, ...] | None = None
     watched: bool = False
-    held: bool = False
-    wary: bool = False
+    habit: Habit = "marked"
 
 
 async def think(
@@ -102,7 +102,7 @@ async def think(
         if said is None:
             failure.model, failure.steps = name, tuple(thinking.steps)
             failure.usage, failure.has_acted = thinking.usage, thinking.has_acted
-            failure.reasoning = thinking.reasoning
+            failure.reasoning, failure.written = thinking.reasoning, thinking.written
             raise
         text = said
     return TurnResult(
@@ -114,6 +114,7 @@ async def think(
         reasoning=thinking.reasoning,
         prompt=prompt,
         closed_alone=thinking.closed_alone,
+        finished=thinking.finished,
     )
 
 
@@ -157,11 +158,13 @@ class _Thinking:
     steps: list[Step] = field(default_factory=list)
     cut_off: str | None = None
     closed_alone: bool = False
+    finished: bool = False
     heard_at: float = 0.0
     _thoughts: list[str] = field(default_factory=list)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
     _done: list[str] = field(default_factory=list)
     _spoken: str = ""
+    _draft: TextSoFar | None = None
     _question: str = ""
     _repeated: int = 0
     _progress_at: float = 0.0
@@ -169,6 +172,11 @@ class _Thinking:
     @property
     def reasoning(self) -> str:
         return "\n\n".join(thought for thought in self._thoughts if thought)
+
+    @property
+    def written(self) -> str:
+        """The text of an unfinished answer, unless it is likely to be reasoning."""
+        return "" if self._draft is None else self._draft.written
 
     @property
     def has_acted(self) -> bool:
@@ -199,7 +207,8 @@ class _Thinking:
                 self._check_that_all_was_read(reply)
             if not reply.calls or is_last:
                 break
-            self._spoken = reply.text.strip() or self._spoken
+            if reply.is_marked or self.room.habit == "marked":
+                self._spoken = reply.text.strip() or self._spoken
             messages += [reply.response, await self._call(reply.calls)]
             if self._question:
                 return self._question
@@ -208,6 +217,7 @@ class _Thinking:
         text = (await self._whole(reply, messages, parameters)).strip()
         if not is_blank(text):
             return text
+        self.finished = False
         if reply.calls:
             await self._call(reply.calls)  # their results are all that can be said
         return self._without_an_answer(is_loop=bool(reply.calls))
@@ -246,6 +256,7 @@ class _Thinking:
         *,
         is_last: bool = False,
         before: str = "",
+        is_before_marked: bool = False,
     ) -> ModelReply:
         if is_last and self.steps:
             messages = [*messages, _request(ANSWER_NOW)]
@@ -257,7 +268,9 @@ class _Thinking:
         }
         if is_last and parameters.function_tools:
             settings["tool_choice"] = "none"
-        draft = TextSoFar(self.on_text, self.hear, before, held=self.room.held, wary=self.room.wary)
+        draft = self._draft = TextSoFar(
+            self.on_text, self.hear, before, is_before_marked, self.room.habit
+        )
         reply = await request_model(
             self.model, messages, parameters, settings, draft, self.limits.silence
         )
@@ -343,8 +356,9 @@ class _Thinking:
         self, reply: ModelReply, messages: list[ModelMessage], parameters: ModelRequestParameters
     ) -> str:
         """Return the text of an answer, continued if it ends at the token limit."""
-        text, room = reply.text, self.room.answer
+        text, room, is_marked = self._said_by(reply), self.room.answer, reply.is_marked
         for _ in range(MAX_CONTINUATIONS):
+            self.finished = reply.is_finished
             if not reply.is_cut:
                 return text
             if is_blank(text):
@@ -353,19 +367,35 @@ class _Thinking:
             else:
                 asked = [*messages, _said(text), _request(GO_ON)]
             try:
-                reply = await self._ask(asked, parameters, room, is_last=True, before=text)
+                reply = await self._ask(
+                    asked,
+                    parameters,
+                    room,
+                    is_last=True,
+                    before=text,
+                    is_before_marked=is_marked,
+                )
             except ModelError as failure:
                 if is_blank(text):
                     raise
                 self.cut_off = f"{failure.kind}: {failure}"
                 return f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
-            text = join_parts(text, reply.text)
+            if reply.closed_alone and not is_marked:
+                text = ""  # what was continued was reasoning
+            text = join_parts(text, self._said_by(reply))
+            is_marked = is_marked or reply.is_marked
             if is_blank(reply.text) and not is_blank(text):
                 break
+        self.finished = reply.is_finished
         if reply.is_cut and not is_blank(text):
             self.cut_off = "limits: The answer reached the length limit."
             text = f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
         return text
+
+    def _said_by(self, reply: ModelReply) -> str:
+        """Return the text of a reply, or "" if it was cut before its reasoning ended."""
+        is_reasoning = reply.is_cut and self.room.habit == "unmarked" and not reply.is_marked
+        return "" if is_reasoning else reply.text
 
     def _without_an_answer(self, *, is_loop: bool) -> str:
         """Return a text for when the model gives none: what was done, or what was found."""
