@@ -155,6 +155,8 @@ WRITTEN = [
     "javascript:alert(1)",
     "| a | b |\n| --- | --- |\n| [x](https://evil.example/tea) | y |",
     "> 1. [x](https://evil.example/tea)",
+    "see evil[.example/tea](x)",
+    "[a.](a.)example/tea",
 ]
 OWN = frozenset({"https://own.example/menu"})
 

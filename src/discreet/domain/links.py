@@ -19,23 +19,32 @@ _SCHEMES = (
     "mailto|tel|sms|smsto|data|javascript|vbscript|tg|xmpp|sip|skype|callto|facetime|whatsapp"
     "|viber|signal|magnet|geo|market|intent|file|blob|about|view-source|bitcoin|webcal"
 )
-# Every repetition is bounded, so that a long text without spaces takes no quadratic time.
-_RUN = re.compile(r"\S+")
-_BEGINS = re.compile(
-    r"(?P<slashes>(?<=[a-z0-9+.-])://(?=[^\s`*_~|<>'\\]))"
-    rf"|(?P<scheme>(?<![^\W_])(?:{_SCHEMES}):(?=[\w+/?&%@#-]))"
+# Every repetition is bounded, so that a long text without spaces takes no quadratic time. A link
+# has a colon or a dot: those are looked for, and then what is around them.
+_SIGN = re.compile(
+    r"(?P<colon>:(?=[\w+/?&%@#-]))"
     rf"|(?P<domain>(?<=[^\W_])[{_DOTS}](?=[^\W\d_][^\W_]))"
-    rf"|(?P<ip>(?<![\w.])\d{{1,3}}(?:[{_DOTS}]\d{{1,3}}){{3}}(?!\w))",
-    re.IGNORECASE,
+    rf"|(?P<ip>(?<=\d)[{_DOTS}](?=\d))"
 )
-_SCHEME_BEFORE = re.compile(r"[a-z0-9+.-]{0,32}\Z", re.IGNORECASE)
-_HOST_BEFORE = re.compile(rf"[\w{_DOTS}-]{{0,253}}\Z")
+_SLASHES = re.compile(r"(?<=[a-z0-9+.-])://(?=[^\s`*_~|<>'\\])", re.IGNORECASE)
+_KNOWN_SCHEME_BEFORE = re.compile(rf"(?<![^\W_])(?:{_SCHEMES})\Z", re.IGNORECASE)
+_SCHEME_ENDS = re.compile(rf"(?:{_SCHEMES})\Z", re.IGNORECASE)
+_IP_BEFORE = re.compile(r"(?<![\w.])\d{1,3}\Z")
+_IP_AFTER = re.compile(rf"[{_DOTS}]\d{{1,3}}(?:[{_DOTS}]\d{{1,3}}){{2}}")
+_WORD, _SPACE = re.compile(r"\w"), re.compile(r"\s")
+_SCHEME = re.compile(r"[a-z0-9+.-]{1,32}", re.IGNORECASE)
 _HOST = re.compile(rf"[\w{_DOTS}-]+")
 _MAILBOX_BEFORE = re.compile(r"[\w.+-]@\Z")
 _BREAKS = re.compile(rf"[{_DOTS}](?=\w)|:(?=\S)")
 _CLOSING = ".,;:!?)]}>'\"*_~`|\u2026\u201d\u2019\u00bb"
-_MAY_JOIN = re.compile(r"[&\\*_~`\[\]<]")
-"""What markup removes from a text, so that the words around it meet."""
+_MARKUP = re.compile(r"[*_~`]|\[(?![.:]\])|(?<!\[[.:])\]")
+"""What markup removes from a text, so that the words around it meet. Not the signs of a break."""
+_UNUSUAL = re.compile(
+    r"[\\`|]|&#?\w|<\S|!\[|\[\W*\]\(|\]\([^\s)]*[^\x00-\x7f]"
+    r"|\[[.:]\]\("  # a label of one sign
+    r"|\)[*_~]*(?![*_~])(?:[^\s,;:!?)\].]|[.:](?=\S))"
+)
+"""Markup that does more than to remove signs: the text is laid out to see what a reader sees."""
 _LOOK = Look()
 
 
@@ -51,9 +60,7 @@ def without_links(text: str, allowed: Collection[str] = ()) -> str:
     plain: it has no other link in either reading.
     """
     broken = _broken(text, allowed)
-    if not _has_others(_without_hidden(broken), allowed) and (
-        not _MAY_JOIN.search(text) or not _has_others(_visible(broken), allowed)
-    ):
+    if not _has_hidden(broken, allowed) and not _may_show_others(broken, allowed):
         return broken
     # Markup or invisible characters hid a link. What is visible is shown, as one block of code.
     seen = _broken(_visible(broken), allowed)
@@ -61,36 +68,87 @@ def without_links(text: str, allowed: Collection[str] = ()) -> str:
     return f"{marks}\n{seen}\n{marks}"
 
 
+def _has_hidden(broken: str, allowed: Collection[str]) -> bool:
+    """Return whether invisible characters hide other links."""
+    return not broken.isascii() and _has_others(_without_hidden(broken), allowed)
+
+
+def _may_show_others(text: str, allowed: Collection[str]) -> bool:
+    """Return whether a reader of the text's markup sees links that it doesn't have as it is."""
+    if not _UNUSUAL.search(text):
+        if not _MARKUP.search(text):
+            return False
+        # Whichever of the signs are removed: no link without any of them.
+        if not _has_likely(_without_hidden(_MARKUP.sub("", text)), allowed):
+            return False
+    return _has_others(_visible(text), allowed)
+
+
+def _has_likely(text: str, allowed: Collection[str]) -> bool:
+    """Return whether there are other links, also if a word ended where it now goes on."""
+    at = 0
+    while (found := _SIGN.search(text, at)) is not None:
+        at = found.end()
+        if found.lastgroup == "ip" and not _IP_AFTER.match(text, found.start()):
+            continue
+        if found.lastgroup == "colon" and not (
+            _SLASHES.match(text, found.start())
+            or _SCHEME_ENDS.search(text, max(0, found.start() - 16), found.start())
+        ):
+            continue
+        start, space = _start(text, found), _SPACE.search(text, at)
+        at = len(text) if space is None else space.start()
+        if start is None or text[start:at].rstrip(_CLOSING) not in allowed:
+            return True
+    return False
+
+
 def _links(text: str) -> Iterator[tuple[int, int]]:
     """Yield where the links are. One that has begun takes all up to the next white space."""
-    for run in _RUN.finditer(text):
-        at, end = run.span()
-        while (found := _BEGINS.search(text, at, end)) is not None:
-            start = max(run.start(), _start(text, found))
-            host = _HOST.match(text, start, end) if found.lastgroup == "domain" else None
-            if host is not None and _is_of_mailbox(text, start, host.end(), end):
-                at = host.end()
-                continue
-            yield start, end
-            break
+    at = 0
+    while (found := _SIGN.search(text, at)) is not None:
+        start = _start(text, found)
+        at = found.end()
+        if start is None:
+            continue
+        host = _HOST.match(text, start) if found.lastgroup == "domain" else None
+        if host is not None and _is_of_mailbox(text, start, host.end()):
+            at = host.end()
+            continue
+        space = _SPACE.search(text, at)
+        at = len(text) if space is None else space.start()
+        yield start, at
 
 
-def _start(text: str, found: re.Match[str]) -> int:
+def _start(text: str, found: re.Match[str]) -> int | None:
+    """Return where a link begins that has this sign, or None if there is none."""
+    sign = found.start()
     match found.lastgroup:
-        case "slashes":
-            before = _SCHEME_BEFORE
+        case "colon":
+            known = _KNOWN_SCHEME_BEFORE.search(text, max(0, sign - 16), sign)
+            if known is not None:
+                return known.start()
+            return None if _SLASHES.match(text, sign) is None else _before(_SCHEME, text, sign)
         case "domain":
-            before = _HOST_BEFORE
+            return _before(_HOST, text, sign)
         case _:
-            return found.start()
-    begun = before.search(text, max(0, found.start() - 253), found.start())
-    return found.start() if begun is None else begun.start()
+            after = _IP_AFTER.match(text, sign)
+            if after is None or _WORD.match(text, after.end()):
+                return None
+            begun = _IP_BEFORE.search(text, max(0, sign - 3), sign)
+            return None if begun is None else begun.start()
 
 
-def _is_of_mailbox(text: str, start: int, end: int, run_end: int) -> bool:
+def _before(pattern: re.Pattern[str], text: str, sign: int) -> int:
+    """Return where the characters of a pattern begin that end at a sign. Read backwards."""
+    found = pattern.match(text[max(0, sign - 253) : sign][::-1])
+    return sign if found is None else sign - found.end()
+
+
+def _is_of_mailbox(text: str, start: int, end: int) -> bool:
     """Return whether a domain is an e-mail address's, with nothing behind it that a URL has."""
     return _MAILBOX_BEFORE.search(text, max(0, start - 2), start) is not None and text[
-        end : min(end + 1, run_end)
+        end : end + 1
     ] not in ("/", "?", "#", ":", "@")
 
 

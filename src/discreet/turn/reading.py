@@ -215,6 +215,8 @@ async def note_what_was_read(
 
 async def record_what_was_read(tx: Transaction, reading: Reading, turn_id: TurnId) -> None:
     """Record with an owner's turn whose rows it has read so far."""
+    if not reading.contacts:
+        return  # as the row begins; what an earlier attempt noted is kept
     await tx.execute(
         "UPDATE discreet.turns SET read = %(read)s WHERE id = %(turn)s AND read <> %(read)s",
         {"read": sorted(reading.contacts), "turn": turn_id},
