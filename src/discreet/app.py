@@ -134,6 +134,7 @@ class App:
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
+        from discreet.services.concerns import find_concerns
         from discreet.services.event_webhooks import send_webhooks
         from discreet.services.own_data import erase_due
         from discreet.services.owner_notices import NoticeRules, tell_owners
@@ -166,6 +167,7 @@ class App:
             platforms=gateway,
             total_seconds=self.settings.turn_total_seconds,
             zone=ZoneInfo(self.settings.timezone),
+            look=partial(find_concerns, self.channels, self.settings),
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
         )
 

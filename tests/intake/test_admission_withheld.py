@@ -111,6 +111,26 @@ async def test_a_paused_agent_stores_messages_and_answers_them_on_resume(
     assert await lease(world, said)
 
 
+async def test_a_paused_agent_obeys_a_command_and_leaves_what_was_said_before_it(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    await pause_agent(world.db, world.owner_id, "Ada")
+    said = await world.say(ALICE, "hello")
+    await world.say(ALICE, "/memories")
+    async with world.db.begin(WorkScope()) as tx:
+        await tx.execute("DELETE FROM queue.procrastinate_jobs")
+        assert await tx.value("SELECT gate.wake_stranded()") == 1
+    turn = await lease(world, said)
+    assert turn is not None
+    assert turn.command == "memories"
+    await save(world, said, turn)
+    assert await lease(world, said) is None
+    found = admin.execute(
+        "SELECT text, state FROM discreet.messages WHERE direction = 'in' ORDER BY position"
+    ).fetchall()
+    assert found == [("hello", "waiting"), ("/memories", "answered")]
+
+
 @pytest.mark.parametrize("why", ["paused", "blocked"])
 async def test_a_running_turn_that_is_withheld_saves_nothing_and_is_repeated_later(
     world: World, admin: psycopg.Connection[Any], why: str

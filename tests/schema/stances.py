@@ -129,6 +129,7 @@ STANCES: dict[str, Stance] = {
     "gate.notices": SETTINGS,
     "gate.policy": SETTINGS,
     "gate.secrets": SETTINGS._replace(backup="apart: the key is in the archive"),
+    "queue.failures": QUEUE._replace(erasure="deleted"),
     "queue.leases": SETTINGS,
     "queue.procrastinate_events": QUEUE,
     "queue.procrastinate_jobs": QUEUE._replace(erasure="deleted"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
 from discreet.services import admission
+from discreet.services.channels import ChannelAccess
+from discreet.services.concerns import find_concerns
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.services.owner_notices import NoticeRules, tell_owner
+from discreet.settings import Settings
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import ModelError, TurnResult
@@ -18,6 +23,7 @@ from discreet.turn.think import OnText, Tools
 from tests.support.platform import Platform
 
 OLGA, ALICE, BOB, GROUP = "telegram:9", "telegram:1001", "telegram:1002", "telegram:-100500"
+KEY = bytes(32)
 AT_ONCE = NoticeRules(digest=timedelta(0))
 
 
@@ -36,7 +42,10 @@ async def fail(_: TurnContext, __: Prompt, ___: Tools, ____: OnText) -> TurnResu
 
 
 async def run(platform: Platform, said: Accepted, responder: Any = echo) -> None:
-    turns = Turns(platform.world.db, bundled_embedder(), responder, 1, Budget())
+    world = platform.world
+    access = ChannelAccess(world.db, world.owner_id, {}, KEY)
+    look = partial(find_concerns, access, Settings(home=Path("/nowhere")))
+    turns = Turns(world.db, bundled_embedder(), responder, 1, Budget(), look=look)
     await run_turn(turns, said.session_id)
 
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from discreet.auth.channel_secrets import save_secret
 from discreet.channels.telegram.formatting import render
 from discreet.delivery import deliver
 from discreet.domain.inbound import Attachment
 from discreet.domain.outbound import Unreachable
+from discreet.domain.platform import ChannelSecret
 from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.text import literal
 from discreet.postgres.server import Database
-from discreet.scope import ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services import admission, erasing
 from discreet.services.agents import list_agents
 from discreet.services.contacts import find_contact
@@ -69,7 +71,7 @@ async def test_a_stranger_is_announced_once_and_let_in_with_one_word(platform: P
     await platform.reason(ALICE, "hello, is a room free?", name="Alice")
     [notice] = await told(platform)
     assert notice.startswith(
-        "Somebody new `Alice` (`telegram:1001`) wants to talk to `Ada` on telegram:"
+        "A stranger, `Alice` (`telegram:1001`), asks to talk to `Ada` on telegram:"
         " `hello, is a room free?`"
     )
     assert await told(platform) == []
@@ -99,7 +101,7 @@ async def test_a_reply_to_a_notice_decides_about_its_stranger(
     channel = Recording("telegram")
     for row in await rows_of(platform.world, "SELECT DISTINCT route_id FROM discreet.outbox"):
         await deliver(db, by_platform(channel), row["route_id"])
-    [number] = [n for n, one in enumerate(channel.tried, 1) if "Somebody new `Bob`" in one.text]
+    [number] = [n for n, one in enumerate(channel.tried, 1) if "A stranger, `Bob`" in one.text]
     answer = await ask(platform, "approve", reply_to=f"sent-{number}")
     assert answer == "`Bob telegram:1002` may talk to `Ada`."
 
@@ -132,7 +134,7 @@ async def test_two_processes_that_tell_at_once_tell_once(
         await asyncio.gather(
             *(tell_owners(db, AT_ONCE) for db in (platform.world.db, other) for _ in range(3))
         )
-    assert len([text for text in await platform.sent(OLGA) if "Somebody new" in text]) == 1
+    assert len([text for text in await platform.sent(OLGA) if "A stranger" in text]) == 1
 
 
 async def test_the_owner_who_spoke_in_a_group_is_told_in_their_own_chat_only(
@@ -265,18 +267,25 @@ async def test_a_new_conversation_still_goes_to_the_contact(opened: Platform) ->
 
 async def test_the_owner_blocks_pauses_and_looks_from_the_phone(opened: Platform) -> None:
     await run(opened, await opened.accepted(ALICE, "hello", name="Alice"))
-    assert "`Alice` (`telegram:1001`): 0 min ago" in await ask(opened, "/contacts")
+    assert "`Alice` (`telegram:1001`): just now" in await ask(opened, "/contacts")
     assert await ask(opened, "/block alice") == "`Alice` is blocked."
     assert await opened.reason(ALICE, "hello?") == "blocked"
     assert "blocked" in await ask(opened, "/who Alice")
     assert await ask(opened, "/unblock Alice") == "`Alice` is no longer blocked."
     status = await ask(opened, "/status")
-    assert "`telegram` can't receive: `its token is missing" in status
+    assert "Can't receive messages for `telegram` on `telegram`: `its token is missing" in status
     assert status.endswith("0 unanswered, 1 contacts.")
     assert "\nLast 7 days: 6 turns, 0 tokens, $0.00" in await ask(opened, "/usage")
     assert await ask(opened, "/block Carla") == (
         "`/block`: `There is no contact 'Carla'. See: sb contacts list`"
     )
+
+
+async def test_the_phone_names_a_token_that_this_server_cannot_read(opened: Platform) -> None:
+    async with opened.world.db.begin(OwnerScope(opened.world.owner_id)) as tx:
+        await save_secret(tx, b"x" * 32, "telegram", "bot", ChannelSecret("1:token"))
+    status = await ask(opened, "/status")
+    assert "`its token can't be read by this server: sb channels add telegram`" in status
 
 
 async def test_a_paused_agent_hears_its_owner_resume_it(opened: Platform) -> None:

@@ -57,7 +57,8 @@ def set_admission(
     ],
 ) -> None:
     """Change a channel's admission policy. It applies from the next message."""
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import counted
     from discreet.services import admission
 
     done = in_app(lambda app: admission.set_admission(app.db, app.owner_id, agent, platform, mode))

@@ -400,7 +400,8 @@ def _read(path: Path) -> str:
 
 
 def _report(line: str, published: Published | None, read: ReferenceFiles | None) -> None:
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import counted
 
     print_text(line)
     if published is not None:
@@ -415,7 +416,8 @@ def _report(line: str, published: Published | None, read: ReferenceFiles | None)
 
 
 def _print(agent: Agent, texts: Mapping[str, int]) -> None:
-    from discreet.cli.printing import counted, print_text, when
+    from discreet.cli.printing import print_text, when
+    from discreet.domain.amounts import counted
 
     print_text(agent.name)
     for title, value in (

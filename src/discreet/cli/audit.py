@@ -237,7 +237,8 @@ def _say(line: str) -> None:
 
 
 def _print(made: Report) -> None:
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import counted
 
     for one in made.findings:
         print_text(f"{one.severity:<8} {one.id}: {one.what}")

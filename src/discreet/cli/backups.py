@@ -174,7 +174,7 @@ def describe_schedule(schedule: BackupSchedule | None) -> str:
     """Say when backups are written and what came of the last one."""
     from datetime import timedelta
 
-    from discreet.cli.printing import ago
+    from discreet.domain.amounts import ago
 
     if schedule is None:
         return "none (sb backup --to FOLDER --every 24h)"
@@ -282,8 +282,9 @@ def restore(
     ] = False,
 ) -> None:
     """Restore a backup into an empty home. Contacts that were erased since stay erased."""
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
     from discreet.cli.secretless import print_secretless
+    from discreet.domain.amounts import counted
     from discreet.postgres.restore import restore_backup
     from discreet.services.backups import erase_again
     from discreet.settings import load_settings

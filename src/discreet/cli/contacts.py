@@ -72,7 +72,8 @@ def show_contact(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a contact's addresses, sessions and memories."""
-    from discreet.cli.printing import counted, print_json, print_text, when
+    from discreet.cli.printing import print_json, print_text, when
+    from discreet.domain.amounts import counted
     from discreet.services import contacts
 
     found = in_app(lambda app: contacts.find_contact(app.db, app.owner_id, who))

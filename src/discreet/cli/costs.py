@@ -75,7 +75,7 @@ def _weight(item: UsageLine) -> Decimal:
 
 
 def _total(daily: Sequence[UsageLine]) -> str:
-    from discreet.cli.printing import counted
+    from discreet.domain.amounts import counted
 
     tokens = sum(item.input_tokens + item.output_tokens for item in daily)
     cost = sum((item.cost for item in daily), Decimal(0))

@@ -19,8 +19,9 @@ def dashboard(
     ] = False,
 ) -> None:
     """Print a link that opens the dashboard. It works once, within ten minutes."""
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
     from discreet.cli.server_pid import running_server
+    from discreet.domain.amounts import counted
 
     async def work(app: App) -> str:
         from discreet.auth.sign_ins import sign_out_everywhere

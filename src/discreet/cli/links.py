@@ -114,7 +114,8 @@ def unlink(
 
 
 def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
-    from discreet.cli.printing import counted, print_json, print_text
+    from discreet.cli.printing import print_json, print_text
+    from discreet.domain.amounts import counted
 
     survivor, merged = found.survivor.contact, found.merged.contact
     if as_json:
@@ -157,7 +158,8 @@ def _called(contact: Contact) -> str:
 
 
 def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
-    from discreet.cli.printing import counted, print_json, print_text
+    from discreet.cli.printing import print_json, print_text
+    from discreet.domain.amounts import counted
 
     if as_json:
         print_json(

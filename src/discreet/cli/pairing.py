@@ -42,7 +42,8 @@ def list_pairings(as_json: AsJson = False) -> None:
 @app.command("approve")
 def approve(who: CodeOrAddress) -> None:
     """Approve a request. Messages sent meanwhile are answered."""
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import counted
     from discreet.services import admission
 
     done = in_app(lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=True))

@@ -46,7 +46,8 @@ def retry(
     ] = None,
 ) -> None:
     """Try again now to resolve the senders."""
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import counted
     from discreet.domain.ids import parse_uuid
     from discreet.services import quarantine
 

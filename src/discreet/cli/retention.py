@@ -87,7 +87,8 @@ def preview(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show how many rows would be deleted now."""
-    from discreet.cli.printing import counted, print_json, print_text
+    from discreet.cli.printing import print_json, print_text
+    from discreet.domain.amounts import counted
     from discreet.services import retention
 
     found = in_app(lambda app: retention.preview_retention(app.db, app.owner_id))

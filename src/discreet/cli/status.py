@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,14 +13,10 @@ from discreet.cli.runtime import in_app
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.errors import Unavailable
-    from discreet.schemas.channels import ConnectedChannel
     from discreet.services.agents import Agent
-    from discreet.services.policy import OtherNumber
+    from discreet.services.concerns import Concerns
     from discreet.services.status import Status
 
-PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is reported
-MAX_QUARANTINE_REASONS = 3
-MAX_NAMED = 3
 NOBODY_NAMED = (
     "The server's admin sees who holds them, with a connection that is kept for superusers: "
     "SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. "
@@ -56,31 +50,29 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what needs your attention and a summary of the installation."""
-    from discreet.cli.printing import print_json
+    from discreet.cli.printing import print_json, when
+    from discreet.domain.amounts import ago
     from discreet.domain.errors import Unavailable
 
     try:
-        found, installation, outage, others, unreadable = in_app(_collect)
+        found, installation, outage = in_app(_collect)
     except Unavailable as error:
         _show_outage(error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
     attention = [
         *_outage(outage),
-        *_policy(others),
-        *_unreadable(unreadable),
-        *_backups(installation),
-        *_attention(found, installation),
+        *(AttentionItem(one.shown(str, ago, when), one.command) for one in found.items),
     ]
     if as_json:
         print_json(
             {
                 "attention": [asdict(item) for item in attention],
-                **asdict(found),
+                **asdict(found.status),
                 "installation": asdict(installation),
             }
         )
     else:
-        _print(found, installation, attention)
+        _print(found.status, installation, attention)
 
 
 def _outage(outage: Unavailable | None) -> Iterator[AttentionItem]:
@@ -90,31 +82,10 @@ def _outage(outage: Unavailable | None) -> Iterator[AttentionItem]:
         )
 
 
-def _unreadable(channels: list[ConnectedChannel]) -> Iterator[AttentionItem]:
-    for channel in channels:
-        yield AttentionItem(
-            f"The token of {channel.label} on {channel.platform} can't be read in this home, so"
-            " nothing is received or sent there",
-            f"sb channels add {channel.platform}",
-        )
-
-
-def _backups(installation: Installation) -> Iterator[AttentionItem]:
-    if installation.backup_problem:
-        yield AttentionItem(installation.backup_problem, "sb backups list")
-
-
-def _policy(others: list[OtherNumber]) -> Iterator[AttentionItem]:
-    for other in others:
-        yield AttentionItem(
-            f"{other}: the last server started had other settings, or none was started with these",
-            "Give every server the same settings, and restart them (sb serve)",
-        )
-
-
 def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     """Print what is known if the database accepts no connection."""
-    from discreet.cli.printing import counted, print_json, print_text
+    from discreet.cli.printing import print_json, print_text
+    from discreet.domain.amounts import counted
     from discreet.postgres.database_errors import NoConnectionsLeft
     from discreet.postgres.outages import connections_held
     from discreet.settings import load_settings
@@ -138,18 +109,15 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     print_text(f"\n{'home':<10} {home}")
 
 
-async def _collect(
-    app: App,
-) -> tuple[Status, Installation, Unavailable | None, list[OtherNumber], list[ConnectedChannel]]:
+async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None]:
     from importlib.metadata import version
 
     from discreet.cli.backups import describe_schedule
     from discreet.queue.server_lock import is_served
     from discreet.services.agents import list_agents
     from discreet.services.backups import backup_problem, list_backups
-    from discreet.services.channels import unreadable_secrets
-    from discreet.services.policy import other_numbers
-    from discreet.services.status import get_status, outage_now
+    from discreet.services.concerns import find_concerns
+    from discreet.services.status import outage_now
 
     agents: list[Agent] = await list_agents(app.db, app.owner_id)
     installation = Installation(
@@ -166,13 +134,8 @@ async def _collect(
         backups=describe_schedule(list_backups(app.settings.home).schedule),
         backup_problem=backup_problem(app.settings.home),
     )
-    found = await get_status(app.db, app.owner_id)
-    others = await other_numbers(app.db, app.settings)
-    deaf = {channel.name for channel in found.deaf}
-    unreadable = [
-        channel for channel in await unreadable_secrets(app.channels) if channel.name not in deaf
-    ]
-    return found, installation, await outage_now(app.db), others, unreadable
+    found = await find_concerns(app.channels, app.settings, is_served=installation.serving)
+    return found, installation, await outage_now(app.db)
 
 
 def _where(app: App) -> str:
@@ -184,133 +147,9 @@ def _where(app: App) -> str:
     return f"{credentials.dbname} on {', '.join(credentials.places)}"
 
 
-def _tool_servers(status: Status) -> Iterator[AttentionItem]:
-    for one in status.tool_servers:
-        which = f"{shlex.quote(one.agent)} {one.name}"
-        if one.changes:
-            yield AttentionItem(
-                f"The server {one.name} of {one.agent} offers other tools than you approved. Until"
-                " you approve them, the agent uses the earlier descriptions",
-                f"sb agents tools approve {which}",
-            )
-        if one.error:
-            yield AttentionItem(
-                f"The server {one.name} of {one.agent} failed its test: {one.error.rstrip('.')}",
-                f"sb agents tools test {which}",
-            )
-        if one.shared:
-            yield AttentionItem(
-                f"The server {one.name} of {one.agent} has one session for everybody: what it"
-                " keeps, it may tell the next person",
-                f"sb agents tools show {which}",
-            )
-        if one.trusted:
-            yield AttentionItem(
-                f"The server {one.name} of {one.agent} runs without a sandbox: it can read"
-                " everything that this user can",
-                f"sb agents tools show {which}",
-            )
-
-
-def _attention(status: Status, installation: Installation) -> Iterator[AttentionItem]:
-    from discreet.cli.printing import ago, counted, when
-
-    if status.quarantine:
-        reasons = sorted({item.reason for item in status.quarantine})[:MAX_QUARANTINE_REASONS]
-        yield AttentionItem(
-            f"{counted(len(status.quarantine), 'message')} could not be matched to a sender, "
-            f"the oldest from {ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
-            "sb quarantine list",
-        )
-    if status.pairings:
-        yield AttentionItem(
-            f"{counted(len(status.pairings), 'stranger')} waiting for approval: "
-            + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MAX_NAMED]),
-            "sb pairing list",
-        )
-    for hit in status.limit_hits:
-        yield AttentionItem(
-            f"{hit.whose} exceeded its limit for {hit.agent} ({hit.kind.replace('_', ' ')})"
-            f" {ago(hit.since)}; {counted(hit.refused, 'message')} dropped, no replies until "
-            f"{when(hit.until)}",
-            "sb limits show",
-        )
-    for near in status.near_limits:
-        yield AttentionItem(
-            f"{near.whose} has used {near.share:.0%} of the {near.kind.replace('_', ' ')} with "
-            f"{near.agent}",
-            "sb usage --by contact",
-        )
-    for replaced in status.replaced_models:
-        yield AttentionItem(
-            f"{replaced.model} answered {counted(replaced.turns, 'message')} for {replaced.agent}, "
-            f"the last {ago(replaced.at)}, because another model failed: {replaced.reason}",
-            "sb turns list",
-        )
-    for label in status.asking:
-        yield AttentionItem(f"{label} asks for a person", f"sb takeover {shlex.quote(label)}")
-    if status.held_answers:
-        yield AttentionItem(
-            f"{counted(status.held_answers, 'answer')} waiting for your approval", "sb drafts list"
-        )
-    for name in status.paused:
-        yield AttentionItem(
-            f"{name} is paused; messages to it wait",
-            f"sb agents resume {shlex.quote(name)}",
-        )
-    for label in status.taken_over:
-        yield AttentionItem(
-            f"You are answering {label} in person; the agent is silent there",
-            f"sb takeover {shlex.quote(label)} --end",
-        )
-    for turn in status.turns:
-        if turn.state == "given_up":
-            outcome = "gave up and told the sender"
-        elif turn.retry_at is not None and turn.retry_at > datetime.now(UTC):
-            outcome = f"next attempt at {when(turn.retry_at)}"
-        else:
-            outcome = "will retry"
-        yield AttentionItem(
-            f"{turn.agent} could not answer {turn.whose} {ago(turn.at)} (attempt {turn.attempt}; "
-            f"{outcome}): {turn.error or turn.state}",
-            f"sb sessions show {turn.session_id}",
-        )
-    for running in status.long_turns:
-        written = f"{running.characters:,} characters so far" if running.characters else ""
-        yield AttentionItem(
-            f"{running.agent} has been answering {running.whose} since {ago(running.since)} "
-            f"(attempt {running.attempt}; {written or 'no text yet'})",
-            f"sb sessions show {running.session_id}",
-        )
-    yield from _tool_servers(status)
-    for channel in status.deaf:
-        yield AttentionItem(
-            f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",
-            f"sb channels test {shlex.quote(channel.name)}",
-        )
-    for hook in status.failing_webhooks:
-        state = "is disabled" if hook.is_disabled else "fails and is retried"
-        yield AttentionItem(
-            f"The webhook {hook.url} {state}: {hook.why}", f"sb webhooks test {hook.id}"
-        )
-    for answer in status.undelivered:
-        yield AttentionItem(
-            f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is undelivered "
-            f"({answer.state}, {counted(answer.attempts, 'attempt')})"
-            + (f": {answer.error}" if answer.error else ""),
-            f"sb sessions show {answer.session_id}",
-        )
-    waiting = status.waiting
-    if waiting.since is not None and datetime.now(UTC) - waiting.since > PATIENCE:
-        yield AttentionItem(
-            f"{counted(waiting.messages, 'message')} unanswered, the oldest from "
-            f"{ago(waiting.since)}" + ("" if installation.serving else "; no server is running"),
-            "sb sessions list" if installation.serving else "sb serve",
-        )
-
-
 def _print(status: Status, installation: Installation, attention: list[AttentionItem]) -> None:
-    from discreet.cli.printing import ago, counted, print_text
+    from discreet.cli.printing import print_text
+    from discreet.domain.amounts import ago, counted
 
     if attention:
         print_text("Needs attention")

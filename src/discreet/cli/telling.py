@@ -30,8 +30,9 @@ def tell(
 ) -> None:
     """Say something to a contact first, where it wrote last. Who wrote STOP gets nothing."""
     from discreet.cli.confirmation import confirm
-    from discreet.cli.printing import counted, print_text
+    from discreet.cli.printing import print_text
     from discreet.cli.takeover import until_delivered
+    from discreet.domain.amounts import counted
     from discreet.services import telling
     from discreet.serving import working
 

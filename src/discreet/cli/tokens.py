@@ -82,7 +82,8 @@ def list_tokens(
     as_json: AsJson = False,
 ) -> None:
     """List tokens with their identity, expiry and last use."""
-    from discreet.cli.printing import Column, ago, print_list
+    from discreet.cli.printing import Column, print_list
+    from discreet.domain.amounts import ago
     from discreet.schemas.tokens import ListTokens
     from discreet.services import tokens
 

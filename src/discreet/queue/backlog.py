@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import structlog
+from functools import partial
 
 from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
+from discreet.queue.failing import Recurring
 from discreet.scope import ScopedDatabase
-
-log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 20.0
 """Seconds between two checks for texts to embed."""
@@ -29,13 +27,10 @@ async def indexing(db: ScopedDatabase, embedder: Embedder) -> AsyncIterator[None
 
 
 async def _index_for_ever(db: ScopedDatabase, embedder: Embedder) -> None:
+    indexing = Recurring(db, "index", partial(index_backlog, db, embedder))
     while True:
         began = time.monotonic()
-        try:
-            done = await index_backlog(db, embedder)
-        except Exception as error:
-            log.warning("indexing failed; it will be retried", error=type(error).__name__)
-            done = 0
+        done = await indexing.run_if_due()
         # Half of the time is left to turns, which share the processor and the connections.
         pause = max(LEAST_PAUSE_SECONDS, time.monotonic() - began) if done else IDLE_SECONDS
         await asyncio.sleep(pause)

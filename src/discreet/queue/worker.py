@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
-    Iterator,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
+from discreet.queue.failing import Recurring, note_failure
 from discreet.queue.fair import POLL_SECONDS, TURNS, FairJobs
 from discreet.queue.job_scope import DueRoute, route_of_job, scope_of_job
 from discreet.scope import ScopedDatabase, WorkScope
@@ -135,7 +135,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
 
     ``conninfo``: the worker's login.
     """
-    app, manager = _procrastinate_app(conninfo, work, slots)
+    app, manager = _procrastinate_app(conninfo, db, work, slots)
     turns = _Worker(app, manager, _options([TURNS], slots.turns))
     deliveries = _Worker(
         app, manager, _options(_deliveries(work), slots.deliveries + REMINDERS_AT_ONCE)
@@ -157,7 +157,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
 
 async def work_off(conninfo: str, work: Work) -> None:
     """Run the jobs that are due now, one after the other, until none is left."""
-    app, _ = _procrastinate_app(conninfo, work, Slots())
+    app, _ = _procrastinate_app(conninfo, None, work, Slots())
     async with app.open_async():
         options: WorkerOptions = {
             **_options([TURNS, *_deliveries(work)], 1), "wait": False, "listen_notify": False
@@ -198,6 +198,12 @@ async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> No
         await tx.execute("SELECT gate.count_owner_terms(%s)", (many,))
 
 
+async def purge_events(db: ScopedDatabase) -> None:
+    """Remove events that are older than programs may be away."""
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute("SELECT gate.purge_events(%s, %s)", (EVENTS_KEPT, MAX_EVENTS_PURGED))
+
+
 class _Worker:
     """Procrastinate's worker, restarted if it ends by itself.
 
@@ -228,41 +234,32 @@ class _Worker:
 
 
 async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> None:
-    counted_at, erased_at = -COUNT_SECONDS, -ERASE_SECONDS
+    counting = Recurring(db, "word counts", partial(count_owner_terms, db), COUNT_SECONDS)
+    erasing = Recurring(db, "erasures", work.erase_due, ERASE_SECONDS)
+    sweeping = Recurring(db, "sweep", partial(sweep, manager, db))
+    releasing = Recurring(db, "quarantine", work.release_quarantined)
+    telling = Recurring(db, "notices to the owner", work.tell_owners)
     while True:
-        try:
-            if time.monotonic() - counted_at >= COUNT_SECONDS:
-                counted_at = time.monotonic()
-                await count_owner_terms(db)
-            if time.monotonic() - erased_at >= ERASE_SECONDS:
-                erased_at = time.monotonic()
-                await work.erase_due()
-            swept = await sweep(manager, db)
+        await counting.run_if_due()
+        await erasing.run_if_due()
+        swept = await sweeping.run_if_due()
+        if swept is not None:
             if swept.woken:
                 log.info("swept up unfinished work", sessions_and_routes=swept.woken)
             if swept.has_quarantined:
-                await work.release_quarantined()
+                await releasing.run_if_due()
             if swept.has_owners:
-                await work.tell_owners()
-        except Exception as error:
-            log.warning("the sweep failed; it will be retried", error=type(error).__name__)
+                await telling.run_if_due()
         await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _call_for_ever(db: ScopedDatabase, work: Work) -> None:
     """Call webhooks, and remove old events. A slow receiver holds up nothing else."""
-    purged_at = -PURGE_SECONDS
+    calling = Recurring(db, "webhooks", work.call_webhooks)
+    purging = Recurring(db, "old events", partial(purge_events, db), PURGE_SECONDS)
     while True:
-        try:
-            await work.call_webhooks()
-            if time.monotonic() - purged_at >= PURGE_SECONDS:
-                purged_at = time.monotonic()
-                async with db.begin(WorkScope()) as tx:
-                    await tx.execute(
-                        "SELECT gate.purge_events(%s, %s)", (EVENTS_KEPT, MAX_EVENTS_PURGED)
-                    )
-        except Exception as error:
-            log.warning("webhooks can't be called now", error=type(error).__name__)
+        await calling.run_if_due()
+        await purging.run_if_due()
         await asyncio.sleep(WEBHOOK_SECONDS)
 
 
@@ -285,7 +282,7 @@ def _options(queues: list[str], concurrency: int) -> WorkerOptions:
 
 
 def _procrastinate_app(
-    conninfo: str, work: Work, slots: Slots
+    conninfo: str, db: ScopedDatabase | None, work: Work, slots: Slots
 ) -> tuple[procrastinate.App, FairJobs]:
     named = make_conninfo(conninfo, application_name="discreet-queue")
     connector = procrastinate.PsycopgConnector(
@@ -301,7 +298,7 @@ def _procrastinate_app(
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str, scope: dict[str, Any] | None) -> None:
-        with _noted("a turn was aborted and is swept up"):
+        async with _noted(db, f"turn:{session_id}", "a turn was aborted and is swept up"):
             within_scope = scope_of_job(scope)
             if within_scope is not None:
                 turn = work.run_turn(SessionId(UUID(session_id)), within_scope)
@@ -309,14 +306,14 @@ def _procrastinate_app(
 
     @app.task(name="deliver")
     async def deliver(route_id: str, scope: dict[str, Any] | None) -> None:
-        with _noted("a delivery was aborted and is swept up"):
+        async with _noted(db, f"deliver:{route_id}", "a delivery was aborted and is swept up"):
             route = route_of_job(scope)
             if route is not None:
                 await work.deliver(RouteId(UUID(route_id)), route)
 
     @app.task(name="remind")
     async def remind(reminder_id: str, session_id: str, scope: object) -> None:  # noqa: ARG001
-        with _noted("a reminder was aborted and is swept up"):
+        async with _noted(db, f"remind:{reminder_id}", "a reminder was aborted and is swept up"):
             await work.remind(UUID(reminder_id))
 
     return app, manager
@@ -327,13 +324,15 @@ def _pool(**options: Any) -> AsyncConnectionPool[Any]:
     return AsyncConnectionPool(**{**options, "check": None})
 
 
-@contextmanager
-def _noted(event: str) -> Iterator[None]:
+@asynccontextmanager
+async def _noted(db: ScopedDatabase | None, lock: str, event: str) -> AsyncIterator[None]:
     """Catch an error here: procrastinate would log its text, which may quote a message.
 
-    The sweep finds the work that the job left undone.
+    The sweep finds the work that the job left undone, later after each failure.
     """
     try:
         yield
     except Exception as error:
         log.error(event, error=type(error).__name__)
+        if db is not None:
+            await note_failure(db, lock, error)

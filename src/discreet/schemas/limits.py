@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -111,4 +112,5 @@ class NearLimit(BaseModel):
     agent: str
     whose: str
     kind: Literal["tokens_a_day", "money_a_day"]
+    contact_id: UUID | None = Field(None, description="Null: a budget.")
     share: float = Field(description="Used share of the limit; 1 is all of it.")

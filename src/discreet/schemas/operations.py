@@ -90,6 +90,9 @@ class Status(BaseModel):
     long_turns: int
     undelivered: int
     deaf_channels: int = Field(description="Connected channels that can't receive.")
+    failing_jobs: int = Field(
+        description="Jobs and tasks of the server that fail by an error of the program."
+    )
     last_backup_at: datetime | None = Field(
         description="When the server that answers wrote and checked its last scheduled backup."
     )

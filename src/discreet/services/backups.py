@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from uuid import UUID
 
 import structlog
 
-from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import OwnerId
 from discreet.postgres.backup_encryption import BackupKeys, lock_of
 from discreet.postgres.backup_list import backups_made
@@ -30,6 +30,7 @@ from discreet.postgres.backup_schedule import (
 )
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.erasure_list import ErasureReceipt, Unlisted, append_receipts
+from discreet.queue.failing import Recurring
 from discreet.queue.leases import leader_lock
 from discreet.schemas.backups import BackupFile, BackupList, BackupSchedule
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
@@ -121,21 +122,19 @@ async def back_up_on_schedule(db: ScopedDatabase, conninfo: str, settings: Setti
     One server at a time writes one. A process of its own does the work, so that answers don't wait
     for it. ``conninfo``: the worker's.
     """
-    listed_at = float("-inf")
-    clock = asyncio.get_running_loop().time
+    backing_up = Recurring(db, "backups", partial(back_up_if_due, conninfo, settings))
+    listing = Recurring(
+        db, "lists of erasures", partial(_list_erasures, db, settings.home), LIST_SECONDS
+    )
     while True:
-        try:
-            await back_up_if_due(conninfo, settings)
-            if clock() - listed_at >= LIST_SECONDS:
-                listed_at = clock()
-                for unlisted in await list_erasures_beside(db, settings.home):
-                    log.warning(
-                        "erasures could not be listed", file=str(unlisted.file), why=unlisted.why
-                    )
-        except Exception as error:
-            why = error.message if isinstance(error, DiscreetError) else type(error).__name__
-            log.warning("the schedule of backups failed", why=why)
+        await backing_up.run_if_due()
+        await listing.run_if_due()
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _list_erasures(db: ScopedDatabase, home: Path) -> None:
+    for unlisted in await list_erasures_beside(db, home):
+        log.warning("erasures could not be listed", file=str(unlisted.file), why=unlisted.why)
 
 
 async def back_up_if_due(conninfo: str, settings: Settings) -> bool:

@@ -160,8 +160,35 @@ async def send_webhooks(access: WebhookAccess) -> int:
             "SELECT owner_id, webhook_id FROM gate.claim_webhooks(%(lease)s)", {"lease": LEASE}
         )
     for row in claimed:
-        await _send_one(access, OwnerId(row["owner_id"]), row["webhook_id"])
+        owner_id, webhook_id = OwnerId(row["owner_id"]), row["webhook_id"]
+        try:
+            await _send_one(access, owner_id, webhook_id)
+        except Unavailable:
+            raise
+        except Exception as error:  # the others are called all the same
+            log.error("a webhook could not be called", error=type(error).__name__)
+            await _put_off(access, owner_id, webhook_id, error)
     return len(claimed)
+
+
+async def _put_off(
+    access: WebhookAccess, owner_id: OwnerId, webhook_id: UUID, error: Exception
+) -> None:
+    """Try a webhook later that this server fails to call; no event is left out."""
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "UPDATE discreet.webhooks SET attempts = attempts + 1, last_error = %(problem)s,"
+            " failing_since = coalesce(failing_since, clock_timestamp()),"
+            " next_try_at = clock_timestamp() + least(%(max)s,"
+            "   %(first)s * 2 ^ least(attempts, 20)), claimed_until = clock_timestamp()"
+            " WHERE id = %(id)s",
+            {
+                "id": webhook_id,
+                "problem": f"This server failed ({type(error).__name__}).",
+                "first": FIRST_WAIT,
+                "max": MAX_WAIT,
+            },
+        )
 
 
 async def _send_one(access: WebhookAccess, owner_id: OwnerId, webhook_id: UUID) -> None:

@@ -79,13 +79,15 @@ async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
     """Notify every owner who has a chat; return the number of messages."""
     async with db.begin(WorkScope()) as tx:
         owners = await tx.fetch("SELECT owner_id FROM gate.owners_to_tell()")
-    told = 0
+    told, failed = 0, None
     for row in owners:
         try:
             told += await tell_owner(db, OwnerId(row["owner_id"]), rules)
         except Exception as error:
-            # One owner's failure must not affect others.
             log.warning("an owner could not be notified", error=type(error).__name__)
+            failed = error
+    if failed is not None:  # only now: the others were told
+        raise failed
     return told
 
 
@@ -259,8 +261,9 @@ async def _strangers(tx: Transaction) -> list[_Notice]:
             "stranger",
             str(row["id"]),
             row["contact_id"],
-            f"{'The group' if row['of_group'] else 'Somebody new'} {literal(row['name'])}"
-            f" ({literal(row['address'])}) wants to talk to {literal(row['agent'])} on"
+            f"{'The group' if row['of_group'] else 'A stranger,'} {literal(row['name'])}"
+            f" ({literal(row['address'])}){'' if row['of_group'] else ','} asks to talk to"
+            f" {literal(row['agent'])} on"
             f" {row['platform']}: {literal(row['said'], FIRST_WORDS)}\n\n"
             f"/approve_{code_of(row['id'])} or /deny_{code_of(row['id'])}",
         )

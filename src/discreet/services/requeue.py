@@ -85,11 +85,9 @@ async def silence_of(
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             """SELECT a.name AS agent, c.id AS contact_id,
-                      CASE WHEN a.paused_at IS NOT NULL
-                             AND NOT (s.contact_id IS NULL AND NOT s.shared
-                                      AND m.command IS NOT NULL) THEN 'paused'
-                           WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                      CASE WHEN c.blocked_at IS NOT NULL THEN 'blocked'
                            WHEN m.command IS NOT NULL THEN NULL
+                           WHEN a.paused_at IS NOT NULL THEN 'paused'
                            WHEN c.taken_over_at IS NOT NULL THEN 'taken_over'
                            WHEN EXISTS (SELECT FROM discreet.person_requests r
                                          JOIN discreet.sessions o ON o.id = r.session_id

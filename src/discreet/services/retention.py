@@ -10,9 +10,10 @@ from typing import NoReturn, get_args
 import structlog
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
+from discreet.queue.failing import Recurring
 from discreet.queue.leases import leader_lock
 from discreet.schemas.retention import (
     RetentionKind,
@@ -153,13 +154,14 @@ async def list_retention_runs(
 
 async def retain_daily(db: ScopedDatabase, conninfo: str) -> NoReturn:
     """Run the retention of every owner once a day, on one server. ``conninfo``: the worker's."""
+
+    async def run() -> None:
+        async with leader_lock(conninfo, "retention"):
+            await run_due_retention(db)
+
+    running = Recurring(db, "retention", run)
     while True:
-        try:
-            async with leader_lock(conninfo, "retention"):
-                await run_due_retention(db)
-        except Exception as error:
-            why = error.message if isinstance(error, DiscreetError) else type(error).__name__
-            log.warning("retention failed; it will be retried", why=why)
+        await running.run_if_due()
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
@@ -34,6 +34,7 @@ SELECT count(*) FROM (
   SELECT n FROM generate_series(1, 60000) n ORDER BY md5(n::text) OFFSET 0) sorted
 """
 
+AttentionType = TypeVar("AttentionType", bound="Attention")
 FailureState = Literal["failed", "given_up", "lost"]
 
 
@@ -149,6 +150,25 @@ class FailingWebhook:
 
 
 @dataclass(frozen=True, slots=True)
+class FailingJob:
+    """A job that fails by an error of the program, or a task of the server.
+
+    ``task``: turn, deliver, remind, or the name of a task, which has no session. ``error``: its
+    type.
+    """
+
+    task: str
+    session_id: UUID | None
+    contact_id: UUID | None
+    agent: str
+    whose: str
+    error: str
+    failures: int
+    since: datetime
+    next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """What needs attention. Lists have at most 20 items, newest first.
 
@@ -172,6 +192,7 @@ class Attention:
     deaf: tuple[DeafChannel, ...]
     tool_servers: tuple[ToolServerNote, ...]
     failing_webhooks: tuple[FailingWebhook, ...]
+    failing_jobs: tuple[FailingJob, ...]
     waiting: Waiting
 
     @property
@@ -183,6 +204,7 @@ class Attention:
             or self.undelivered
             or self.deaf
             or self.failing_webhooks
+            or self.failing_jobs
         )
 
 
@@ -199,11 +221,15 @@ async def get_attention(db: ScopedDatabase, owner_id: OwnerId) -> Attention:
         return await _attention(tx)
 
 
-async def with_unreadable(found: Attention, access: ChannelAccess) -> Attention:
+async def with_unreadable(found: AttentionType, access: ChannelAccess) -> AttentionType:
     """Add the channels whose token this server has and can't decrypt: they receive nothing here."""
     known = {(one.platform, one.name) for one in found.deaf}
     more = [
-        DeafChannel(one.platform, one.name, "its token can't be read by this server")
+        DeafChannel(
+            one.platform,
+            one.name,
+            f"its token can't be read by this server: sb channels add {one.platform}",
+        )
         for one in await unreadable_secrets(access)
         if (one.platform, one.name) not in known
     ]
@@ -248,6 +274,7 @@ async def _attention(tx: Transaction) -> Attention:
         deaf=await _deaf(tx),
         tool_servers=await _tool_servers(tx),
         failing_webhooks=await _failing_webhooks(tx),
+        failing_jobs=await _failing_jobs(tx),
         waiting=await _waiting(tx),
     )
 
@@ -272,6 +299,33 @@ async def _failing_webhooks(tx: Transaction) -> tuple[FailingWebhook, ...]:
         {"limit": _MAX_SHOWN},
     )
     return tuple(FailingWebhook(**row) for row in found)
+
+
+async def _failing_jobs(tx: Transaction) -> tuple[FailingJob, ...]:
+    found = await tx.fetch(
+        f"""SELECT f.task, f.session_id, s.contact_id, coalesce(a.name, '') AS agent,
+                   coalesce(s.shared, false) AS shared, {CONTACT_LABEL.format(row="s")} AS label,
+                   f.error, f.failures, f.since, f.next_try_at
+              FROM gate.failing_work() f
+              LEFT JOIN discreet.sessions s ON s.id = f.session_id
+              LEFT JOIN discreet.agents a ON a.id = s.agent_id
+             ORDER BY f.since, f.task LIMIT %(limit)s""",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(
+        FailingJob(
+            task=row["task"],
+            session_id=row["session_id"],
+            contact_id=row["contact_id"],
+            agent=row["agent"],
+            whose=whose(row["label"], shared=row["shared"]),
+            error=row["error"],
+            failures=row["failures"],
+            since=row["since"],
+            next_try_at=row["next_try_at"],
+        )
+        for row in found
+    )
 
 
 async def _asking(tx: Transaction) -> tuple[str, ...]:
@@ -302,6 +356,7 @@ async def summarise(access: ChannelAccess, home: Path) -> schemas.Status:
         long_turns=len(status.long_turns),
         undelivered=len(status.undelivered),
         deaf_channels=len(deaf),
+        failing_jobs=len(status.failing_jobs),
         last_backup_at=None if schedule is None else schedule.last_made_at,
         backup_problem=backup_problem(home),
         waiting=schemas.Waiting.model_validate(status.waiting),

@@ -68,8 +68,8 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
     Contacts that have reached the limit are not included; budgets are.
     """
     found = await tx.fetch(
-        f"""SELECT u.agent, u.label, u.kind, u.share::float AS share FROM (
-              SELECT a.name AS agent, {_LABEL} AS label, kinds.kind,
+        f"""SELECT u.agent, u.label, u.contact_id, u.kind, u.share::float AS share FROM (
+              SELECT a.name AS agent, {_LABEL} AS label, t.contact_id, kinds.kind,
                      CASE kinds.kind
                        WHEN 'tokens_a_day' THEN
                          coalesce(sum((t.usage->>'input_tokens')::bigint
@@ -94,6 +94,7 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
             agent=row["agent"],
             whose=whose(row["label"], shared=False),
             kind=row["kind"],
+            contact_id=row["contact_id"],
             share=row["share"],
         )
         for row in found
@@ -112,6 +113,7 @@ async def near_budgets(tx: Transaction) -> tuple[NearLimit, ...]:
             NearLimit(
                 agent=budget.agent or "all agents",
                 whose="Everyone together",
+                contact_id=None,
                 kind=kind,
                 share=float(share),
             )

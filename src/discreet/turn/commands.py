@@ -23,7 +23,7 @@ from discreet.sessions.transcript import Message, messages_of_turn, said_in_scop
 from discreet.turn import own_data
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
-from discreet.turn.owner_commands import OwnerReply, obey_owner
+from discreet.turn.owner_commands import Look, OwnerReply, obey_owner
 from discreet.turn.person import ask_for_person
 from discreet.turn.reminders import answer_reminders
 
@@ -51,7 +51,7 @@ NOT_PERSONAL = (
 
 
 async def run_command(
-    db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str, look: Look
 ) -> OwnerReply:
     """Carry out a command and return its answer.
 
@@ -63,7 +63,7 @@ async def run_command(
         [message] = await messages_of_turn(tx, lease.turn_id)
         if not isinstance(scope, OwnerScope):
             return OwnerReply(await _obey_sender(tx, scope, lease, command, message.text))
-    return await obey_owner(db, scope, lease.session_id, message, command)
+    return await obey_owner(db, scope, lease.session_id, message, command, look)
 
 
 async def _obey_sender(

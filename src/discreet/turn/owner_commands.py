@@ -8,7 +8,7 @@ next one repeats the command.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,16 +23,17 @@ from discreet.contacts.pairing import (
     pairings_of_ids,
     pending_pairings,
 )
+from discreet.domain.amounts import ago
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.domain.ids import AgentId, OwnerId, SessionId
 from discreet.domain.text import literal
 from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services import agents, contacts, held_answers, takeover, usage
+from discreet.services.concerns import Concerns
 from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
-from discreet.services.status import get_status
 from discreet.sessions.transcript import Message
 from discreet.turn.reminders import answer_reminders
 
@@ -56,6 +57,7 @@ OWNERS_HELP = """\
 /help - show this help"""
 MAX_CONTACTS = 15
 MAX_LINES = 12
+MAX_QUOTED = 300
 LAST_LINES = 5
 _CODE = re.compile(rf"[0-9a-f]{{{CODE_CHARACTERS}}}")
 
@@ -68,6 +70,10 @@ class OwnerReply:
     contacts: tuple[UUID, ...] = ()
 
 
+Look = Callable[[], Awaitable[Concerns]]
+"""Finds what needs attention, with what the server knows of its home and its keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A command with its arguments. ``message``: the line that contains it."""
@@ -78,16 +84,22 @@ class _Asked:
     session_id: SessionId
     message: Message
     rest: str
+    look: Look
 
 
 async def obey_owner(
-    db: ScopedDatabase, scope: OwnerScope, session_id: SessionId, message: Message, command: str
+    db: ScopedDatabase,
+    scope: OwnerScope,
+    session_id: SessionId,
+    message: Message,
+    command: str,
+    look: Look,
 ) -> OwnerReply:
     """Carry out a command of the owner and return the answer. An error is an answer too."""
     word, rest = _split(message.text)
     if scope.agent_id is None:
         raise NotFound("This session has no agent.")
-    asked = _Asked(db, scope.owner_id, scope.agent_id, session_id, message, rest)
+    asked = _Asked(db, scope.owner_id, scope.agent_id, session_id, message, rest, look)
     try:
         return await _obey(asked, command)
     except DiscreetError as error:
@@ -151,30 +163,12 @@ async def _reminders(asked: _Asked) -> OwnerReply:
 
 
 async def _status(asked: _Asked) -> OwnerReply:
-    found = await get_status(asked.db, asked.owner_id)
+    looked = await asked.look()
+    found = looked.status
     lines = [
-        *(f"{literal(one.label)} waits for approval" for one in found.pairings),
-        *(
-            f"{literal(one.agent)} could not answer {literal(one.whose)}: {literal(one.error)}"
-            for one in found.turns
-        ),
-        *(
-            f"Undelivered to {literal(one.whose)}: {literal(one.error)}"
-            for one in found.undelivered
-        ),
-        *(
-            f"{literal(one.name or one.platform)} can't receive: {literal(one.why)}"
-            for one in found.deaf
-        ),
-        *(
-            f"{literal(one.whose)} exceeded a limit: {one.kind.replace('_', ' ')}"
-            for one in found.limit_hits
-        ),
-        *(f"{literal(name)} asks for a person" for name in found.asking),
-        *([f"{found.held_answers} answers wait for you: /drafts"] if found.held_answers else []),
-        *(f"{literal(name)} is paused" for name in found.paused),
-        *(f"You are answering {literal(name)} in person" for name in found.taken_over),
-        *([f"{len(found.quarantine)} messages in quarantine"] if found.quarantine else []),
+        one.shown(lambda text: literal(text, MAX_QUOTED), ago, _moment)
+        + (f": {one.chat}" if one.chat else "")
+        for one in looked.items
     ]
     shown = [f"- {line}" for line in lines[:MAX_LINES]] or ["Nothing needs attention."]
     if len(lines) > MAX_LINES:
@@ -182,7 +176,12 @@ async def _status(asked: _Asked) -> OwnerReply:
     waiting = max(0, found.waiting.messages - 1)  # without this command
     shown.append(f"\n{waiting} unanswered, {found.counts.contacts} contacts.")
     # The names in it aren't known by id, so the answer is deleted with any contact that is erased.
-    return OwnerReply("\n".join(shown), await _named_in_status(asked))
+    named = [
+        *await _named_in_status(asked),
+        *(one.contact_id for one in found.near_limits if one.contact_id is not None),
+        *(one.contact_id for one in found.failing_jobs if one.contact_id is not None),
+    ]
+    return OwnerReply("\n".join(shown), tuple(dict.fromkeys(named)))
 
 
 async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
@@ -195,7 +194,7 @@ async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
             "   ON s.id = r.session_id WHERE s.contact_id = c.id)"
             " OR EXISTS (SELECT FROM discreet.limit_hits h WHERE h.contact_id = c.id)"
             " UNION SELECT contact_id FROM discreet.turns"
-            "  WHERE contact_id IS NOT NULL AND state IN ('failed', 'given_up', 'lost')"
+            "  WHERE contact_id IS NOT NULL AND state IN ('failed', 'given_up', 'lost', 'running')"
             "    AND started_at > clock_timestamp() - interval '7 days'"
             " UNION SELECT contact_id FROM discreet.outbox"
             "  WHERE contact_id IS NOT NULL AND state <> 'sent' LIMIT 500"
@@ -215,7 +214,7 @@ def _contact_line(one: contacts.ContactActivity) -> str:
     address = one.contact.addresses[0] if one.contact.addresses else ""
     states = f", {', '.join(one.states)}" if one.states else ""
     name = literal(one.contact.name or address)
-    return f"- {name} ({literal(address)}): {_ago(one.last_message_at)}{states}"
+    return f"- {name} ({literal(address)}): {_wrote(one.last_message_at)}{states}"
 
 
 async def _who(asked: _Asked) -> OwnerReply:
@@ -479,10 +478,9 @@ async def _speaks_to(asked: _Asked) -> dict[str, Any] | None:
         )
 
 
-def _ago(at: datetime | None) -> str:
-    if at is None:
-        return "never wrote"
-    minutes = int((datetime.now(UTC) - at).total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} min ago"
-    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _wrote(at: datetime | None) -> str:
+    return "never wrote" if at is None else ago(at)

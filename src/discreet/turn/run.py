@@ -31,6 +31,7 @@ from discreet.memory.indexing import (
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.services.concerns import Concerns
 from discreet.services.own_data import note_access
 from discreet.tracing import TraceSpan, span
 from discreet.turn.commands import run_command
@@ -41,6 +42,7 @@ from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import Stored, load, read_turn
+from discreet.turn.owner_commands import Look
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.reading import (
     Reading,
@@ -88,6 +90,11 @@ async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -
     return NoFile("no platform is connected")
 
 
+async def _look_nowhere() -> Concerns:
+    """Find no concerns, where no installation is served."""
+    raise Unavailable("The status can't be read here.", hint="At the terminal: sb status")
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """The shared objects and settings of all turns.
@@ -96,7 +103,8 @@ class Turns:
     first retry; it doubles with each further one. ``summarise``: summarizes conversations that have
     grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
-    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers.
+    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``look``:
+    finds what needs the owner's attention.
     """
 
     db: ScopedDatabase
@@ -113,6 +121,7 @@ class Turns:
     zone: tzinfo = UTC
     budget_for: BudgetFor | None = None
     servers: OpenServers | None = None
+    look: Look = _look_nowhere
 
 
 async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> None:
@@ -339,7 +348,7 @@ class _Answer:
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    reply = await run_command(turns.db, scope, lease, command)
+    reply = await run_command(turns.db, scope, lease, command, turns.look)
     steps: tuple[Step, ...] = ()
     if reply.contacts:
         # The contacts named in it; the answer is deleted when one of them is erased.

@@ -1670,6 +1670,14 @@ CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
 DECLARE
   dropped bigint;
 BEGIN
+  DELETE FROM failures f
+   WHERE f.lock = ANY (SELECT 'turn:' || unnest(sessions)
+                       UNION ALL
+                       SELECT 'deliver:' || r.id FROM discreet.routes r
+                        WHERE r.session_id = ANY (sessions)
+                       UNION ALL
+                       SELECT 'remind:' || r.id FROM discreet.reminders r
+                        WHERE r.session_id = ANY (sessions));
   DELETE FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND (
      (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
@@ -2369,6 +2377,29 @@ $$;
 
 ALTER FUNCTION gate.expired_versions(owner uuid, most integer) OWNER TO discreet_gate;
 
+-- FUNCTION failing_work()
+CREATE FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN QUERY
+    SELECT split_part(f.lock, ':', 1), s.id, f.error, f.failures, f.since, f.next_try_at
+      FROM queue.failures f
+      LEFT JOIN discreet.sessions s ON s.id = CASE split_part(f.lock, ':', 1)
+        WHEN 'turn' THEN split_part(f.lock, ':', 2)::uuid
+        WHEN 'deliver' THEN (SELECT r.session_id FROM discreet.routes r
+                              WHERE r.id = split_part(f.lock, ':', 2)::uuid)
+        WHEN 'remind' THEN (SELECT r.session_id FROM discreet.reminders r
+                             WHERE r.id = split_part(f.lock, ':', 2)::uuid) END
+     WHERE f.lock NOT LIKE '%:%' OR s.owner_id = (gate.scope()).owner_id
+     ORDER BY f.since, f.lock;
+END $$;
+
+
+ALTER FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) OWNER TO discreet_gate;
+
 -- FUNCTION find_or_create_contact(uuid, text, text, text, text)
 CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
     LANGUAGE plpgsql
@@ -2516,6 +2547,31 @@ END $$;
 
 
 ALTER FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) OWNER TO discreet_gate;
+
+-- FUNCTION forget_failures()
+CREATE FUNCTION gate.forget_failures() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  DELETE FROM queue.failures f
+   WHERE CASE split_part(f.lock, ':', 1)
+           WHEN 'turn' THEN NOT EXISTS (
+             SELECT FROM discreet.messages m
+              WHERE m.session_id = split_part(f.lock, ':', 2)::uuid
+                AND m.state IN ('waiting', 'taken'))
+           WHEN 'deliver' THEN NOT EXISTS (
+             SELECT FROM discreet.outbox o
+              WHERE o.route_id = split_part(f.lock, ':', 2)::uuid
+                AND o.state IN ('pending', 'sending'))
+           WHEN 'remind' THEN NOT EXISTS (
+             SELECT FROM discreet.reminders r
+              WHERE r.id = split_part(f.lock, ':', 2)::uuid AND r.due_at <= clock_timestamp())
+           ELSE false END;
+END $$;
+
+
+ALTER FUNCTION gate.forget_failures() OWNER TO discreet_gate;
 
 -- FUNCTION forget_memory(uuid, integer)
 CREATE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
@@ -2812,6 +2868,18 @@ END $$;
 
 
 ALTER FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION is_put_off(text)
+CREATE FUNCTION gate.is_put_off(key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM queue.failures f
+                  WHERE f.lock = key AND f.next_try_at > clock_timestamp())
+$$;
+
+
+ALTER FUNCTION gate.is_put_off(key text) OWNER TO discreet_gate;
 
 -- FUNCTION is_usage(jsonb, jsonb)
 CREATE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
@@ -3692,6 +3760,22 @@ END $$;
 
 
 ALTER FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
+
+-- FUNCTION note_failure(text, text, interval, interval)
+CREATE FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO failures AS f (lock, error, next_try_at)
+  VALUES (key, error_type, clock_timestamp() + first_wait)
+  ON CONFLICT (lock) DO UPDATE
+     SET error = excluded.error, failures = f.failures + 1,
+         next_try_at = clock_timestamp() + least(max_wait, first_wait * 2 ^ least(f.failures, 20));
+END $$;
+
+
+ALTER FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) OWNER TO discreet_gate;
 
 -- FUNCTION note_opt_out(uuid, text)
 CREATE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
@@ -5242,6 +5326,7 @@ BEGIN
   PERFORM gate.tell_of_freed(freed);
   PERFORM gate.purge_expired(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
+  PERFORM gate.forget_failures();
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
@@ -5873,6 +5958,7 @@ BEGIN
      WHERE r.due_at <= clock_timestamp()
        AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('remind:' || r.id)
      ORDER BY r.due_at LIMIT 1000
   LOOP
     IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
@@ -5928,6 +6014,7 @@ BEGIN
      WHERE gate.why_withheld(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('turn:' || w.session_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -5940,6 +6027,7 @@ BEGIN
      WHERE o.state IN ('pending', 'sending')
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('deliver:' || o.route_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -6127,10 +6215,9 @@ CREATE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT CASE WHEN a.paused_at IS NOT NULL
-                AND NOT (s.contact_id IS NULL AND NOT s.shared AND obeys.one) THEN 'paused'
-              WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+  SELECT CASE WHEN c.blocked_at IS NOT NULL THEN 'blocked'
               WHEN obeys.one THEN NULL
+              WHEN a.paused_at IS NOT NULL THEN 'paused'
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
               WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s
@@ -7983,6 +8070,21 @@ CREATE TABLE gate.secrets (
 
 ALTER TABLE gate.secrets OWNER TO discreet_gate;
 
+-- TABLE failures
+CREATE TABLE queue.failures (
+    lock text NOT NULL,
+    error text NOT NULL,
+    failures integer DEFAULT 1 NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    next_try_at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE queue.failures OWNER TO discreet_schema;
+
+-- COMMENT COLUMN failures.lock
+COMMENT ON COLUMN queue.failures.lock IS 'of the job, such as turn:ID, or the name of a task';
+
 -- TABLE leases
 CREATE TABLE queue.leases (
     what text NOT NULL,
@@ -8385,6 +8487,10 @@ ALTER TABLE ONLY gate.policy
 -- CONSTRAINT secrets secrets_pkey
 ALTER TABLE ONLY gate.secrets
     ADD CONSTRAINT secrets_pkey PRIMARY KEY (one);
+
+-- CONSTRAINT failures failures_pkey
+ALTER TABLE ONLY queue.failures
+    ADD CONSTRAINT failures_pkey PRIMARY KEY (lock);
 
 -- CONSTRAINT leases leases_pkey
 ALTER TABLE ONLY queue.leases
@@ -10288,6 +10394,10 @@ REVOKE ALL ON FUNCTION gate.expired_messages(owner uuid, most integer) FROM PUBL
 -- ACL FUNCTION expired_versions(owner uuid, most integer)
 REVOKE ALL ON FUNCTION gate.expired_versions(owner uuid, most integer) FROM PUBLIC;
 
+-- ACL FUNCTION failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) FROM PUBLIC;
+
 -- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
 REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;
 
@@ -10306,6 +10416,10 @@ GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time
 GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) FROM PUBLIC;
+
+-- ACL FUNCTION forget_failures()
+GRANT ALL ON FUNCTION gate.forget_failures() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.forget_failures() FROM PUBLIC;
 
 -- ACL FUNCTION forget_memory(memory uuid, wanted integer)
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_contact;
@@ -10348,6 +10462,9 @@ REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, cha
 
 -- ACL FUNCTION is_new_contact(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION is_put_off(key text)
+REVOKE ALL ON FUNCTION gate.is_put_off(key text) FROM PUBLIC;
 
 -- ACL FUNCTION is_usage(given jsonb, before jsonb)
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_contact;
@@ -10460,6 +10577,10 @@ REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shar
 -- ACL FUNCTION note_access(contacts uuid[], what text, way text, pause interval)
 GRANT ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
+
+-- ACL FUNCTION note_failure(key text, error_type text, first_wait interval, max_wait interval)
+GRANT ALL ON FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) FROM PUBLIC;
 
 -- ACL FUNCTION note_opt_out(contact uuid, body text)
 REVOKE ALL ON FUNCTION gate.note_opt_out(contact uuid, body text) FROM PUBLIC;
@@ -11668,6 +11789,10 @@ REVOKE SELECT ON TABLE pg_catalog.pg_locks FROM PUBLIC;
 
 -- ACL TABLE pg_stat_activity
 REVOKE SELECT ON TABLE pg_catalog.pg_stat_activity FROM PUBLIC;
+
+-- ACL TABLE failures
+GRANT SELECT,DELETE ON TABLE queue.failures TO discreet_gate;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.failures TO discreet_worker;
 
 -- ACL TABLE leases
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.leases TO discreet_worker;

@@ -111,6 +111,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
 DECLARE
   dropped bigint;
 BEGIN
+  DELETE FROM failures f
+   WHERE f.lock = ANY (SELECT 'turn:' || unnest(sessions)
+                       UNION ALL
+                       SELECT 'deliver:' || r.id FROM discreet.routes r
+                        WHERE r.session_id = ANY (sessions)
+                       UNION ALL
+                       SELECT 'remind:' || r.id FROM discreet.reminders r
+                        WHERE r.session_id = ANY (sessions));
   DELETE FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND (
      (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))

@@ -33,7 +33,8 @@ BEGIN
   END IF;
 END $$;
 
--- Wake sessions with messages that no job is looking at, because a worker died or a job failed.
+-- Wake sessions with messages that no job is looking at, because a worker died or a job failed. What
+-- failed by an error of the program waits longer each time.
 -- Withheld sessions are left alone; whoever releases them wakes them.
 -- Locked sessions are skipped until the next sweep: to wait for one would hold up all others.
 CREATE OR REPLACE FUNCTION gate.wake_stranded() RETURNS integer
@@ -49,6 +50,7 @@ BEGIN
      WHERE gate.why_withheld(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('turn:' || w.session_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -61,6 +63,7 @@ BEGIN
      WHERE o.state IN ('pending', 'sending')
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('deliver:' || o.route_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN

@@ -4,14 +4,13 @@ SET ROLE discreet_gate;
 
 -- Say why a turn may not run or be saved in a session now: 'paused', 'blocked', 'taken over',
 -- 'asked for a person', or null. `turn`: a turn that runs there; null: one that is to begin. A command
--- starts no agent. So senders' commands are obeyed while a person answers or is waited for, and the
--- owner's while the agent is paused.
+-- starts no agent. So commands, the owner's and senders', are obeyed while the agent is paused and while
+-- a person answers or is waited for.
 CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN a.paused_at IS NOT NULL
-                AND NOT (s.contact_id IS NULL AND NOT s.shared AND obeys.one) THEN 'paused'
-              WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+  SELECT CASE WHEN c.blocked_at IS NOT NULL THEN 'blocked'
               WHEN obeys.one THEN NULL
+              WHEN a.paused_at IS NOT NULL THEN 'paused'
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
               WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s

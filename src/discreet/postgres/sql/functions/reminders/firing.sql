@@ -154,6 +154,7 @@ BEGIN
      WHERE r.due_at <= clock_timestamp()
        AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
+       AND NOT gate.is_put_off('remind:' || r.id)
      ORDER BY r.due_at LIMIT 1000
   LOOP
     IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
