@@ -84,6 +84,8 @@ def _refuse_other_content(request: Request) -> None:
 
 def _refuse_unknown(request: Request) -> None:
     """Reject unknown query parameters: ignoring one might ignore a scope."""
+    if not request.query_params:
+        return
     paths: dict[str, Any] = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
     known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}

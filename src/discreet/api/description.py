@@ -24,13 +24,17 @@ page.
 """
 
 
+_built: dict[str, Any] = {}
+"""It takes most of a second to build, and is the same for every application of a process."""
+
+
 def describe(api: FastAPI) -> None:
     """Build the description at the first request for it."""
 
     def build() -> dict[str, Any]:
-        if api.openapi_schema is None:
-            api.openapi_schema = _build(api)
-        return api.openapi_schema
+        if not _built:
+            _built.update(_build(api))
+        return _built
 
     api.openapi = build  # type: ignore[method-assign]
 

@@ -7,6 +7,8 @@ context; and safety, since a message can't talk the model into an argument that 
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -147,12 +149,19 @@ class AskForPersonCall(Arguments):
 
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     """Return the JSON schema of a tool's arguments, for a model."""
+    schema: dict[str, Any] = json.loads(_schema_text(arguments))
+    return schema
+
+
+@cache
+def _schema_text(arguments: type[Arguments]) -> str:
+    """Return it as text, of which each caller gets a copy: it takes milliseconds to make."""
     schema = arguments.model_json_schema()
     schema.pop("title")
     schema.pop("description", None)
     for described in schema.setdefault("properties", {}).values():
         described.pop("title", None)
-    return schema
+    return json.dumps(schema)
 
 
 def what_is_wrong(error: ValidationError) -> str:
