@@ -7,7 +7,13 @@ from uuid import UUID
 
 from discreet.channels.discord.parse import parse
 from discreet.domain.ids import ChannelId
-from discreet.domain.inbound import AddressSender, Attachment, Inbound, UnknownSender
+from discreet.domain.inbound import (
+    AddressSender,
+    Attachment,
+    GroupSender,
+    Inbound,
+    UnknownSender,
+)
 from discreet.domain.platform import Identity
 from tests.channels.discord_payloads import (
     ALICE,
@@ -100,6 +106,19 @@ def test_bots_and_webhooks_are_nobodys_words() -> None:
     assert read(message(CHANNEL, OTHER_BOT, f"{AT_ME} hi", mentions=[BOT])) is None
     assert read(message(DIRECT, BOT, "my own answer")) is None
     assert read(message(CHANNEL, ALICE, "hi", webhook_id="1")) is None
+    assert read(message(CHANNEL, OTHER_BOT, "", type=20)) is None
+
+
+def test_what_programs_do_to_a_channel_is_overheard_and_never_under_a_members_name() -> None:
+    pinned = heard(message(CHANNEL, OTHER_BOT, "", type=6))
+    assert (pinned.line, pinned.addressed) == ("[pinned a message]", False)
+    assert pinned.sender == GroupSender("spammer (app)")
+    post = message(CHANNEL, ALICE, f"{AT_ME} news", webhook_id="1", flags=2, mentions=[BOT])
+    followed = heard(post)
+    assert (followed.line, followed.addressed) == ("news", False)
+    assert followed.sender == GroupSender("Alice (app)")
+    assert read(message(CHANNEL, BOT, "", type=6)) is None
+    assert read(message(DIRECT, OTHER_BOT, "", type=6)) is None
 
 
 def test_an_edit_is_known_and_answered_by_nobody() -> None:

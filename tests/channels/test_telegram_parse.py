@@ -12,9 +12,16 @@ from telegram import TelegramObject, Update
 
 from discreet.channels.telegram.parse import Bot, parse
 from discreet.domain.addresses import Address
-from discreet.domain.content import Content, Forward, Part, Quote
+from discreet.domain.content import Content, Forward, Part, Quote, notice
 from discreet.domain.ids import ChannelId
-from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound, UnknownSender
+from discreet.domain.inbound import (
+    AddressSender,
+    Attachment,
+    Group,
+    GroupSender,
+    Inbound,
+    UnknownSender,
+)
 from discreet.domain.platform import GroupMoved
 from tests.channels.payloads import (
     ALICE,
@@ -273,8 +280,37 @@ MESSAGES = {
         replace(
             IN_FORUM,
             content=Content(forward=Forward("News", AT)),
-            sender=UnknownSender("it was written in the name of a chat, not of a person"),
+            sender=GroupSender("News"),
         ),
+    ),
+    "a notice of an anonymous administrator, with a title": (
+        message(
+            SUPERGROUP,
+            ANONYMOUS_ADMIN,
+            new_chat_title="Choir",
+            sender_chat=SUPERGROUP,
+            author_signature="Conductor",
+        ),
+        replace(
+            IN_FORUM,
+            text="",
+            content=Content((notice("new title: Choir"),)),
+            sender=GroupSender("an anonymous administrator (Conductor)"),
+        ),
+    ),
+    "a notice of another bot": (
+        message(GROUP, OTHER_BOT, new_chat_title="Choir"),
+        replace(
+            OVERHEARD,
+            text="",
+            content=Content((notice("new title: Choir"),)),
+            sender=GroupSender("Spammer"),
+        ),
+    ),
+    "a notice of this bot's own": (message(GROUP, BOT, new_chat_title="Choir"), None),
+    "a notice in a channel": (
+        {"update_id": 1, "channel_post": message(CHANNEL, None, new_chat_title="Choir")["message"]},
+        None,
     ),
     "a post in a channel, signed": (
         {

@@ -22,7 +22,7 @@ SELECT EXISTS (SELECT FROM discreet.sessions s
                   AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id))
 """
 TOLD = """
-SELECT max(nullif(t.sender_name, '')) AS name,
+SELECT max(nullif(t.sender_name, '')) FILTER (WHERE t.sender_address <> '') AS name,
        array_agg(DISTINCT t.sender_address) FILTER (WHERE t.sender_address <> '') AS addresses
   FROM (
 SELECT m.sender_name, m.sender_address FROM discreet.messages m

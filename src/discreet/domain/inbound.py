@@ -46,7 +46,17 @@ class UnknownSender:
     tell: Address | None = None
 
 
-Sender = AddressSender | ContactSender | OwnerSender | UnknownSender
+@dataclass(frozen=True, slots=True)
+class GroupSender:
+    """The group itself, where no person signed: a notice about it, a post of its linked channel.
+
+    Such a line is never addressed to the agent. ``shown_as``: the name that members see beside it.
+    """
+
+    shown_as: str
+
+
+Sender = AddressSender | GroupSender | ContactSender | OwnerSender | UnknownSender
 
 
 @dataclass(frozen=True, slots=True)

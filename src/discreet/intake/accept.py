@@ -18,6 +18,7 @@ from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, Sessio
 from discreet.domain.inbound import (
     AddressSender,
     ContactSender,
+    GroupSender,
     Inbound,
     OwnerSender,
     UnknownSender,
@@ -245,7 +246,7 @@ def _settled(row: dict[str, Any]) -> dict[str, Any]:
 
 def _message(inbound: Inbound) -> dict[str, Any]:
     """Return the message as a ``gate.inbound``."""
-    kind: Literal["address", "contact", "owner"]
+    kind: Literal["address", "group", "contact", "owner"]
     platform = platform_id = contact = None
     name = ""
     match inbound.sender:
@@ -253,6 +254,8 @@ def _message(inbound: Inbound) -> dict[str, Any]:
             address = Address.parse(str(address))
             kind, platform, platform_id = "address", address.platform, address.platform_id
             name = plain_name(display)
+        case GroupSender(display):
+            kind, name = "group", plain_name(display)
         case ContactSender(contact_id):
             kind, contact = "contact", contact_id
         case OwnerSender():

@@ -9,11 +9,14 @@ from typing import Any
 
 from tests.channels.payloads import (
     ALICE,
+    ANONYMOUS_ADMIN,
     BOB,
     BOT,
     CHANNEL,
     DATE,
     GROUP,
+    LINKED,
+    OTHER_BOT,
     PHOTO,
     PRIVATE,
     SUPERGROUP,
@@ -326,6 +329,48 @@ KINDS: dict[str, tuple[dict[str, Any], str, bool]] = {
         ),
         "[unsupported message: 'passport_data']",
         True,
+    ),
+    "an anonymous administrator pins a message": (
+        message(
+            SUPERGROUP,
+            ANONYMOUS_ADMIN,
+            sender_chat=SUPERGROUP,
+            pinned_message=kept_in(SUPERGROUP, ALICE, text="gate B"),
+        ),
+        "[pinned a message]",
+        False,
+    ),
+    "another bot removes somebody": (
+        message(GROUP, OTHER_BOT, left_chat_member=ALICE),
+        "[Alice Adams was removed]",
+        False,
+    ),
+    "a post of the linked channel": (
+        message(
+            SUPERGROUP,
+            LINKED,
+            text="@ada_bot is new",
+            entities=[entity("mention", 0, 8)],
+            sender_chat=CHANNEL,
+            is_automatic_forward=True,
+        ),
+        "is new",
+        False,
+    ),
+    "an anonymous administrator reacts": (
+        {
+            "update_id": 900_010,
+            "message_reaction": {
+                "chat": SUPERGROUP,
+                "message_id": 5,
+                "actor_chat": SUPERGROUP,
+                "date": DATE,
+                "old_reaction": [],
+                "new_reaction": [{"type": "emoji", "emoji": "👍"}],
+            },
+        },
+        "[reaction: 👍]",
+        False,
     ),
     "somebody was added": (group(new_chat_members=[ALICE]), "[Alice Adams was added]", False),
     "somebody joined": (group(new_chat_members=[BOB]), "[Bob joined]", False),

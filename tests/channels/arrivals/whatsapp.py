@@ -231,6 +231,11 @@ KINDS: dict[str, tuple[dict[str, Any], str, bool]] = {
         "[Alice changed from 1 to 2]",
         False,
     ),
+    "a notice in a group that nobody sent": (
+        {**message("system", {"body": "The group has a new name"}, **GROUP), "from": ""},
+        "[The group has a new name]",
+        False,
+    ),
     "a chat that was opened": (message("request_welcome", {}), "[opened the chat]", False),
     "a mention in front, in a group": (
         message("text", {"body": "@15550783881 /memories"}, **GROUP),

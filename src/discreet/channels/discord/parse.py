@@ -24,7 +24,14 @@ from discreet.channels.discord.notices import notice_of, reaction_of
 from discreet.domain.addresses import Address
 from discreet.domain.content import Content, Forward, Part, Quote, line_of, unsupported
 from discreet.domain.ids import ChannelId
-from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
+from discreet.domain.inbound import (
+    AddressSender,
+    Group,
+    GroupSender,
+    Inbound,
+    Sender,
+    UnknownSender,
+)
 from discreet.domain.platform import Identity
 
 log = structlog.get_logger(__name__)
@@ -32,6 +39,10 @@ log = structlog.get_logger(__name__)
 PLATFORM = "discord"
 SAID = {0, 19}
 """Types of messages that people write: plain ones and replies. Others are notices."""
+ANSWERS_OF_APPS = {20, 23}
+"""Types of messages with which other programs answer their commands."""
+CROSSPOST = 1 << 1
+"""The flag of a message that came from an announcement channel which this one follows."""
 DIRECT = 1
 THREADS = {10, 11}
 """Types of channels: threads visible to everyone who sees the parent channel. A private thread (12)
@@ -89,8 +100,15 @@ def _message(
     if payload.get("edited") and edited_at is None:
         return None  # a link got its preview, or the message was pinned: nobody wrote anything
     told = notice_of(message)
-    if _is_of_a_program(message) or (told is not None and edited_at is not None):
+    if told is not None and edited_at is not None:
         return None
+    place = _Place.of(payload["channel"])
+    sender = _sender(message)
+    is_programs = _is_of_a_program(message)
+    if is_programs:
+        if place.group is None or not _is_kept_of_programs(message, told, me):
+            return None
+        sender = GroupSender(_app_name(message))
     text = ""
     parts: tuple[Part, ...] = () if told is None else (told,)
     if told is None:
@@ -99,21 +117,20 @@ def _message(
         kind = int(message.get("type") or 0)
         if not text and not parts:
             parts = (unsupported("unknown" if kind in SAID else f"type {kind}"),)
-    place = _Place.of(payload["channel"])
     addressed = place.group is None or _is_addressed(payload, message, me)
     message_id = str(message["id"])
     return Inbound(
         channel_id=channel_id,
         chat_id=place.chat_id,
         message_id=message_id if edited_at is None else f"{message_id}/{edited_at}",
-        sender=_sender(message),
+        sender=sender,
         text=text,
         sent_at=datetime.fromisoformat(str(edited_at or message["timestamp"])),
         platform_thread=place.thread,
         group=place.group,
         thread_key=place.thread_key,
         reply_to=_reply_to(message),
-        addressed=edited_at is None and told is None and addressed,
+        addressed=edited_at is None and told is None and not is_programs and addressed,
         attachments=attachments_of(message),
         content=Content(parts, _quote(message, payload, me), _forward(message)),
         edit_of="" if edited_at is None else message_id,
@@ -178,6 +195,20 @@ def _is_of_a_program(message: Mapping[str, Any]) -> bool:
     # Bots that answer each other never stop, and a webhook uses any name it likes.
     author = message.get("author") or {}
     return bool(author.get("bot") or author.get("system") or message.get("webhook_id"))
+
+
+def _is_kept_of_programs(message: Mapping[str, Any], told: Part | None, me: Identity) -> bool:
+    """Return whether a program's message is a notice, or a post of a channel that is followed."""
+    if str((message.get("author") or {}).get("id")) == me.account:
+        return False
+    if told is not None:
+        return int(message.get("type") or 0) not in ANSWERS_OF_APPS
+    return bool(int(message.get("flags") or 0) & CROSSPOST)
+
+
+def _app_name(message: Mapping[str, Any]) -> str:
+    # A webhook may use the name of a member.
+    return f"{name_of(message.get('author') or {}, message.get('member'))} (app)"
 
 
 def _sender(message: Mapping[str, Any]) -> Sender:

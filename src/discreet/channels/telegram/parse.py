@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from telegram import (
+    Chat,
     Message,
     MessageEntity,
     MessageOriginChannel,
@@ -24,7 +25,14 @@ from discreet.channels.telegram.notices import notices_of, reaction_of
 from discreet.domain.addresses import Address
 from discreet.domain.content import Content, Forward, Quote, line_of, line_of_part, unsupported
 from discreet.domain.ids import ChannelId
-from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
+from discreet.domain.inbound import (
+    AddressSender,
+    Group,
+    GroupSender,
+    Inbound,
+    Sender,
+    UnknownSender,
+)
 from discreet.domain.platform import GroupMoved
 
 PLATFORM = "telegram"
@@ -65,12 +73,14 @@ def parse(update: Update, bot: Bot, channel_id: ChannelId) -> Parsed:
 
 
 def _message(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
-    if _is_other_bot(message):
-        return None
-    sender = _sender(message)
     notices = notices_of(message)
-    if notices and isinstance(sender, UnknownSender):
-        return None  # no contact to assign the line to
+    is_unanswered = bool(notices or message.is_automatic_forward)
+    sender = _sender(message)
+    is_nobodys = _is_other_bot(message) or isinstance(sender, UnknownSender)
+    if is_nobodys and is_unanswered and _group(message) and not _is_by(message, bot):
+        sender = GroupSender(_shown_as(message))
+    elif _is_other_bot(message) or (is_nobodys and notices):
+        return None  # a notice in a channel belongs to no conversation
     text = _text(message, bot)
     parts = notices or parts_of(message)
     if not text and not parts:
@@ -88,7 +98,7 @@ def _message(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | Non
         group=_group(message),
         thread_key=f"topic:{topic}" if topic else "",
         reply_to=_reply_to(message),
-        addressed=not notices and _is_addressed(message, bot),
+        addressed=not is_unanswered and _is_addressed(message, bot),
         album=message.media_group_id or "",
         attachments=attachments_of(message),
         content=Content(parts, _quote(message, bot), _forward(message)),
@@ -113,15 +123,19 @@ def _edit(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
 
 
 def _reaction(update: MessageReactionUpdated, number: int, channel_id: ChannelId) -> Inbound | None:
-    # Without a user it comes from an anonymous administrator or a channel, so it isn't anybody's.
-    if update.user is None or update.user.is_bot:
-        return None
     is_group = update.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP)
+    sender: Sender
+    if update.user is not None and not update.user.is_bot:
+        sender = AddressSender(_address(update.user.id), update.user.full_name)
+    elif update.user is None and is_group:
+        sender = GroupSender(_name_of(update.actor_chat, update.chat))
+    else:
+        return None  # a program's, or in a channel, which is no conversation
     return Inbound(
         channel_id=channel_id,
         chat_id=str(update.chat.id),
         message_id=f"reaction {number}",
-        sender=AddressSender(_address(update.user.id), update.user.full_name),
+        sender=sender,
         text="",
         sent_at=update.date,
         group=Group(_address(update.chat.id), update.chat.title or "") if is_group else None,
@@ -148,6 +162,24 @@ def _is_other_bot(message: Message) -> bool:
     # bots too; they come with the chat in whose name they write.
     sender = message.from_user
     return message.sender_chat is None and sender is not None and sender.is_bot
+
+
+def _is_by(message: Message, bot: Bot) -> bool:
+    return message.from_user is not None and message.from_user.id == bot.id
+
+
+def _shown_as(message: Message) -> str:
+    """Return the name that members see beside a message that no person signed."""
+    if message.sender_chat is None and message.from_user is not None:
+        return message.from_user.full_name
+    name = _name_of(message.sender_chat, message.chat)
+    return f"{name} ({message.author_signature})" if message.author_signature else name
+
+
+def _name_of(author: Chat | None, chat: Chat) -> str:
+    if author is None or author.id == chat.id:
+        return "an anonymous administrator"
+    return author.title or ""
 
 
 def _group(message: Message) -> Group | None:

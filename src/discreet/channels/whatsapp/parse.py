@@ -16,7 +16,14 @@ from discreet.domain.addresses import Address
 from discreet.domain.content import Content, Forward, Quote
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ChannelId
-from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
+from discreet.domain.inbound import (
+    AddressSender,
+    Group,
+    GroupSender,
+    Inbound,
+    Sender,
+    UnknownSender,
+)
 from discreet.domain.platform import Event, Identity, Receipt, Stage
 
 PLATFORM = "whatsapp"
@@ -72,7 +79,8 @@ def _message(
     replied = context.get("id") or next(
         (each.get("message_id") or each.get("original_message_id") for each in about if each), None
     )
-    addressed = said["type"] not in _OVERHEARD and not edit
+    is_overheard = said["type"] in _OVERHEARD
+    addressed = not is_overheard and not edit
     if group:
         by_name = f"@{number}" in text_of(said)
         answered = _digits(str(context.get("from") or "")) == number
@@ -81,7 +89,9 @@ def _message(
         channel_id=channel_id,
         chat_id=f"{GROUP_CHAT}{group}" if group else (ids[0] if ids else "unknown"),
         message_id=str(message["id"]),
-        sender=_sender(ids, names),
+        sender=GroupSender("WhatsApp")
+        if group and is_overheard and not ids
+        else _sender(ids, names),
         text=text,
         sent_at=_time(message["timestamp"]),
         group=Group(Address.parse(f"{PLATFORM}:{group}")) if group else None,

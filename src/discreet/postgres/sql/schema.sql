@@ -3700,7 +3700,7 @@ BEGIN
                 AND c.id IN (said.sender_contact, sender, a_group)) THEN
     RETURN 'blocked';
   END IF;
-  IF via.platform = 'terminal' OR said.sender_kind <> 'address' THEN
+  IF via.platform = 'terminal' OR said.sender_kind NOT IN ('address', 'group') THEN
     RETURN NULL;
   END IF;
   IF gate.links_owner(owner, via, said) THEN
@@ -5208,6 +5208,9 @@ BEGIN
   IF said.sender_kind = 'address' THEN
     RETURN gate.find_or_create_contact(
       owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
+  ELSIF said.sender_kind = 'group' AND said.group_id IS NOT NULL AND NOT said.addressed THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.group_platform, said.group_id, 'group', said.group_name);
   ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO result FROM discreet.contacts c
      WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;

@@ -5,8 +5,8 @@ SET ROLE discreet_gate;
 CREATE TYPE gate.scope AS (
   owner_id uuid, agent_id uuid, contact_id uuid, party uuid, known boolean);
 
--- A message as parsed by a channel. sender_kind: 'address' (sender_platform, sender_id), 'contact'
--- (sender_contact) or 'owner'. files: a list of objects, or '[]'. details: content other than text.
+-- A message as parsed by a channel. sender_kind: 'address' (sender_platform, sender_id), 'group' (the
+-- group itself), 'contact' (sender_contact) or 'owner'. files: a list of objects, or '[]'. details: content other than text.
 -- edit_of: the message whose text it replaces, or ''. What waits outside a session is stored as the
 -- JSON of this type.
 CREATE TYPE gate.inbound AS (

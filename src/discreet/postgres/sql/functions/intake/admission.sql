@@ -18,7 +18,7 @@ BEGIN
                 AND c.id IN (said.sender_contact, sender, a_group)) THEN
     RETURN 'blocked';
   END IF;
-  IF via.platform = 'terminal' OR said.sender_kind <> 'address' THEN
+  IF via.platform = 'terminal' OR said.sender_kind NOT IN ('address', 'group') THEN
     RETURN NULL;
   END IF;
   IF gate.links_owner(owner, via, said) THEN

@@ -16,7 +16,7 @@ END $$;
 
 -- Return the contact who speaks, creating it if it is new; null: the owner. The sender kinds 'contact'
 -- and 'owner' are for whoever runs the installation, at a terminal; on any other channel they are
--- refused. Errors: DS001 no such contact; DS002 the sender can't be resolved.
+-- refused. The group itself says only what isn't answered. Errors: DS001 no such contact; DS002 the sender can't be resolved.
 CREATE OR REPLACE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
@@ -25,6 +25,9 @@ BEGIN
   IF said.sender_kind = 'address' THEN
     RETURN gate.find_or_create_contact(
       owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
+  ELSIF said.sender_kind = 'group' AND said.group_id IS NOT NULL AND NOT said.addressed THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.group_platform, said.group_id, 'group', said.group_name);
   ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO result FROM discreet.contacts c
      WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
