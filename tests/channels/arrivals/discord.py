@@ -221,5 +221,10 @@ KINDS: dict[str, tuple[dict[str, Any], str, bool]] = {
         "help",
         True,
     ),
+    "a role of the bot in front": (
+        {**group("<@&77>! /help", mention_roles=["77"]), "my_roles": ["77"]},
+        "/help",
+        True,
+    ),
     "nothing but a mention": (group(AT_ME, mentions=[BOT]), "@ada", True),
 }

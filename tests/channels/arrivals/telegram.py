@@ -440,6 +440,25 @@ KINDS: dict[str, tuple[dict[str, Any], str, bool]] = {
         "/memories",
         True,
     ),
+    **{
+        f"a mention in front, followed by {after!r}": (
+            group(text=f"@ada_bot{after}", entities=[entity("mention", 0, 8)]),
+            rest,
+            True,
+        )
+        for after, rest in {
+            "! /memories": "/memories",
+            " — /memories": "/memories",
+            "... /help": "/help",
+            "，/memories": "/memories",
+            "؟ /help": "/help",
+            " - milk\n- eggs": "- milk\n- eggs",
+            " -5 °C?": "-5 °C?",
+            " .env": ".env",
+            "!important": "!important",
+            "?": "@ada_bot?",
+        }.items()
+    },
     "a name in front, with a comma": (
         group(text="Ada, help", entities=[entity("text_mention", 0, 3, user=BOT)]),
         "help",

@@ -242,6 +242,11 @@ KINDS: dict[str, tuple[dict[str, Any], str, bool]] = {
         "/memories",
         True,
     ),
+    "a mention and a dash in front, in a group": (
+        message("text", {"body": "@15550783881 – /memories"}, **GROUP),
+        "/memories",
+        True,
+    ),
     "a sticker": (
         message("sticker", {"id": "1", "mime_type": "image/webp", "animated": True}),
         "[sticker]",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from discreet.domain.content import Part, part, unsupported
 from discreet.domain.inbound import Attachment, AttachmentKind
+from discreet.domain.mentions import without_mention
 from discreet.domain.text import plain_name
 
 VOICE_MESSAGE = 1 << 13
@@ -69,16 +70,24 @@ _COMMAND = re.compile(r"</([\w -]{1,100}):[0-9]{1,20}>")
 _TIME = re.compile(r"<t:(-?[0-9]{1,11})(?::[A-Za-z])?>")
 
 
-def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my_name: str) -> str:
+def text_of(
+    message: Mapping[str, Any],
+    names: Mapping[str, str],
+    my_id: str,
+    my_name: str,
+    my_roles: Iterable[str] = (),
+) -> str:
     """Return the text of a message or of the forwarded one.
 
     Ids are replaced by names, a leading mention of the bot is removed, and files are named in
-    square brackets. ``names``: of roles and channels, by id. The result is empty if there is no
-    text.
+    square brackets. The result is empty if there is no text.
+
+    ``names``: of roles and channels, by id; ``my_roles``: the ids of the bot's.
     """
     said = str(message.get("content") or "")
     # People address one bot among several in a server with "@Ada, /new".
-    said = re.sub(rf"^\s*(?:<@!?{re.escape(my_id)}>[\s,:;]*)+", "", said) or said
+    mine = "|".join([f"!?{re.escape(my_id)}", *(f"&{re.escape(role)}" for role in my_roles)])
+    said = without_mention(said, f"<@(?:{mine})>")
     known = {**names, my_id: my_name, **dict(_people(message))}
     texts = [" ".join([*_labels(message), _readable(said, known)]).strip()]
     for snapshot in snapshots_of(message):

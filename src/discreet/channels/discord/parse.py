@@ -112,7 +112,8 @@ def _message(
     text = ""
     parts: tuple[Part, ...] = () if told is None else (told,)
     if told is None:
-        text = text_of(message, payload.get("names") or {}, me.account, me.name)
+        roles = [str(role) for role in payload.get("my_roles") or ()]
+        text = text_of(message, payload.get("names") or {}, me.account, me.name, roles)
         parts = parts_of(message)
         kind = int(message.get("type") or 0)
         if not text and not parts:

@@ -33,6 +33,7 @@ from discreet.domain.inbound import (
     Sender,
     UnknownSender,
 )
+from discreet.domain.mentions import without_mention
 from discreet.domain.platform import GroupMoved
 
 PLATFORM = "telegram"
@@ -248,8 +249,7 @@ def _without_mention(message: Message, said: str, bot: Bot) -> str:
         if entity.type == MessageEntity.TEXT_MENTION and entity.user and entity.user.id == bot.id:
             names.add(name)
     either = "|".join(re.escape(name) for name in names)
-    rest = re.sub(rf"^\s*(?:(?:{either})(?!\w)[\s,:;]*)+", "", said, flags=re.I)
-    return rest or said
+    return without_mention(said, rf"(?:{either})(?!\w)")
 
 
 def _quote(message: Message, bot: Bot) -> Quote | None:

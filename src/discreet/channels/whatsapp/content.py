@@ -54,7 +54,9 @@ def text_of(message: Mapping[str, Any]) -> str:
     body = message.get(kind) or {}
     match kind:
         case "text":
-            return str(body["body"])
+            if not isinstance(body["body"], str):
+                raise TypeError("a text without words")
+            return body["body"]
         case "image" | "video" | "audio" | "document" | "sticker":
             return f"{_label(kind, body)} {body.get('caption') or ''}".strip()
         case "button":

@@ -5,7 +5,6 @@ The formats follow Meta's webhook reference (field ``messages``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from discreet.domain.inbound import (
     Sender,
     UnknownSender,
 )
+from discreet.domain.mentions import without_mention
 from discreet.domain.platform import Event, Identity, Receipt, Stage
 
 PLATFORM = "whatsapp"
@@ -70,7 +70,9 @@ def _message(
     said = edit.get("message") or message
     number = _number(value)
     context = said.get("context") or {}
-    text = _without_mention(text_of(said), number)
+    text = text_of(said)
+    if number:
+        text = without_mention(text, rf"@{number}\b")
     # The id that WhatsApp keeps for this business comes first: a phone number may be missing, and
     # may belong to somebody else next year.
     ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
@@ -114,11 +116,6 @@ def _forward(context: Mapping[str, Any]) -> Forward | None:
     if context.get("frequently_forwarded"):
         return Forward(often=True)
     return Forward() if context.get("forwarded") else None
-
-
-def _without_mention(text: str, number: str) -> str:
-    """Return what follows the mention of our number, or the whole text if nothing does."""
-    return re.sub(rf"^\s*(?:@{number}\b[\s,:;]*)+", "", text) or text if number else text
 
 
 def _sender(ids: Sequence[str], names: Mapping[str, str]) -> Sender:

@@ -6240,10 +6240,12 @@ ALTER FUNCTION gate.why_withheld(session uuid, turn uuid) OWNER TO discreet_gate
 CREATE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 DECLARE
   front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
-                || '(?![[:alnum:]_])[[:space:],:;]*)+';
+                || '(?![[:alnum:]_])([!?.\u2026\u061f]+(?=\s|$))?'
+                || '[[:space:],:;\u060c\u061b\uff0c\u3001\uff1a\uff1b\uff01\uff1f\u3002]*'
+                || '([\u2014\u2013-]+\s*(?=/))?)+';
   rest  text := regexp_replace(said.body, front, '', 'i');
 BEGIN
   IF rest <> '' THEN
@@ -6254,7 +6256,7 @@ BEGIN
     END IF;
   END IF;
   RETURN said;
-END $$;
+END $_$;
 
 
 ALTER FUNCTION gate.without_name(said gate.inbound, agent text) OWNER TO discreet_gate;

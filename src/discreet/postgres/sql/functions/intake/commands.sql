@@ -49,7 +49,9 @@ CREATE OR REPLACE FUNCTION gate.without_name(said gate.inbound, agent text) RETU
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
-                || '(?![[:alnum:]_])[[:space:],:;]*)+';
+                || '(?![[:alnum:]_])([!?.\u2026\u061f]+(?=\s|$))?'
+                || '[[:space:],:;\u060c\u061b\uff0c\u3001\uff1a\uff1b\uff01\uff1f\u3002]*'
+                || '([\u2014\u2013-]+\s*(?=/))?)+';
   rest  text := regexp_replace(said.body, front, '', 'i');
 BEGIN
   IF rest <> '' THEN
