@@ -101,6 +101,10 @@ AS_WRITTEN = [
     "Ada <ada@example.org>",
     "a < b && c > d",
     "src/**/test and lib/**/x",
+    "ignore **/node_modules/** here",
+    "D:\\_data_\\*new*",
+    "/_data_/x and ~/_x_/y",
+    "_data_/*.txt and more",
     "#1 of 3",
 ]
 EMPHASISED = [
@@ -115,6 +119,8 @@ EMPHASISED = [
     ("__very good__ indeed", "very good"),
     ("- **b**: x", "b"),
     ("**2.0** is out", "2.0"),
+    ("see **https://a.org/** now", "https://a.org/"),
+    ("either **A**/*B*", "A"),
 ]
 
 

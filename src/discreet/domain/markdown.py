@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 _DUNDER = re.compile(r"__[a-z][a-z0-9_]*[a-z0-9]__(?!\w)")
+_GLOB = re.compile(r"\*\*/[^\s*]+/\*\*(?![\w*])")
 _PATH = re.compile(r"[^\w\s\\]{0,2}(?:\w:\\|\\\\\w|~\\|\.{1,2}\\\w)|\S*\\[^\W_]")
 _WORD_BEFORE = re.compile(r"\S{0,200}\Z")
 _WORD_AFTER = re.compile(r"\S{0,200}")
@@ -24,6 +25,7 @@ _IN_IDENTIFIERS = frozenset("./\\_=()[]{}+^%&@#$|")
 """Punctuation inside identifiers: no emphasis begins after a letter and one of these."""
 _APOSTROPHES = frozenset("'’")
 _TOUCHES_NO_STRONG = frozenset("./\\(")
+_SLASHES = frozenset("/\\")
 # Scripts written without spaces, or with endings attached to a word.
 _SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL", "TIBETAN")
 
@@ -62,6 +64,11 @@ def _parser() -> MarkdownIt:
                 closes = closes and after not in _TOUCHES_NO_STRONG
             if before == after == "/":
                 opens = closes = False  # src/**/tests
+            if before in _SLASHES:  # \_x_ but not **a**/**b**
+                opens = opens and found.length > 1 and further == "*"
+            if after in _SLASHES and found.length == 1:
+                is_line_break = after == "\\" and self.src[end + 1 : end + 2] in ("", "\n")
+                closes = closes and is_line_break
             if marker != "_" and found.length > 1:
                 # CommonMark's own rule also rejects these if there is punctuation inside.
                 opens = opens or (_is_spaceless(before) and not after.isspace() and after != "")
@@ -82,6 +89,7 @@ def _parser() -> MarkdownIt:
     parser.enable(["strikethrough", "table"]).disable("reference")
     parser.inline.ruler.before("escape", "backslash_in_path", _backslash_in_path)
     parser.inline.ruler.before("emphasis", "dunder", _dunder)
+    parser.inline.ruler.before("emphasis", "glob", _glob)
     return parser
 
 
@@ -110,6 +118,17 @@ def _dunder(state: StateInline, silent: bool) -> bool:
     """Parse ``__init__`` as a name, not as emphasis."""
     found = _DUNDER.match(state.src, state.pos, state.posMax)
     if found is None or (state.pos and _is_in_word(state.src[state.pos - 1])):
+        return False
+    if not silent:
+        state.pending += found[0]
+    state.pos = found.end()
+    return True
+
+
+def _glob(state: StateInline, silent: bool) -> bool:
+    """Parse ``**/node_modules/**`` as a pattern, not as emphasis."""
+    found = _GLOB.match(state.src, state.pos, state.posMax)
+    if found is None:
         return False
     if not silent:
         state.pending += found[0]
