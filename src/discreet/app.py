@@ -87,7 +87,12 @@ class App:
         home = self.settings.home
         protected = protected_by(home, self.database.conninfo("discreet_contact"))
         return ToolAccess(
-            self.db, self.owner_id, self.database.sealing_key, protected, home / "tools"
+            self.db,
+            self.owner_id,
+            self.database.sealing_key,
+            protected,
+            home / "tools",
+            self.settings.public_url,
         )
 
     @property

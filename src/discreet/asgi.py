@@ -1,10 +1,11 @@
-"""Everything behind one address: MCP at ``/mcp``, the API at its paths, the dashboard elsewhere."""
+"""Everything behind one address: MCP, the API, the pages to connect accounts, the dashboard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from discreet.api.application import api_app
+from discreet.api.connect_pages import connect_app
 from discreet.auth.pace import Pace
 from discreet.dashboard.application import dashboard_app
 from discreet.mcp.http import mcp_app
@@ -25,6 +26,7 @@ def http_app(app: App) -> ASGIApp:
     pace = Pace(app.settings.api_calls_a_minute)  # shared by both
     mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)
     api = api_app(app, embedder, pace)
+    connect = connect_app(app.tools)
     dashboard = dashboard_app(app)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +40,8 @@ def http_app(app: App) -> ASGIApp:
             await mcp(scope, receive, watching(send, "MCP"))
         elif f"{path}/".startswith("/api/") or path in API_PATHS:
             await api(scope, receive, watching(send, "REST"))
+        elif path.startswith("/connect/"):
+            await connect(scope, receive, send)
         else:
             await dashboard(scope, receive, send)
 

@@ -233,6 +233,11 @@ class Settings(Policy):
         description="Web origins whose pages may call REST and MCP (CORS), separated by "
         "commas, such as https://shop.example.",
     )
+    public_url: Origin | None = Field(
+        default=None,
+        description="Public https URL at which browsers reach DISCREET_LISTEN below /connect/,"
+        " for contacts who connect an account for an agent's tools. Without it they can't.",
+    )
     dashboard_url: Origin | None = Field(
         default=None,
         description="Public https URL of the dashboard, if a proxy serves it. Without it, "

@@ -54,6 +54,9 @@ LINK_REQUEST = (
 )
 TOOL_SERVER = "INSERT INTO discreet.tool_servers (owner_id, agent_id, name, url)"
 A_SERVER = f"WITH s AS ({TOOL_SERVER} VALUES (%(olga)s, %(ada)s, 'shop', 'http://a') RETURNING id)"
+CONNECTION = (
+    "INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash)"
+)
 TOOL = "INSERT INTO discreet.tools (server_id, owner_id, name, called, schema)"
 WEB_CHAT = (
     "WITH t AS (INSERT INTO discreet.tokens (owner_id, agent_id, prefix, digest)"
@@ -280,6 +283,14 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         + CALL
         + " FROM discreet.sessions s WHERE s.contact_id = %(alice)s LIMIT 1",
     ),
+    "connections_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        f"{A_SERVER} {CONNECTION} SELECT %(olga)s, %(ada)s, %(ottos_alice)s, id, 'x' FROM s",
+    ),
+    "connections_server_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        f"{A_SERVER} {CONNECTION} SELECT %(otto)s, %(ada)s, %(ottos_alice)s, id, 'x' FROM s",
+    ),
     "access_log_contact_id_owner_id_fkey": (
         ForeignKeyViolation,
         ACCESS + " VALUES (%(olga)s, %(ottos_alice)s, 1, 'read', 'terminal', '')",
@@ -412,6 +423,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         " FROM t, generate_series(1, 2)",
     ),
     "url_or_command": (CheckViolation, TOOL_SERVER + " VALUES (%(olga)s, %(ada)s, 'shop', NULL)"),
+    "accounts_apart": (
+        CheckViolation,
+        "INSERT INTO discreet.tool_servers (owner_id, agent_id, name, url, signs_in, shared)"
+        " VALUES (%(olga)s, %(ada)s, 'shop', 'http://a', true, true)",
+    ),
     "tools_server_id_owner_id_fkey": (
         ForeignKeyViolation,
         f"{A_SERVER} {TOOL} SELECT id, %(otto)s, 'find', 'shop__find', '{{}}' FROM s",

@@ -43,6 +43,9 @@ SELECT owner_id, session_id, turn_id, 'a refund', now(), false FROM of_ann;
 INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, expires_at)
 SELECT a.owner_id, a.session_id, s.id, 'shop__find', '{"what": "tea"}', 'telegram:1001', now() + interval '1 hour'
   FROM of_ann a JOIN discreet.tool_servers s USING (owner_id);
+INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, state, link_hash, sealed)
+SELECT a.owner_id, s.agent_id, a.contact_id, s.id, 'connected', '\x09', '\x0a'
+  FROM of_ann a JOIN discreet.tool_servers s USING (owner_id);
 INSERT INTO discreet.web_chats (id, owner_id, agent_id, name, origins, public_key, minter_id)
 SELECT gen_random_uuid(), a.owner_id, a.agent_id, 'shop', '{https://shop.example}', 'a key', t.id
   FROM of_ann a JOIN discreet.tokens t USING (owner_id) LIMIT 1;

@@ -53,6 +53,9 @@ STANCES: dict[str, Stance] = {
     "discreet.budgets": OWNERS,
     "discreet.channel_secrets": OWNERS,
     "discreet.channels": OWNERS,
+    "discreet.connections": Stance(
+        "stays: until its contact disconnects it", "deleted", "whole: without secrets", "moved"
+    ),
     "discreet.contact_labels": Stance("stays: the owner's", "deleted", "whole", "moved"),
     "discreet.contacts": Stance("stays: who it is", "deleted", "whole", "moved"),
     "discreet.drafts": Stance("follows: its turn", "deleted", "whole", "moved"),
@@ -115,7 +118,7 @@ STANCES: dict[str, Stance] = {
     "discreet.tool_calls": Stance(
         "deleted",
         "follows: its session",
-        "withheld: asked of the owner, or said in a message",
+        "whole",
         "follows: its session",
     ),
     "discreet.tool_servers": OWNERS,

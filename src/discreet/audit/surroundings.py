@@ -99,6 +99,7 @@ def check_listeners(settings: Settings) -> Iterator[Finding]:
         ("DISCREET_MODEL_BASE_URL", settings.model_base_url),
         ("DISCREET_EMBEDDER_BASE_URL", settings.embedder_base_url),
         ("DISCREET_DASHBOARD_URL", settings.dashboard_url),
+        ("DISCREET_PUBLIC_URL", settings.public_url),
         ("DISCREET_WEBHOOK_URL", settings.webhook_url),
     ):
         parts = urlsplit(url or "")

@@ -91,6 +91,28 @@ def add(
             help="Tell it the addresses of contacts, in the signed identity of each call.",
         ),
     ] = False,
+    sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--sign-in",
+            help="Whoever uses it connects an account of their own there (OAuth). Needs"
+            " DISCREET_PUBLIC_URL.",
+        ),
+    ] = False,
+    client_id: Annotated[
+        str | None,
+        typer.Option(
+            "--client-id",
+            metavar="ID",
+            help="Of a client that you registered there, if it registers none by itself.",
+        ),
+    ] = None,
+    client_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--client-secret", metavar="NAME[@FILE]", help="That client's secret, as for --header."
+        ),
+    ] = None,
     trust: Annotated[
         bool,
         typer.Option(
@@ -117,10 +139,15 @@ def add(
             headers=_secrets(header),
             shared=shared,
             tells_addresses=tell_addresses,
+            signs_in=sign_in,
+            client_id=client_id,
+            client_secret=None if client_secret is None else _secret(client_secret)[1],
         )
     else:
         if header:
             raise BadInput("--header is for a --url.", hint="For a --command: --env")
+        if sign_in or client_id or client_secret:
+            raise BadInput("--sign-in, --client-id and --client-secret are for a --url.")
         given = checked(
             CommandToAdd,
             name=name,
@@ -136,7 +163,14 @@ def add(
     async def work(app: App) -> ToolServer:
         return await add_tool_server(app.tools, app.owner_id, await _agent(app, agent), given)
 
-    _print(in_app(work))
+    added = in_app(work)
+    _print(added)
+    if added.signs_in and not added.tools:
+        _say(
+            "It shows its tools only to somebody who signed in. Connect your own account: sb agents"
+            f" tools connect {shlex.quote(agent)} {name}"
+        )
+        return
     _say(
         f"Nobody may use them yet. To allow one: sb agents tools allow {shlex.quote(agent)} {name}"
     )
@@ -193,6 +227,39 @@ def test(agent: Agent, name: Server) -> None:
     found = in_app(work)
     _say(f"{found.name} answers and offers {len(found.tools)} tools that you approved.")
     _print_changes(found)
+
+
+@app.command("connect")
+def connect(
+    agent: Agent,
+    name: Server,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="WHO", help="Connect the account of this group."),
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", metavar="CODE", help="The code that the page showed.")
+    ] = None,
+) -> None:
+    """Connect your own account at a server, for its tools in your own chat; or a group's."""
+    from discreet.services.tool_servers import connect_account, enter_account_code
+
+    async def get_link(app: App) -> str:
+        agent_id = await _agent(app, agent)
+        return await connect_account(app.tools, app.owner_id, agent_id, name, group)
+
+    async def enter(app: App) -> str:
+        agent_id = await _agent(app, agent)
+        return await enter_account_code(app.tools, app.owner_id, agent_id, code or "", group)
+
+    if code is None:
+        _say(f"Open this within ten minutes, and sign in: {in_app(get_link)}")
+        if not sys.stdin.isatty():
+            _say(f"Then: sb agents tools connect {shlex.quote(agent)} {name} --code CODE")
+            return
+        code = typer.prompt("The code that the page shows")
+    _say(in_app(enter))
+    _say(f"To see the tools that it shows now: sb agents tools test {shlex.quote(agent)} {name}")
 
 
 @app.command("remove")
@@ -331,6 +398,7 @@ def _notes(item: ToolServer) -> str:
     notes = [
         "shared" if item.shared else "",
         "no sandbox" if item.trusted else "",
+        "everybody signs in" if item.signs_in else "",
         f"{len(item.changes)} changes to approve" if item.changes else "",
         item.last_error,
     ]

@@ -14,6 +14,7 @@ __all__ = ["keep_secrets", "reseal"]
 ALL = "SELECT owner_id::text, platform, account, sealed FROM discreet.channel_secrets"
 BOUND: Mapping[str, str] = {
     "channel_secrets": "owner_id::text, platform, account",
+    "connections": "owner_id::text, 'connection', id::text, server_id::text",
     "tool_servers": "owner_id::text, 'tool server', agent_id::text, name",
     "web_chats": "owner_id::text, 'web chat', id::text",
     "webhooks": "owner_id::text, 'webhook', id::text",

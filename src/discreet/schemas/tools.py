@@ -56,6 +56,7 @@ class ToolServer(BaseModel):
     ports: list[int] = Field(description="TCP ports that its command may connect to.")
     readable: list[str] = Field(description="Further files that its command may read.")
     tells_addresses: bool = Field(description="It is told the addresses of contacts.")
+    signs_in: bool = Field(description="Whoever uses it connects an account of their own there.")
     secrets: list[str] = Field(description="Names of its headers and environment variables.")
     tools: list[ServerTool]
     changes: list[ToolChange]
@@ -89,6 +90,16 @@ class ToolServerToAdd(BaseModel):
     tells_addresses: Annotated[
         bool, Field(description="Tell it the addresses of contacts, in their signed identity.")
     ] = False
+    signs_in: Annotated[
+        bool, Field(description="Whoever uses it connects an account of their own there (OAuth).")
+    ] = False
+    client_id: Annotated[
+        str | None,
+        Field(max_length=500, description="Of a client that you registered there for that."),
+    ] = None
+    client_secret: Annotated[
+        str | None, Field(max_length=2_000, description="Its secret, if it has one; encrypted.")
+    ] = None
 
 
 class CommandToAdd(BaseModel):

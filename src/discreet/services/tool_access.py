@@ -18,14 +18,14 @@ from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.tools.identity import AskedBy, IdentityKey, PartyOfCall
 from discreet.tools.sandbox import Protected
-from discreet.tools.servers import McpServer, ToolDescription
+from discreet.tools.servers import ClientId, McpServer, ToolDescription
 from discreet.tools.sessions import Key
 
 __all__ = ["AllowedTool", "ToolAccess", "allowed_tools", "changed_tools", "load_server"]
 
 _SERVER = """
 SELECT s.id, s.owner_id, s.agent_id, s.name, s.url, s.command, s.shared, s.trusted, s.ports,
-       s.readable, s.tells_addresses, s.sealed
+       s.readable, s.tells_addresses, s.signs_in, s.sealed
   FROM discreet.tool_servers s WHERE s.id = %(id)s
 """
 _GOING_ON = """
@@ -51,7 +51,8 @@ SELECT a.id AS agent_id, a.name AS agent, c.type,
 class ToolAccess:
     """What is needed to reach servers. ``key`` encrypts their secrets.
 
-    ``folders``: where the processes of servers get their own folders.
+    ``folders``: where the processes of servers get their own folders. ``public_url``: where
+    browsers reach this installation to connect accounts; None: nowhere.
     """
 
     db: ScopedDatabase
@@ -59,6 +60,7 @@ class ToolAccess:
     key: bytes = field(repr=False)
     protected: Protected
     folders: Path
+    public_url: str | None = None
 
     @property
     def identity_key(self) -> IdentityKey:
@@ -157,22 +159,27 @@ def server_of(key: bytes, row: Mapping[str, Any]) -> McpServer:
         ports=tuple(row["ports"]),
         readable=tuple(row["readable"]),
         tells_addresses=row["tells_addresses"],
+        signs_in=row["signs_in"],
+        client=ClientId(**secrets["client"]) if "client" in secrets else None,
         headers=secrets.get("headers", {}),
         environment=secrets.get("environment", {}),
     )
 
 
-def sealed_secrets(
-    key: bytes, server: McpServer, headers: Mapping[str, str], environment: Mapping[str, str]
-) -> bytes | None:
+def sealed_secrets(key: bytes, server: McpServer) -> bytes | None:
     """Return a server's secrets encrypted; None: it has none."""
-    if not headers and not environment:
+    secrets: dict[str, dict[str, str | None]] = {}
+    if server.headers or server.environment:
+        secrets = {"headers": dict(server.headers), "environment": dict(server.environment)}
+    if server.client is not None:
+        secrets["client"] = {"id": server.client.id, "secret": server.client.secret}
+    if not secrets:
         return None
-    text = json.dumps({"headers": dict(headers), "environment": dict(environment)})
+    text = json.dumps(secrets)
     return seal(key, text, *_bound_to(server.owner_id, server.agent_id, server.name))
 
 
-def _unsealed(key: bytes, row: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _unsealed(key: bytes, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if row["sealed"] is None:
         return {}
     try:
@@ -185,7 +192,7 @@ def _unsealed(key: bytes, row: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             hint="Copy that server's credentials here (sb db invite, sb db join), or remove the"
             " server and add it again.",
         ) from None
-    secrets: dict[str, dict[str, str]] = json.loads(text)
+    secrets: dict[str, dict[str, Any]] = json.loads(text)
     return secrets
 
 

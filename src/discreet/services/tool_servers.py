@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from discreet.domain.errors import BadInput, Conflict, DiscreetError, NotFound, Unavailable
-from discreet.domain.ids import AgentId, OwnerId
+from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.schemas.tools import (
     CommandToAdd,
     ServerTool,
@@ -26,6 +26,14 @@ from discreet.schemas.tools import (
     ToolServerToAdd,
 )
 from discreet.scope import OwnerScope, Transaction
+from discreet.services.connections import (
+    Account,
+    account_of,
+    check_for,
+    enter_code,
+    offer_account,
+)
+from discreet.services.contacts import find_contact
 from discreet.services.tool_access import (
     ToolAccess,
     changed_tools,
@@ -35,12 +43,15 @@ from discreet.services.tool_access import (
 )
 from discreet.tools import sandbox
 from discreet.tools.client import Lost, NoReplyInTime, ServerSession
-from discreet.tools.servers import McpServer, ToolDescription
+from discreet.tools.oauth import look
+from discreet.tools.servers import ClientId, McpServer, ToolDescription
 
 __all__ = [
     "add_tool_server",
     "allow_tools",
     "approve_tools",
+    "connect_account",
+    "enter_account_code",
     "get_tool_server",
     "list_tool_servers",
     "remove_tool_server",
@@ -50,7 +61,8 @@ __all__ = [
 
 _SERVERS = """
 SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, s.shared, s.trusted,
-       s.ports, s.readable, s.tells_addresses, s.sealed, s.offered, s.last_error, s.created_at
+       s.ports, s.readable, s.tells_addresses, s.signs_in, s.sealed, s.offered, s.last_error,
+       s.created_at
   FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
 """
 _TOOLS = """
@@ -60,9 +72,10 @@ SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.lab
 """
 _INSERT_SERVER = """
 INSERT INTO discreet.tool_servers
-  (agent_id, name, url, command, shared, trusted, ports, readable, tells_addresses, sealed)
+  (agent_id, name, url, command, shared, trusted, ports, readable, tells_addresses, signs_in,
+   sealed)
 VALUES (%(agent_id)s, %(name)s, %(url)s, %(command)s, %(shared)s, %(trusted)s, %(ports)s,
-        %(readable)s, %(tells_addresses)s, %(sealed)s)
+        %(readable)s, %(tells_addresses)s, %(signs_in)s, %(sealed)s)
 RETURNING id
 """
 _INSERT_TOOL = """
@@ -104,8 +117,8 @@ async def add_tool_server(
             {"agent": agent_id, "name": given.name},
         ):
             raise _name_is_taken(given.name)
-    offered = await _ask_for_tools(access, server)
-    sealed = sealed_secrets(access.key, server, server.headers, server.environment)
+    offered = await _tools_to_begin_with(access, server)
+    sealed = sealed_secrets(access.key, server)
     row = {
         "agent_id": agent_id,
         "name": server.name,
@@ -116,6 +129,7 @@ async def add_tool_server(
         "ports": list(server.ports),
         "readable": list(server.readable),
         "tells_addresses": server.tells_addresses,
+        "signs_in": server.signs_in,
         "sealed": sealed,
     }
     try:
@@ -165,7 +179,8 @@ async def test_tool_server(
         row = await _row(tx, agent_id, name)
     server = server_of(access.key, row)
     try:
-        offered = await _ask_for_tools(access, server)
+        account = await account_of(access, OwnerScope(owner_id, agent_id), server)
+        offered = await _ask_for_tools(access, server, account)
     except DiscreetError as error:
         async with access.db.begin(OwnerScope(owner_id)) as tx:
             await tx.execute(
@@ -222,6 +237,53 @@ async def approve_tools(
         return await _get(access, tx, shown.id)
 
 
+async def connect_account(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str, group: str | None = None
+) -> str:
+    """Return a link to connect the owner's own account at a server, or a group's.
+
+    Raises:
+        NotFound: the agent has no such server, or there is no such group.
+        BadInput: the server wants no account, or there is no public address.
+    """
+    async with access.db.begin(OwnerScope(owner_id)) as tx:
+        server = server_of(access.key, await _row(tx, agent_id, name))
+    if not server.signs_in:
+        raise BadInput(f"The server {name} wants no account.", hint="Add it with --sign-in.")
+    group_id = await _group(access, owner_id, group)
+    return await offer_account(access, OwnerScope(owner_id, agent_id), server, group_id)
+
+
+async def enter_account_code(
+    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, code: str, group: str | None = None
+) -> str:
+    """Take the code that the browser showed; return what was connected.
+
+    Raises:
+        BadInput: it isn't that code, or none is waited for.
+        NotFound: there is no such group.
+    """
+    group_id = await _group(access, owner_id, group)
+    async with access.db.begin(OwnerScope(owner_id, agent_id)) as tx:
+        entered = await enter_code(tx, code, group_id)
+    if entered is None:
+        raise BadInput("No code is waited for.", hint="Get a link first, and sign in.")
+    if not entered.is_connected:
+        raise BadInput(entered.text)
+    return entered.text
+
+
+async def _group(access: ToolAccess, owner_id: OwnerId, who: str | None) -> ContactId | None:
+    if who is None:
+        return None
+    found = (await find_contact(access.db, owner_id, who)).contact
+    if found.type != "group":
+        raise BadInput(
+            f"{who!a} isn't a group.", hint="A contact connects its account in its own chat."
+        )
+    return found.id
+
+
 def signing_keys(access: ToolAccess) -> SigningKeys:
     """Return the public keys with which servers check who is asking."""
     return SigningKeys(**access.identity_key.public_keys())
@@ -264,6 +326,8 @@ def _server(
     owner_id: OwnerId, agent_id: AgentId, given: ToolServerToAdd | CommandToAdd
 ) -> McpServer:
     if isinstance(given, ToolServerToAdd):
+        if given.signs_in and given.shared:
+            raise BadInput("A server where contacts sign in can't be shared by all of them.")
         return McpServer(
             uuid4(),
             owner_id,
@@ -272,6 +336,8 @@ def _server(
             url=_checked_url(given.url),
             shared=given.shared,
             tells_addresses=given.tells_addresses,
+            signs_in=given.signs_in,
+            client=_client(given),
             headers=_checked_headers(given.headers),
         )
     return McpServer(
@@ -287,6 +353,16 @@ def _server(
         tells_addresses=given.tells_addresses,
         environment=given.environment,
     )
+
+
+def _client(given: ToolServerToAdd) -> ClientId | None:
+    if given.client_id is None:
+        if given.client_secret is not None:
+            raise BadInput("A client's secret needs its id.", hint="Add --client-id.")
+        return None
+    if not given.signs_in:
+        raise BadInput("A client's id is for a server where contacts sign in.", hint="--sign-in")
+    return ClientId(given.client_id, given.client_secret)
 
 
 def _checked_url(text: str) -> str:
@@ -312,7 +388,20 @@ def _checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-async def _ask_for_tools(access: ToolAccess, server: McpServer) -> list[ToolDescription]:
+async def _tools_to_begin_with(access: ToolAccess, server: McpServer) -> list[ToolDescription]:
+    """Return the tools of a new server; none if it shows them only to somebody who signed in."""
+    try:
+        return await _ask_for_tools(access, server)
+    except Unavailable:
+        if not server.signs_in:
+            raise
+    await look(server.url or "", await check_for(server))
+    return []
+
+
+async def _ask_for_tools(
+    access: ToolAccess, server: McpServer, account: Account | None = None
+) -> list[ToolDescription]:
     if server.url is None:
         sandbox.check_server(server, access.protected)
         if not server.trusted and not sandbox.can_confine(server):
@@ -322,7 +411,7 @@ async def _ask_for_tools(access: ToolAccess, server: McpServer) -> list[ToolDesc
                 hint="With --trust it runs without one: it can then read everything that you can,"
                 " also the credentials of this installation, and so everybody's conversations.",
             )
-    session = ServerSession(server)
+    session = ServerSession(server, account)
     try:
         await session.open(access.protected, access.folders)
         return await session.tools()
@@ -391,6 +480,7 @@ async def _shown(access: ToolAccess, tx: Transaction, row: Mapping[str, Any]) ->
         },
         readable=row["readable"],
         tells_addresses=row["tells_addresses"],
+        signs_in=row["signs_in"],
         secrets=secrets,
         tools=[_tool(one) for one in tools],
         changes=changes,

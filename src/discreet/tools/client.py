@@ -11,11 +11,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from discreet.domain.concurrency import end, start, within
 from discreet.domain.errors import BadInput, DiscreetError, Unavailable
@@ -33,11 +33,24 @@ OPEN_SECONDS = 30.0
 CLOSE_SECONDS = 10.0
 SHOWN_ERRORS = 600
 CONNECTION_CLOSED = -32000
+UNAUTHORIZED = 401
 IDENTITY_HEADER = "Discreet-Identity"
 IDENTITY_META = "discreet/identity"
 
 Identify = Callable[[], str | None]
 """Returns a new identity token for one request; None: the server gets none."""
+
+
+class TokenSource(Protocol):
+    """An account whose tokens go with the requests of a session; see ``Account``."""
+
+    async def token(self) -> str | None:
+        """Return a token for the next request; None: the account isn't connected any more."""
+        ...
+
+    async def renewed(self, refused: str) -> str | None:
+        """Return another one in place of one that the server refused."""
+        ...
 
 
 class NoReplyInTime(Exception):
@@ -52,11 +65,13 @@ class Lost(Exception):
 class ServerSession:
     """An open session with a server.
 
-    ``changed`` is set when the server says that its tools have changed. ``calls``: calls that are
-    running; ``used_at``: when the last one ended (monotonic).
+    ``bearer``: the account whose tokens its requests carry. ``changed`` is set when the server says
+    that its tools have changed. ``calls``: calls that are running; ``used_at``: when the last one
+    ended (monotonic).
     """
 
     server: McpServer
+    bearer: TokenSource | None = None
     folder: Path | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     calls: int = 0
@@ -229,6 +244,7 @@ class ServerSession:
                 headers=dict(self.server.headers),
                 timeout=httpx2.Timeout(OPEN_SECONDS, read=None),
                 event_hooks={"request": [add_identity]},
+                auth=None if self.bearer is None else _tokens_of(self.bearer),
             )
         )
         return streamable_http_client(self.server.url or "", http_client=client)
@@ -276,6 +292,28 @@ class ServerSession:
         if self._errors is not None:
             self._errors.close()
             self._errors = None
+
+
+def _tokens_of(bearer: TokenSource) -> httpx2.Auth:
+    """Return what puts a token into each request, and another one if that is refused."""
+    import httpx2
+
+    class Tokens(httpx2.Auth):
+        async def async_auth_flow(
+            self, request: httpx2.Request
+        ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+            token = await bearer.token()
+            if token is None:
+                raise httpx2.RequestError("The account isn't connected any more.", request=request)
+            request.headers["Authorization"] = f"Bearer {token}"
+            response = yield request
+            if response.status_code == UNAUTHORIZED:
+                renewed = await bearer.renewed(token)
+                if renewed is not None:
+                    request.headers["Authorization"] = f"Bearer {renewed}"
+                    yield request
+
+    return Tokens()
 
 
 @dataclass(frozen=True)

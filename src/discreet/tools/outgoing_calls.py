@@ -13,7 +13,7 @@ from typing import Any
 
 from discreet.domain.errors import DiscreetError
 from discreet.scope.scopes import SessionScope
-from discreet.tools.client import Identify, Lost, NoReplyInTime
+from discreet.tools.client import Identify, Lost, NoReplyInTime, TokenSource
 from discreet.tools.results import ToolResult
 from discreet.tools.servers import McpServer
 from discreet.tools.sessions import Busy, ServerSessions
@@ -24,12 +24,16 @@ MAX_ARGUMENTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class OutgoingCall:
-    """A call on its way out: to whom, for whom, and what it says."""
+    """A call on its way out: to whom, for whom, and what it says.
+
+    ``bearer``: the account of the scope, if the server wants one.
+    """
 
     server: McpServer
     scope: SessionScope
     tool: str
     arguments: Mapping[str, Any]
+    bearer: TokenSource | None = None
 
 
 class NotAllowed(Exception):
@@ -74,7 +78,7 @@ async def call_tool(
     try:
         for check in checks:
             await check(call)
-        async with sessions.session_for(call.server, call.scope) as session:
+        async with sessions.session_for(call.server, call.scope, call.bearer) as session:
             seconds = sessions.limits.call
             return CallOutcome(await session.call(call.tool, call.arguments, identify, seconds))
     except NotAllowed as error:

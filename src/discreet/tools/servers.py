@@ -24,13 +24,23 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
+class ClientId:
+    """A client that the owner registered at a server of authorizations."""
+
+    id: str
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class McpServer:
     """How to reach a server: at a URL, or as a child process.
 
     ``shared``: one session serves everybody, as the owner declared it stateless. ``trusted``: it
     runs without a sandbox. ``ports``: TCP ports that a child may connect to; empty: it has no
     network. ``readable``: further files that it may read. ``tells_addresses``: whether it is told
-    the addresses of contacts.
+    the addresses of contacts. ``signs_in``: whoever uses it connects an account there; ``client``:
+    what the owner registered for that, if anything. ``account``: the connection that a session
+    uses.
     """
 
     id: UUID
@@ -44,6 +54,9 @@ class McpServer:
     ports: tuple[int, ...] = ()
     readable: tuple[str, ...] = ()
     tells_addresses: bool = False
+    signs_in: bool = False
+    client: ClientId | None = None
+    account: UUID | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -21,7 +21,7 @@ import structlog
 from discreet.domain.concurrency import end, happens, running, start
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.scope.scopes import SessionScope
-from discreet.tools.client import CLOSE_SECONDS, Lost, NoReplyInTime, ServerSession
+from discreet.tools.client import CLOSE_SECONDS, Lost, NoReplyInTime, ServerSession, TokenSource
 from discreet.tools.sandbox import Protected
 from discreet.tools.servers import McpServer, ToolDescription
 
@@ -77,7 +77,7 @@ class ServerSessions:
 
     @asynccontextmanager
     async def session_for(
-        self, server: McpServer, scope: SessionScope
+        self, server: McpServer, scope: SessionScope, bearer: TokenSource | None = None
     ) -> AsyncIterator[ServerSession]:
         """Yield the session of a server for this scope, opening one if needed.
 
@@ -87,12 +87,13 @@ class ServerSessions:
             Busy: as many as allowed are in use.
             BadInput, Unavailable: it can't be opened.
         """
-        key: Key = (server.id, None if server.shared else scope)
+        # An account is one scope's, so its session is too, whatever the owner declared.
+        key: Key = (server.id, None if server.shared and bearer is None else scope)
         lock = self._locks.setdefault(key, asyncio.Lock())
         self._waiting[key] = self._waiting.get(key, 0) + 1
         try:
             async with lock:
-                session = await self._opened(key, server)
+                session = await self._opened(key, server, bearer)
                 session.calls += 1
             try:
                 await self._compare(session)
@@ -106,7 +107,9 @@ class ServerSessions:
                 if key not in self._open:
                     self._locks.pop(key, None)
 
-    async def _opened(self, key: Key, server: McpServer) -> ServerSession:
+    async def _opened(
+        self, key: Key, server: McpServer, bearer: TokenSource | None
+    ) -> ServerSession:
         session = self._open.get(key)
         if session is not None and session.is_open and self._configured[key] == server:
             return session
@@ -115,7 +118,7 @@ class ServerSessions:
         await self._make_room()
         self._opening.add(key)
         try:
-            session = ServerSession(server)
+            session = ServerSession(server, bearer)
             await session.open(self.protected, self.folders)
             session.changed.set()  # they may have changed since the owner approved them
             self._open[key], self._configured[key] = session, server

@@ -21,6 +21,7 @@ from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
 from discreet.turn import own_data
+from discreet.turn.connections import answer_connections
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
 from discreet.turn.owner_commands import Look, OwnerReply, obey_owner
@@ -39,6 +40,7 @@ SENDERS_HELP = """\
 /link - link another account of yours: one conversation and memory for both
 /timezone NAME - say where you are, like Europe/Berlin
 /reminders - show my reminders here; /reminders cancel ID
+/connections - show accounts of yours that I use; /connections disconnect NAME
 /why - show what my last answer was made of
 /who - show who besides me read this, and which model answers
 /erase-me - erase everything about you
@@ -109,6 +111,8 @@ async def _of_sender(
             return asked.text
         case "reminders":
             return await answer_reminders(tx, rest)
+        case "connections":
+            return await _connections(tx, scope, rest)
         case "why":
             return await own_data.why(tx)
         case "who":
@@ -140,6 +144,12 @@ async def _greeting(tx: Transaction, scope: ContactScope | SharedScope) -> str:
         case _:
             assert_never(scope)
     return f"Hello, I am {agent}. {private} Just write to me.\n\n{SENDERS_HELP}"
+
+
+async def _connections(tx: Transaction, scope: ContactScope | SharedScope, rest: str) -> str:
+    if not isinstance(scope, ContactScope):
+        return "Everyone here shares this agent, so it uses nobody's accounts."
+    return await answer_connections(tx, rest)
 
 
 def _listed(memories: list[Memory]) -> str:

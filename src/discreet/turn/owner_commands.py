@@ -35,6 +35,7 @@ from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
 from discreet.sessions.transcript import Message
+from discreet.turn.connections import answer_connections
 from discreet.turn.reminders import answer_reminders
 
 __all__ = ["OWNERS_HELP", "OwnerReply", "obey_owner"]
@@ -52,6 +53,7 @@ OWNERS_HELP = """\
 /approve CODE, /deny CODE - approve or deny someone (a code, or platform:id)
 /drafts - show answers that wait for you; /approve, /edit or /reject one
 /reminders - show your own reminders here; /reminders cancel ID
+/connections - show your own accounts that I use; /connections disconnect NAME
 /new - start a new conversation
 /stop - stop the current answer
 /help - show this help"""
@@ -147,6 +149,8 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
             return await _drafts(asked)
         case "reminders":
             return await _reminders(asked)
+        case "connections":
+            return await _connections(asked)
         case "approve" if drafts := await _drafts_meant(asked):
             return await _decide_draft(asked, drafts, "approve")
         case "edit" | "reject":
@@ -160,6 +164,11 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
 async def _reminders(asked: _Asked) -> OwnerReply:
     async with asked.db.begin(OwnerScope(asked.owner_id, asked.agent_id)) as tx:
         return OwnerReply(await answer_reminders(tx, asked.rest))
+
+
+async def _connections(asked: _Asked) -> OwnerReply:
+    async with asked.db.begin(OwnerScope(asked.owner_id, asked.agent_id)) as tx:
+        return OwnerReply(await answer_connections(tx, asked.rest))
 
 
 async def _status(asked: _Asked) -> OwnerReply:

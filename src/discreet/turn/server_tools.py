@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import NotFound, SecretMissing
+from discreet.domain.errors import BadInput, NotFound, SecretMissing
 from discreet.domain.ids import SessionId, TurnId
 from discreet.domain.text import literal
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
+from discreet.services.connections import (
+    Account,
+    account_of,
+    enter_code,
+    host_of,
+    offer_account,
+)
 from discreet.services.tool_access import (
     AllowedTool,
     ToolAccess,
@@ -25,6 +33,7 @@ from discreet.services.tool_access import (
 )
 from discreet.tools.outgoing_calls import OutgoingCall, ToolCaller
 from discreet.tools.results import ToolResult, shorten
+from discreet.tools.servers import McpServer
 from discreet.turn.context import Line
 from discreet.turn.escaping import record, tagged
 from discreet.turn.lease import hold
@@ -40,6 +49,8 @@ INTERRUPTED = (
     " ask for it again."
 )
 NOT_ALLOWED = "That isn't possible any more, so nothing was done."
+_CODE = re.compile(r"[A-Za-z0-9]{4}[- ]?[A-Za-z0-9]{4}")
+"""As the page shows it; see ``discreet.services.connecting``."""
 _YES = frozenset("yes y ja oui si sí sim da да evet はい 是 好".split())  # noqa: SIM905
 _NO = frozenset("no n nein non não nao нет net hayır hayir いいえ 不 否".split())  # noqa: SIM905
 
@@ -52,6 +63,14 @@ class ServerToolSpec:
     description: str
     schema: dict[str, Any]
     effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a tool is reached: its server, and the scope's account there if it wants one."""
+
+    server: McpServer
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +90,11 @@ class ServerTools:
         tool = await self._allowed_now(name)
         if tool is None:
             return Outcome(f"Nothing was done: there is no tool {name!r}.", done=False)
+        way = await self._way_to(tool)
+        if isinstance(way, Outcome):
+            return way
         if tool.confirm == "never":
-            outcome = await self._make(tool, arguments)
+            outcome = await self._make(tool, way, arguments)
             return outcome if isinstance(outcome, Outcome) else _shown(tool, outcome)
         async with self._begin() as tx:
             await tx.execute(
@@ -107,14 +129,15 @@ class ServerTools:
         tool = await self._allowed_now(row["tool_called"])
         if tool is None:
             return NOT_ALLOWED
-        outcome = await self._make(tool, row["given"])
+        way = await self._way_to(tool)
+        outcome = way if isinstance(way, Outcome) else await self._make(tool, way, row["given"])
         async with self._begin() as tx:
             await tx.execute(
                 "SELECT gate.end_call(%(session)s, %(call)s)",
                 {"session": self.session_id, "call": row["call"]},
             )
         if isinstance(outcome, Outcome):
-            return outcome.text
+            return outcome.question or outcome.text
         said = outcome.text or json.dumps(outcome.structured, ensure_ascii=False)
         begin = "It failed" if outcome.is_error else "Done"
         return f"{begin}: {literal(tool.called)}\n\n{shorten(said, MAX_SHOWN)}".strip()
@@ -124,17 +147,57 @@ class ServerTools:
         async with self._begin() as tx:
             return next((tool for tool in await allowed_tools(tx) if tool.called == name), None)
 
-    async def _make(self, tool: AllowedTool, arguments: Mapping[str, Any]) -> ToolResult | Outcome:
-        """Make a call; an outcome says why there is no result."""
+    async def enter_code(self, typed: str) -> str | None:
+        """Try a code that a browser showed; None: none is waited for here."""
+        async with self._begin() as tx:
+            entered = await enter_code(tx, typed)
+        return None if entered is None else entered.text
+
+    async def _way_to(self, tool: AllowedTool) -> _Way | Outcome:
+        """Return how to reach a tool; an outcome says why that isn't possible, or asks."""
         try:
             server = await load_server(self.access, self.scope.owner_id, tool.server_id)
-            who = await asked_by(self.access, self.scope)
+            if not server.signs_in:
+                return _Way(server)
+            account = await account_of(self.access, self.scope, server)
         except (NotFound, SecretMissing):
             return _failed(f"{tool.server} can't be reached at the moment")
+        return await self._offer(server) if account is None else _Way(server, account)
+
+    async def _offer(self, server: McpServer) -> Outcome:
+        """Offer to connect an account, in place of a call."""
+        try:
+            link = await offer_account(self.access, self.scope, server)
+        except BadInput as error:
+            return _failed(error.message)
+        question = (
+            f"For this I need your account at {literal(server.name)} ({host_of(server.url)})."
+            f" Open this link within ten minutes and sign in there:\n\n{link}\n\n"
+            "It works once. Then send me the code that the page shows, here. Don't pass on either"
+            " of them."
+        )
+        return Outcome(
+            "Nothing was done yet: no account is connected.", done=False, question=question
+        )
+
+    async def _make(
+        self, tool: AllowedTool, way: _Way, arguments: Mapping[str, Any]
+    ) -> ToolResult | Outcome:
+        """Make a call; an outcome says why there is no result."""
+        server, account = way.server, way.account
+        try:
+            who = await asked_by(self.access, self.scope)
+        except NotFound:
+            return _failed(f"{tool.server} can't be reached at the moment")
+        if account is not None:
+            server = replace(server, account=account.id)
         outcome = await self.caller.call(
-            OutgoingCall(server, self.scope, tool.tool, arguments),
+            OutgoingCall(server, self.scope, tool.tool, arguments, account),
             lambda: self.access.identity_key.token_for(server, who),
         )
+        is_good = outcome.result is not None and not outcome.result.is_error
+        if account is not None and not is_good and not await account.exists():
+            return await self._offer(server)  # access was taken back, or has run out
         if outcome.result is not None:
             return outcome.result
         if outcome.may_have_acted and not tool.reads_only:
@@ -201,14 +264,19 @@ def answered(text: str) -> bool | None:
 
 
 async def answer_waiting_call(servers: Tools | None, waiting: Sequence[Line]) -> str | None:
-    """Return the answer to a plain yes or no to a call that waits; None: it is for the model.
+    """Return the answer to what only this waits for; None: it is for the model.
+
+    That is a plain yes or no to a call, or the code of an account that is being connected.
 
     Raises:
         LeaseLost: the turn no longer holds its session.
     """
     if not isinstance(servers, ServerTools) or len(waiting) != 1:
         return None
-    is_yes = answered(waiting[0].words or waiting[0].text)
+    said = waiting[0].words or waiting[0].text
+    if _CODE.fullmatch(said.strip()):
+        return await servers.enter_code(said)
+    is_yes = answered(said)
     return None if is_yes is None else await servers.decide(is_yes=is_yes)
 
 

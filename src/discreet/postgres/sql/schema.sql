@@ -955,6 +955,22 @@ END $$;
 
 ALTER FUNCTION gate.begin_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
 
+-- FUNCTION begin_sign_in(bytea, bytea, bytea, bytea, interval)
+CREATE FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.connections c
+     SET state_hash = of_state, sealed = kept, expires_at = clock_timestamp() + valid
+   WHERE c.link_hash = link AND c.browser_hash = browser AND c.state = 'opened'
+     AND c.state_hash IS NULL AND c.expires_at > clock_timestamp();
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) OWNER TO discreet_gate;
+
 -- FUNCTION begin_telling_owner()
 CREATE FUNCTION gate.begin_telling_owner() RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1099,6 +1115,21 @@ END $$;
 
 ALTER FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
 
+-- FUNCTION claim_renewal(uuid, bytea, interval)
+CREATE FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
+   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected' AND c.sealed = seen
+     AND coalesce(c.renewing_until < clock_timestamp(), true);
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) OWNER TO discreet_gate;
+
 -- FUNCTION claim_webhooks(interval)
 CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid, webhook_id uuid)
     LANGUAGE sql SECURITY DEFINER
@@ -1153,9 +1184,9 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
-                'drafts', 'edit', 'reject', 'reminders']
+                'drafts', 'edit', 'reject', 'reminders', 'connections']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human', 'reminders', 'why', 'who', 'erase-me'] END)
+                'human', 'reminders', 'connections', 'why', 'who', 'erase-me'] END)
 $_$;
 
 
@@ -1236,6 +1267,118 @@ END $$;
 
 
 ALTER FUNCTION gate.confirm_erasure(code text, valid interval, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION connecting_party(uuid)
+CREATE FUNCTION gate.connecting_party(of_group uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  IF here.contact_id IS NOT NULL THEN
+    RETURN here.contact_id;
+  ELSIF of_group IS NULL THEN
+    RETURN here.owner_id;
+  END IF;
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = of_group AND c.owner_id = here.owner_id AND c.type = 'group');
+END $$;
+
+
+ALTER FUNCTION gate.connecting_party(of_group uuid) OWNER TO discreet_gate;
+
+-- FUNCTION connection_of_link(bytea)
+CREATE FUNCTION gate.connection_of_link(link bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+$$;
+
+
+ALTER FUNCTION gate.connection_of_link(link bytea) OWNER TO discreet_gate;
+
+-- TABLE connections
+CREATE TABLE discreet.connections (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT false NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    server_id uuid NOT NULL,
+    state text DEFAULT 'offered'::text NOT NULL,
+    link_hash bytea NOT NULL,
+    browser_hash bytea,
+    state_hash bytea,
+    code_hash bytea,
+    wrong_codes integer DEFAULT 0 NOT NULL,
+    sealed bytea,
+    renewing_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    connected_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT connections_state_check CHECK ((state = ANY (ARRAY['offered'::text, 'opened'::text, 'returned'::text, 'signed_in'::text, 'connected'::text])))
+);
+ALTER TABLE ONLY discreet.connections ALTER COLUMN state SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN link_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN browser_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN state_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN code_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.connections FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.connections OWNER TO discreet_schema;
+
+-- COMMENT COLUMN connections.contact_id
+COMMENT ON COLUMN discreet.connections.contact_id IS 'null: the owner';
+
+-- COMMENT COLUMN connections.shared
+COMMENT ON COLUMN discreet.connections.shared IS 'never: nobody''s account serves everybody';
+
+-- COMMENT COLUMN connections.state
+COMMENT ON COLUMN discreet.connections.state IS 'offered: its link may be opened; opened: a browser did; returned: it came back from signing in; signed_in: its code has to be sent in the chat; connected: it is used';
+
+-- COMMENT COLUMN connections.browser_hash
+COMMENT ON COLUMN discreet.connections.browser_hash IS 'of the cookie of the browser that opened the link';
+
+-- COMMENT COLUMN connections.state_hash
+COMMENT ON COLUMN discreet.connections.state_hash IS 'of the value that the browser has to bring back';
+
+-- COMMENT COLUMN connections.renewing_until
+COMMENT ON COLUMN discreet.connections.renewing_until IS 'a process gets a new token until then; others wait for it';
+
+-- COMMENT COLUMN connections.expires_at
+COMMENT ON COLUMN discreet.connections.expires_at IS 'null: it is connected';
+
+-- FUNCTION connects_here(discreet.connections)
+CREATE FUNCTION gate.connects_here(c discreet.connections) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT (c.owner_id, c.agent_id, c.party)
+       = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
+$$;
+
+
+ALTER FUNCTION gate.connects_here(c discreet.connections) OWNER TO discreet_gate;
 
 -- FUNCTION contacts_with_digests(text[])
 CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
@@ -1662,6 +1805,17 @@ END $$;
 
 ALTER FUNCTION gate.drop_draft(turn uuid) OWNER TO discreet_gate;
 
+-- FUNCTION drop_expired_connections()
+CREATE FUNCTION gate.drop_expired_connections() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM discreet.connections c WHERE c.expires_at <= clock_timestamp()
+$$;
+
+
+ALTER FUNCTION gate.drop_expired_connections() OWNER TO discreet_gate;
+
 -- FUNCTION drop_jobs(uuid[])
 CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1878,6 +2032,19 @@ END $$;
 
 ALTER FUNCTION gate.end_call(session uuid, call uuid) OWNER TO discreet_gate;
 
+-- FUNCTION end_connection(uuid)
+CREATE FUNCTION gate.end_connection(connection uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.connects_here(c);
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.end_connection(connection uuid) OWNER TO discreet_gate;
+
 -- FUNCTION end_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1915,6 +2082,44 @@ END $$;
 
 
 ALTER FUNCTION gate.enter(ticket text) OWNER TO discreet_gate;
+
+-- FUNCTION enter_connection_code(bytea, uuid, integer)
+CREATE FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  agent uuid := (gate.scope()).agent_id;
+  whose uuid := gate.connecting_party(of_group);
+  match discreet.connections;
+BEGIN
+  PERFORM gate.lock_connections(whose);
+  SELECT c.* INTO match FROM discreet.connections c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp() AND c.code_hash = code FOR UPDATE;
+  IF FOUND THEN
+    DELETE FROM discreet.connections c
+     WHERE c.server_id = match.server_id AND c.party = whose AND c.id <> match.id;
+    UPDATE discreet.connections c
+       SET state = 'connected', connected_at = clock_timestamp(), expires_at = NULL, code_hash = NULL,
+           browser_hash = NULL, state_hash = NULL
+     WHERE c.id = match.id;
+    outcome := 'connected';
+    server := match.server_id;
+    RETURN;
+  END IF;
+  UPDATE discreet.connections c SET wrong_codes = c.wrong_codes + 1
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp();
+  outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
+  DELETE FROM discreet.connections c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.wrong_codes >= max_wrong;
+END $$;
+
+
+ALTER FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
 
 -- FUNCTION enter_link_code(text)
 CREATE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) RETURNS record
@@ -2025,7 +2230,7 @@ BEGIN
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
-  FOREACH of_table IN ARRAY ARRAY['reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
@@ -2510,6 +2715,22 @@ END $$;
 
 ALTER FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) OWNER TO discreet_gate;
 
+-- FUNCTION finish_sign_in(bytea, bytea, bytea, bytea, interval)
+CREATE FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.connections c
+     SET state = 'signed_in', sealed = kept, code_hash = code, expires_at = clock_timestamp() + valid
+   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'returned'
+     AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id);
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) OWNER TO discreet_gate;
+
 -- FUNCTION fire_reminder(uuid, timestamp with time zone, timestamp with time zone, text)
 CREATE FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2686,6 +2907,10 @@ BEGIN
            THEN coalesce(m.topic_key, l.was) END
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+  -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
+  DELETE FROM discreet.connections c WHERE c.contact_id = giver AND c.state <> 'connected';
+  UPDATE discreet.connections c SET contact_id = taker
+   WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker
    WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
@@ -2975,6 +3200,20 @@ $$;
 
 
 ALTER FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION keep_tokens(uuid, bytea)
+CREATE FUNCTION gate.keep_tokens(connection uuid, kept bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
+   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected';
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.keep_tokens(connection uuid, kept bytea) OWNER TO discreet_gate;
 
 -- FUNCTION kept_details(jsonb, uuid)
 CREATE FUNCTION gate.kept_details(details jsonb, replies_to uuid) RETURNS jsonb
@@ -3418,6 +3657,17 @@ END $$;
 
 ALTER FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
+-- FUNCTION lock_connections(uuid)
+CREATE FUNCTION gate.lock_connections(party uuid) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT pg_advisory_xact_lock(hashtextextended('discreet: connections ' || party, 0))
+$$;
+
+
+ALTER FUNCTION gate.lock_connections(party uuid) OWNER TO discreet_gate;
+
 -- FUNCTION lock_session(uuid)
 CREATE FUNCTION gate.lock_session(session uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3496,6 +3746,19 @@ END $$;
 
 ALTER FUNCTION gate.make_owner_link(of_platform text) OWNER TO discreet_gate;
 
+-- FUNCTION may_connect(uuid)
+CREATE FUNCTION gate.may_connect(contact uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT contact IS NULL OR EXISTS (
+    SELECT FROM discreet.contacts c
+     WHERE c.id = contact AND c.blocked_at IS NULL AND c.merged_into IS NULL)
+$$;
+
+
+ALTER FUNCTION gate.may_connect(contact uuid) OWNER TO discreet_gate;
+
 -- FUNCTION mcp_session(bytea, uuid)
 CREATE FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3552,6 +3815,12 @@ BEGIN
     FROM discreet.admissions a
    WHERE a.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor)
+  UNION ALL
+  SELECT link, owner, 'connection', c.id::text, NULL
+    FROM discreet.connections c
+   WHERE c.contact_id = merged AND c.state = 'connected' AND NOT EXISTS (
+     SELECT FROM discreet.connections k
+      WHERE k.server_id = c.server_id AND k.contact_id = survivor AND k.state = 'connected')
   UNION ALL
   SELECT link, owner, 'label', a.label, NULL
     FROM discreet.contact_labels a
@@ -3847,6 +4116,36 @@ END $$;
 
 ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
 
+-- FUNCTION offer_connection(uuid, uuid, bytea, interval)
+CREATE FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  here    gate.scope := gate.scope();
+  whose   uuid := gate.connecting_party(of_group);
+  of_agent uuid;
+BEGIN
+  IF here.contact_id IS NOT NULL AND gate.person_here() IS NULL THEN
+    RETURN 'group';
+  END IF;
+  SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
+   WHERE s.id = server AND s.owner_id = owner AND s.agent_id = here.agent_id AND s.signs_in;
+  IF of_agent IS NULL OR whose IS NULL THEN
+    RETURN 'nobody';
+  END IF;
+  PERFORM gate.lock_connections(whose);
+  DELETE FROM discreet.connections c
+   WHERE c.server_id = server AND c.party = whose AND c.state <> 'connected';
+  INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
+  VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
+  RETURN 'offered';
+END $$;
+
+
+ALTER FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) OWNER TO discreet_gate;
+
 -- FUNCTION on_hold(uuid)
 CREATE FUNCTION gate.on_hold(contact uuid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3898,6 +4197,20 @@ $$;
 
 
 ALTER FUNCTION gate.open_channels() OWNER TO discreet_gate;
+
+-- FUNCTION open_connection(bytea, bytea)
+CREATE FUNCTION gate.open_connection(link bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
+$$;
+
+
+ALTER FUNCTION gate.open_connection(link bytea, browser bytea) OWNER TO discreet_gate;
 
 -- FUNCTION open_scope(text)
 CREATE FUNCTION gate.open_scope(ticket text) RETURNS double precision
@@ -4921,6 +5234,20 @@ END $$;
 
 ALTER FUNCTION gate.restore_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
 
+-- FUNCTION return_to_connection(bytea, bytea)
+CREATE FUNCTION gate.return_to_connection(of_state bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.connections c SET state = 'returned'
+   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'opened'
+     AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id)
+  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id, c.sealed
+$$;
+
+
+ALTER FUNCTION gate.return_to_connection(of_state bytea, browser bytea) OWNER TO discreet_gate;
+
 -- FUNCTION route_scope(uuid)
 CREATE FUNCTION gate.route_scope(route uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean, platform text, account text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -5045,6 +5372,23 @@ END $$;
 
 
 ALTER FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
+
+-- FUNCTION servers_to_connect()
+CREATE FUNCTION gate.servers_to_connect() RETURNS TABLE(server_id uuid, name text, url text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT s.id, s.name, s.url FROM discreet.tool_servers s
+   WHERE s.signs_in AND (s.owner_id, s.agent_id) = (SELECT h.owner_id, h.agent_id FROM gate.scope() h)
+     AND (s.id IN (SELECT a.server_id FROM gate.allowed_tools() a)
+          OR s.id IN (SELECT c.server_id FROM discreet.connections c
+                       WHERE (c.owner_id, c.agent_id, c.party)
+                           = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)))
+   ORDER BY s.name
+$$;
+
+
+ALTER FUNCTION gate.servers_to_connect() OWNER TO discreet_gate;
 
 -- FUNCTION session_scope(uuid)
 CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -5330,6 +5674,7 @@ BEGIN
   PERFORM gate.purge_expired(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
   PERFORM gate.forget_failures();
+  PERFORM gate.drop_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
@@ -7290,7 +7635,7 @@ CREATE TABLE discreet.linked_rows (
     key text NOT NULL,
     was text,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text, 'label'::text])))
+    CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text, 'label'::text, 'connection'::text])))
 );
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN was SET STATISTICS 0;
@@ -7792,6 +8137,8 @@ CREATE TABLE discreet.tool_servers (
     last_error text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    signs_in boolean DEFAULT false NOT NULL,
+    CONSTRAINT accounts_apart CHECK ((NOT (signs_in AND (shared OR (url IS NULL))))),
     CONSTRAINT tool_servers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT url_or_command CHECK (((url IS NULL) = (command <> '{}'::text[])))
 );
@@ -7827,6 +8174,9 @@ COMMENT ON COLUMN discreet.tool_servers.tells_addresses IS 'it is told the addre
 
 -- COMMENT COLUMN tool_servers.offered
 COMMENT ON COLUMN discreet.tool_servers.offered IS 'what it offers now, where that differs from what the owner approved';
+
+-- COMMENT COLUMN tool_servers.signs_in
+COMMENT ON COLUMN discreet.tool_servers.signs_in IS 'whoever uses it connects an account of their own there';
 
 -- TABLE tools
 CREATE TABLE discreet.tools (
@@ -8237,6 +8587,10 @@ ALTER TABLE ONLY discreet.channels
 ALTER TABLE ONLY discreet.channels
     ADD CONSTRAINT channels_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT connections connections_pkey
+ALTER TABLE ONLY discreet.connections
+    ADD CONSTRAINT connections_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT contact_labels contact_labels_pkey
 ALTER TABLE ONLY discreet.contact_labels
     ADD CONSTRAINT contact_labels_pkey PRIMARY KEY (contact_id, label, owner_id);
@@ -8544,6 +8898,21 @@ CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only
 
 -- INDEX channels_open
 CREATE UNIQUE INDEX channels_open ON discreet.channels USING btree (owner_id, platform, account, only_chat) NULLS NOT DISTINCT WHERE (closed_at IS NULL);
+
+-- INDEX connections_contact
+CREATE INDEX connections_contact ON discreet.connections USING btree (contact_id, owner_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX connections_link
+CREATE INDEX connections_link ON discreet.connections USING btree (link_hash) WHERE (owner_key IS NOT NULL);
+
+-- INDEX connections_party
+CREATE INDEX connections_party ON discreet.connections USING btree (owner_id, agent_id, party, server_id);
+
+-- INDEX connections_server
+CREATE INDEX connections_server ON discreet.connections USING btree (server_id, owner_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX connections_state
+CREATE INDEX connections_state ON discreet.connections USING btree (state_hash) WHERE (owner_key IS NOT NULL);
 
 -- INDEX contact_labels_label
 CREATE INDEX contact_labels_label ON discreet.contact_labels USING btree (owner_id, label) WHERE (owner_key IS NOT NULL);
@@ -8973,6 +9342,14 @@ ALTER TABLE ONLY discreet.channels
 ALTER TABLE ONLY discreet.channels
     ADD CONSTRAINT channels_parent_id_owner_id_platform_account_fkey FOREIGN KEY (parent_id, owner_id, platform, account) REFERENCES discreet.channels(id, owner_id, platform, account);
 
+-- FK CONSTRAINT connections connections_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.connections
+    ADD CONSTRAINT connections_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT connections connections_server_id_owner_id_fkey
+ALTER TABLE ONLY discreet.connections
+    ADD CONSTRAINT connections_server_id_owner_id_fkey FOREIGN KEY (server_id, owner_id) REFERENCES discreet.tool_servers(id, owner_id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT contact_labels contact_labels_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.contact_labels
     ADD CONSTRAINT contact_labels_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
@@ -9293,6 +9670,9 @@ ALTER TABLE discreet.channel_secrets ENABLE ROW LEVEL SECURITY;
 -- ROW SECURITY channels
 ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY connections
+ALTER TABLE discreet.connections ENABLE ROW LEVEL SECURITY;
+
 -- POLICY addresses contact
 CREATE POLICY contact ON discreet.addresses TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, contact_id) = ( SELECT s.owner_id,
     s.party
@@ -9309,6 +9689,17 @@ CREATE POLICY contact ON discreet.agents TO discreet_contact USING ((((( SELECT 
 
 -- POLICY attachments contact
 CREATE POLICY contact ON discreet.attachments TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY connections contact
+CREATE POLICY contact ON discreet.connections TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
     s.agent_id,
     s.party,
     s.contact_id
@@ -9486,6 +9877,9 @@ CREATE POLICY gate ON discreet.channel_secrets FOR SELECT TO discreet_gate USING
 
 -- POLICY channels gate
 CREATE POLICY gate ON discreet.channels TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY connections gate
+CREATE POLICY gate ON discreet.connections TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY contact_labels gate
 CREATE POLICY gate ON discreet.contact_labels TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -9683,6 +10077,11 @@ CREATE POLICY owner ON discreet.channel_secrets TO discreet_owner USING ((((( SE
 
 -- POLICY channels owner
 CREATE POLICY owner ON discreet.channels TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY connections owner
+CREATE POLICY owner ON discreet.connections TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -10193,6 +10592,10 @@ REVOKE ALL ON FUNCTION gate.begin_audit() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
 
+-- ACL FUNCTION begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval)
+GRANT ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) FROM PUBLIC;
+
 -- ACL FUNCTION begin_telling_owner()
 GRANT ALL ON FUNCTION gate.begin_telling_owner() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
@@ -10220,6 +10623,11 @@ REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inboun
 GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
 
+-- ACL FUNCTION claim_renewal(connection uuid, seen bytea, lasts interval)
+GRANT ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) FROM PUBLIC;
+
 -- ACL FUNCTION claim_webhooks(lease interval)
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_webhooks(lease interval) FROM PUBLIC;
@@ -10240,6 +10648,19 @@ REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 -- ACL FUNCTION confirm_erasure(code text, valid interval, most integer)
 GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION connecting_party(of_group uuid)
+REVOKE ALL ON FUNCTION gate.connecting_party(of_group uuid) FROM PUBLIC;
+
+-- ACL FUNCTION connection_of_link(link bytea)
+GRANT ALL ON FUNCTION gate.connection_of_link(link bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.connection_of_link(link bytea) FROM PUBLIC;
+
+-- ACL TABLE connections
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.connections TO discreet_gate;
+
+-- ACL FUNCTION connects_here(c discreet.connections)
+REVOKE ALL ON FUNCTION gate.connects_here(c discreet.connections) FROM PUBLIC;
 
 -- ACL FUNCTION contacts_with_digests(wanted text[])
 GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
@@ -10313,6 +10734,10 @@ GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.drop_draft(turn uuid) FROM PUBLIC;
 
+-- ACL FUNCTION drop_expired_connections()
+GRANT ALL ON FUNCTION gate.drop_expired_connections() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.drop_expired_connections() FROM PUBLIC;
+
 -- ACL FUNCTION drop_jobs(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
 
@@ -10343,6 +10768,11 @@ GRANT ALL ON FUNCTION gate.end_call(session uuid, call uuid) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.end_call(session uuid, call uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.end_call(session uuid, call uuid) FROM PUBLIC;
 
+-- ACL FUNCTION end_connection(connection uuid)
+GRANT ALL ON FUNCTION gate.end_connection(connection uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.end_connection(connection uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.end_connection(connection uuid) FROM PUBLIC;
+
 -- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC;
@@ -10353,6 +10783,11 @@ REVOKE ALL ON FUNCTION gate.end_person_requests(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION enter(ticket text)
 REVOKE ALL ON FUNCTION gate.enter(ticket text) FROM PUBLIC;
+
+-- ACL FUNCTION enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid)
+GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) FROM PUBLIC;
 
 -- ACL FUNCTION enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
 GRANT ALL ON FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) TO discreet_contact;
@@ -10415,6 +10850,10 @@ REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel
 
 -- ACL FUNCTION find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) FROM PUBLIC;
+
+-- ACL FUNCTION finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval)
+GRANT ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) FROM PUBLIC;
 
 -- ACL FUNCTION fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text)
 GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_contact;
@@ -10490,6 +10929,11 @@ REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text
 -- ACL FUNCTION joined_details(before text, details jsonb, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
 
+-- ACL FUNCTION keep_tokens(connection uuid, kept bytea)
+GRANT ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) FROM PUBLIC;
+
 -- ACL FUNCTION kept_details(details jsonb, replies_to uuid)
 REVOKE ALL ON FUNCTION gate.kept_details(details jsonb, replies_to uuid) FROM PUBLIC;
 
@@ -10542,6 +10986,9 @@ REVOKE ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) FROM PUBLIC;
 -- ACL FUNCTION links_owner(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
 
+-- ACL FUNCTION lock_connections(party uuid)
+REVOKE ALL ON FUNCTION gate.lock_connections(party uuid) FROM PUBLIC;
+
 -- ACL FUNCTION lock_session(session uuid)
 REVOKE ALL ON FUNCTION gate.lock_session(session uuid) FROM PUBLIC;
 
@@ -10553,6 +11000,9 @@ REVOKE ALL ON FUNCTION gate.made_of() FROM PUBLIC;
 -- ACL FUNCTION make_owner_link(of_platform text)
 GRANT ALL ON FUNCTION gate.make_owner_link(of_platform text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
+
+-- ACL FUNCTION may_connect(contact uuid)
+REVOKE ALL ON FUNCTION gate.may_connect(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
 GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
@@ -10597,6 +11047,11 @@ REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, s
 GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
+-- ACL FUNCTION offer_connection(server uuid, of_group uuid, link bytea, valid interval)
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) FROM PUBLIC;
+
 -- ACL FUNCTION on_hold(contact uuid)
 REVOKE ALL ON FUNCTION gate.on_hold(contact uuid) FROM PUBLIC;
 
@@ -10610,6 +11065,10 @@ REVOKE ALL ON FUNCTION gate.open_audits() FROM PUBLIC;
 -- ACL FUNCTION open_channels()
 GRANT ALL ON FUNCTION gate.open_channels() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.open_channels() FROM PUBLIC;
+
+-- ACL FUNCTION open_connection(link bytea, browser bytea)
+GRANT ALL ON FUNCTION gate.open_connection(link bytea, browser bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.open_connection(link bytea, browser bytea) FROM PUBLIC;
 
 -- ACL FUNCTION open_scope(ticket text)
 GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_contact;
@@ -10785,6 +11244,10 @@ GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discre
 GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) FROM PUBLIC;
 
+-- ACL FUNCTION return_to_connection(of_state bytea, browser bytea)
+GRANT ALL ON FUNCTION gate.return_to_connection(of_state bytea, browser bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.return_to_connection(of_state bytea, browser bytea) FROM PUBLIC;
+
 -- ACL FUNCTION route_scope(route uuid)
 GRANT ALL ON FUNCTION gate.route_scope(route uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
@@ -10805,6 +11268,11 @@ REVOKE ALL ON FUNCTION gate.scope_of_job(args jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
 REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
+
+-- ACL FUNCTION servers_to_connect()
+GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.servers_to_connect() FROM PUBLIC;
 
 -- ACL FUNCTION session_scope(session uuid)
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
@@ -11900,6 +12368,13 @@ GRANT SELECT (account, admission, agent_id, closed_at, contact_labels, created_a
 GRANT UPDATE (admission, closed_at, contact_labels, debounce, name) ON discreet.channels TO
     discreet_owner;
 
+-- ACL COLUMNS OF discreet.connections
+GRANT SELECT (agent_id, connected_at, contact_id, created_at, expires_at, id, owner_id, party,
+    renewing_until, sealed, server_id, state) ON discreet.connections TO discreet_contact;
+GRANT SELECT (agent_id, connected_at, contact_id, created_at, expires_at, id, owner_id, owner_key,
+    party, renewing_until, scope_key, sealed, server_id, state) ON discreet.connections TO
+    discreet_owner;
+
 -- ACL COLUMNS OF discreet.contact_labels
 GRANT INSERT (contact_id, label) ON discreet.contact_labels TO discreet_owner;
 GRANT SELECT (contact_id, created_at, label, owner_id, owner_key) ON discreet.contact_labels TO
@@ -12166,12 +12641,13 @@ GRANT SELECT (arguments, called, created_at, decided_at, decided_by, expires_at,
     server_id, session_id, shown_to, state) ON discreet.tool_calls TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.tool_servers
-GRANT SELECT (agent_id, id, name, owner_id, owner_key) ON discreet.tool_servers TO discreet_gate;
-GRANT INSERT (agent_id, command, name, ports, readable, sealed, shared, tells_addresses, trusted,
-    url) ON discreet.tool_servers TO discreet_owner;
+GRANT SELECT (agent_id, id, name, owner_id, owner_key, signs_in, url) ON discreet.tool_servers TO
+    discreet_gate;
+GRANT INSERT (agent_id, command, name, ports, readable, sealed, shared, signs_in, tells_addresses,
+    trusted, url) ON discreet.tool_servers TO discreet_owner;
 GRANT SELECT (agent_id, command, created_at, id, last_error, name, offered, owner_id, owner_key,
-    ports, readable, sealed, shared, tells_addresses, trusted, url) ON discreet.tool_servers TO
-    discreet_owner;
+    ports, readable, sealed, shared, signs_in, tells_addresses, trusted, url) ON
+    discreet.tool_servers TO discreet_owner;
 GRANT UPDATE (last_error, offered, sealed) ON discreet.tool_servers TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.tools

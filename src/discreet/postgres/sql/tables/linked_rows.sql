@@ -1,11 +1,12 @@
--- What a link moved. key: an address as text, a session, a memory, a label that the survivor got, or a
--- channel to which the link admitted the survivor. was: 'open' for an open session; the topic key that a memory gave up.
+-- What a link moved. key: an address as text, a session, a memory, a connection, a label that the
+-- survivor got, or a channel to which the link admitted the survivor. was: 'open' for an open session; the
+-- topic key that a memory gave up.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.linked_rows (
   link_id   uuid NOT NULL,
   owner_id  uuid NOT NULL,
-  kind      text NOT NULL CHECK (kind IN ('address', 'session', 'memory', 'admission', 'label')),
+  kind      text NOT NULL CHECK (kind IN ('address', 'session', 'memory', 'admission', 'label', 'connection')),
   key       text NOT NULL,
   was       text,
   owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,

@@ -19,6 +19,8 @@ CREATE TABLE discreet.tool_servers (
   last_error text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   owner_key  text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  signs_in   boolean NOT NULL DEFAULT false,
+  CONSTRAINT accounts_apart CHECK (NOT (signs_in AND (shared OR url IS NULL))),
   UNIQUE (id, owner_id),
   CONSTRAINT url_or_command CHECK ((url IS NULL) = (command <> '{}')),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id) ON DELETE CASCADE
@@ -29,6 +31,8 @@ COMMENT ON COLUMN discreet.tool_servers.trusted IS 'its command runs without a s
 COMMENT ON COLUMN discreet.tool_servers.ports IS 'TCP ports that its command may connect to';
 COMMENT ON COLUMN discreet.tool_servers.readable IS 'further files and folders that its command may read';
 COMMENT ON COLUMN discreet.tool_servers.tells_addresses IS 'it is told the addresses of contacts';
+COMMENT ON COLUMN discreet.tool_servers.signs_in IS
+  'whoever uses it connects an account of their own there';
 COMMENT ON COLUMN discreet.tool_servers.offered IS
   'what it offers now, where that differs from what the owner approved';
 CREATE UNIQUE INDEX tool_servers_name
@@ -58,11 +62,11 @@ CREATE POLICY owner ON discreet.tool_servers TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.tool_servers FOR SELECT TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (id, owner_id, agent_id, name, url, command, shared, trusted, ports, readable,
-              tells_addresses, sealed, offered, last_error, created_at, owner_key),
+              tells_addresses, sealed, offered, last_error, created_at, owner_key, signs_in),
       INSERT (agent_id, name, url, command, shared, trusted, ports, readable, tells_addresses,
-              sealed),
+              sealed, signs_in),
       UPDATE (offered, last_error, sealed),
       DELETE
   ON discreet.tool_servers
   TO discreet_owner;
-GRANT SELECT (id, owner_id, agent_id, name, owner_key) ON discreet.tool_servers TO discreet_gate;
+GRANT SELECT (id, owner_id, agent_id, name, owner_key, url, signs_in) ON discreet.tool_servers TO discreet_gate;

@@ -51,7 +51,7 @@ BEGIN
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
-  FOREACH of_table IN ARRAY ARRAY['reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;

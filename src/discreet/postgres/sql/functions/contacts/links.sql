@@ -67,6 +67,10 @@ BEGIN
            THEN coalesce(m.topic_key, l.was) END
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+  -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
+  DELETE FROM discreet.connections c WHERE c.contact_id = giver AND c.state <> 'connected';
+  UPDATE discreet.connections c SET contact_id = taker
+   WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker
    WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
@@ -147,6 +151,12 @@ BEGIN
     FROM discreet.admissions a
    WHERE a.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor)
+  UNION ALL
+  SELECT link, owner, 'connection', c.id::text, NULL
+    FROM discreet.connections c
+   WHERE c.contact_id = merged AND c.state = 'connected' AND NOT EXISTS (
+     SELECT FROM discreet.connections k
+      WHERE k.server_id = c.server_id AND k.contact_id = survivor AND k.state = 'connected')
   UNION ALL
   SELECT link, owner, 'label', a.label, NULL
     FROM discreet.contact_labels a

@@ -12,9 +12,9 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
                 'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
-                'drafts', 'edit', 'reject', 'reminders']
+                'drafts', 'edit', 'reject', 'reminders', 'connections']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human', 'reminders', 'why', 'who', 'erase-me'] END)
+                'human', 'reminders', 'connections', 'why', 'who', 'erase-me'] END)
 $$;
 
 -- Return the command in a message, or null. STOP and START alone are commands of a person in a direct

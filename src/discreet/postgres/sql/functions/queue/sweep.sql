@@ -27,6 +27,7 @@ BEGIN
   PERFORM gate.purge_expired(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
   PERFORM gate.forget_failures();
+  PERFORM gate.drop_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());

@@ -1,0 +1,212 @@
+-- Connecting an account: a link in the direct chat, a browser that opens it and comes back, and a code
+-- that has to be sent in that chat. What a browser brings is compared by its hash.
+SET ROLE discreet_gate;
+
+-- Offer a link to connect an account at a server of this scope's agent. It replaces an earlier one. A
+-- contact gets it for itself, and only if it is one person; the owner for themselves, or for a group.
+-- Outcome: 'offered', 'group' (a group gets no link, because anybody in it could open it), 'nobody'.
+CREATE OR REPLACE FUNCTION gate.offer_connection(
+  server uuid, of_group uuid, link bytea, valid interval) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  here    gate.scope := gate.scope();
+  whose   uuid := gate.connecting_party(of_group);
+  of_agent uuid;
+BEGIN
+  IF here.contact_id IS NOT NULL AND gate.person_here() IS NULL THEN
+    RETURN 'group';
+  END IF;
+  SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
+   WHERE s.id = server AND s.owner_id = owner AND s.agent_id = here.agent_id AND s.signs_in;
+  IF of_agent IS NULL OR whose IS NULL THEN
+    RETURN 'nobody';
+  END IF;
+  PERFORM gate.lock_connections(whose);
+  DELETE FROM discreet.connections c
+   WHERE c.server_id = server AND c.party = whose AND c.state <> 'connected';
+  INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
+  VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
+  RETURN 'offered';
+END $$;
+
+-- Return whose account is being connected: this scope's contact; for the owner, their own or a group's.
+CREATE OR REPLACE FUNCTION gate.connecting_party(of_group uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  IF here.contact_id IS NOT NULL THEN
+    RETURN here.contact_id;
+  ELSIF of_group IS NULL THEN
+    RETURN here.owner_id;
+  END IF;
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = of_group AND c.owner_id = here.owner_id AND c.type = 'group');
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.lock_connections(party uuid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT pg_advisory_xact_lock(hashtextextended('discreet: connections ' || party, 0))
+$$;
+
+-- Say whether its contact may still connect an account.
+CREATE OR REPLACE FUNCTION gate.may_connect(contact uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT contact IS NULL OR EXISTS (
+    SELECT FROM discreet.contacts c
+     WHERE c.id = contact AND c.blocked_at IS NULL AND c.merged_into IS NULL)
+$$;
+
+-- Find what a link would connect, and change nothing. No row: it is unknown, used or expired.
+CREATE OR REPLACE FUNCTION gate.connection_of_link(link bytea)
+RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+$$;
+
+-- Use up a link, for one browser.
+CREATE OR REPLACE FUNCTION gate.open_connection(link bytea, browser bytea)
+RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
+$$;
+
+-- Keep what is needed when that browser comes back.
+CREATE OR REPLACE FUNCTION gate.begin_sign_in(
+  link bytea, browser bytea, of_state bytea, kept bytea, valid interval) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.connections c
+     SET state_hash = of_state, sealed = kept, expires_at = clock_timestamp() + valid
+   WHERE c.link_hash = link AND c.browser_hash = browser AND c.state = 'opened'
+     AND c.state_hash IS NULL AND c.expires_at > clock_timestamp();
+  RETURN FOUND;
+END $$;
+
+-- Let a browser come back, once: the one that opened the link, with the value that it was sent with.
+CREATE OR REPLACE FUNCTION gate.return_to_connection(of_state bytea, browser bytea)
+RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.connections c SET state = 'returned'
+   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'opened'
+     AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id)
+  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id, c.sealed
+$$;
+
+-- Store the tokens, which aren't used before the code is sent in the chat.
+CREATE OR REPLACE FUNCTION gate.finish_sign_in(
+  of_state bytea, browser bytea, kept bytea, code bytea, valid interval) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.connections c
+     SET state = 'signed_in', sealed = kept, code_hash = code, expires_at = clock_timestamp() + valid
+   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'returned'
+     AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id);
+  RETURN FOUND;
+END $$;
+
+-- Try a code that was sent in the chat of whoever connects an account; see gate.offer_connection.
+-- Outcome: 'connected' (`server` names the server), 'wrong', or 'none' (no code is waited for here). After
+-- `max_wrong` wrong codes, the sign-in is thrown away.
+CREATE OR REPLACE FUNCTION gate.enter_connection_code(
+  code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  agent uuid := (gate.scope()).agent_id;
+  whose uuid := gate.connecting_party(of_group);
+  match discreet.connections;
+BEGIN
+  PERFORM gate.lock_connections(whose);
+  SELECT c.* INTO match FROM discreet.connections c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp() AND c.code_hash = code FOR UPDATE;
+  IF FOUND THEN
+    DELETE FROM discreet.connections c
+     WHERE c.server_id = match.server_id AND c.party = whose AND c.id <> match.id;
+    UPDATE discreet.connections c
+       SET state = 'connected', connected_at = clock_timestamp(), expires_at = NULL, code_hash = NULL,
+           browser_hash = NULL, state_hash = NULL
+     WHERE c.id = match.id;
+    outcome := 'connected';
+    server := match.server_id;
+    RETURN;
+  END IF;
+  UPDATE discreet.connections c SET wrong_codes = c.wrong_codes + 1
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp();
+  outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
+  DELETE FROM discreet.connections c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+     AND c.wrong_codes >= max_wrong;
+END $$;
+
+-- Say whether a connection is one of this scope's.
+CREATE OR REPLACE FUNCTION gate.connects_here(c discreet.connections) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (c.owner_id, c.agent_id, c.party)
+       = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
+$$;
+
+-- Let this process renew the tokens of a connection of this scope, if it still has those that were `seen`
+-- and no other process does.
+CREATE OR REPLACE FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
+   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected' AND c.sealed = seen
+     AND coalesce(c.renewing_until < clock_timestamp(), true);
+  RETURN FOUND;
+END $$;
+
+-- Store renewed tokens, or, with null, let others try.
+CREATE OR REPLACE FUNCTION gate.keep_tokens(connection uuid, kept bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
+   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected';
+  RETURN FOUND;
+END $$;
+
+-- Delete a connection of this scope, or a sign-in that has begun, with its tokens.
+CREATE OR REPLACE FUNCTION gate.end_connection(connection uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.connects_here(c);
+  RETURN FOUND;
+END $$;
+
+-- Delete sign-ins that nobody finished in time.
+CREATE OR REPLACE FUNCTION gate.drop_expired_connections() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM discreet.connections c WHERE c.expires_at <= clock_timestamp()
+$$;
+
+-- Return the servers of tools that a contact may connect accounts at, with the tools that it may use.
+CREATE OR REPLACE FUNCTION gate.servers_to_connect() RETURNS TABLE (server_id uuid, name text, url text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.id, s.name, s.url FROM discreet.tool_servers s
+   WHERE s.signs_in AND (s.owner_id, s.agent_id) = (SELECT h.owner_id, h.agent_id FROM gate.scope() h)
+     AND (s.id IN (SELECT a.server_id FROM gate.allowed_tools() a)
+          OR s.id IN (SELECT c.server_id FROM discreet.connections c
+                       WHERE (c.owner_id, c.agent_id, c.party)
+                           = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)))
+   ORDER BY s.name
+$$;
+
+REVOKE ALL ON FUNCTION gate.offer_connection, gate.connecting_party, gate.lock_connections,
+  gate.may_connect, gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
+  gate.return_to_connection, gate.finish_sign_in, gate.enter_connection_code, gate.connects_here,
+  gate.claim_renewal, gate.keep_tokens, gate.end_connection,
+  gate.drop_expired_connections, gate.servers_to_connect FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.offer_connection, gate.enter_connection_code, gate.servers_to_connect,
+  gate.claim_renewal, gate.keep_tokens, gate.end_connection
+  TO discreet_contact, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
+  gate.return_to_connection, gate.finish_sign_in, gate.drop_expired_connections TO discreet_worker;

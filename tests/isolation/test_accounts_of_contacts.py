@@ -1,0 +1,308 @@
+"""Accounts at tool servers: each serves the contact that connected it, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import BadInput
+from discreet.postgres.server import Database
+from discreet.schemas.tools import ToolChangesToApprove
+from discreet.services import tool_servers
+from discreet.services.connections import account_of
+from discreet.services.contacts import block_contact, find_contact
+from discreet.services.tool_access import load_server
+from discreet.services.tool_servers import approve_tools, connect_account, enter_account_code
+from tests.support.openai_server import Call, Say
+from tests.support.tool_servers.accounts import PUBLIC, Accounts, Browser, bank, code_on, state_of
+from tests.support.tool_servers.served import ToolWorld, results, tool_world
+from tests.support.turns import rows_of
+from tests.support.world import make_world, open_scoped, other_owner
+
+ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+WHOSE = Call((("bank__whose", {}),))
+LINK = re.compile(rf"{PUBLIC}/connect/[\w-]+")
+
+
+@pytest.fixture
+async def tools(database: Database, tmp_path: Path) -> AsyncIterator[ToolWorld]:
+    async with (
+        open_scoped(database) as db,
+        tool_world(await make_world(db), database, tmp_path) as made,
+    ):
+        made.access = replace(made.access, public_url=PUBLIC)
+        yield made
+
+
+@pytest.fixture
+async def accounts(tools: ToolWorld) -> AsyncIterator[Accounts]:
+    """A bank whose tool everybody may use. The owner signed in, to see which tools it has."""
+    async with bank() as opened:
+        added = await tools.add("bank", url=f"{opened.url}/mcp", signs_in=True)
+        assert added.tools == []
+        ids = tools.world.owner_id, tools.world.agent_id
+        link = await connect_account(tools.access, *ids, "bank")
+        page = await Browser(tools.access, "olga").sign_in(link)
+        await enter_account_code(tools.access, *ids, code_on(page))
+        offered = await tool_servers.test_tool_server(tools.access, *ids, "bank")
+        assert offered.digest is not None
+        given = ToolChangesToApprove(digest=offered.digest)
+        await approve_tools(tools.access, *ids, "bank", given)
+        await tools.allow("bank", allowed="everybody", in_groups=True)
+        yield opened
+
+
+async def said(tools: ToolWorld, sender: str | None, text: str, group: str | None = None) -> str:
+    """Return the answer to a message; the model calls the bank's tool, if it is asked."""
+    asked = await tools.turn(sender, text, WHOSE, Say("See above."), group=group)
+    found = results(asked) if asked else []
+    [row] = await rows_of(
+        tools.world,
+        "SELECT text FROM discreet.messages WHERE direction = 'out'"
+        " ORDER BY created_at DESC, position DESC LIMIT 1",
+    )
+    return f"{row['text']} {' '.join(found)}"
+
+
+async def link_for(tools: ToolWorld, sender: str | None) -> str:
+    offer = await said(tools, sender, "Whose account is it?")
+    [link] = LINK.findall(offer)
+    return str(link)
+
+
+async def connect(tools: ToolWorld, sender: str, person: str) -> None:
+    page = await Browser(tools.access, person).sign_in(await link_for(tools, sender))
+    assert "is connected" in await said(tools, sender, code_on(page))
+
+
+async def test_two_contacts_at_once_use_each_its_own_account(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    links = [await link_for(tools, ALICE), await link_for(tools, BOB)]
+    assert accounts.used_by == []
+    browsers = [Browser(tools.access, "alice"), Browser(tools.access, "bob")]
+    shown = [await one.pages.get(link) for one, link in zip(browsers, links, strict=True)]
+    assert ALICE in shown[0].text
+    assert BOB not in shown[0].text
+    assert "127.0.0.1" in shown[0].text
+    pages = await asyncio.gather(
+        *(one.sign_in(link) for one, link in zip(browsers, links, strict=True))
+    )
+    codes = [code_on(page) for page in pages]
+    # The other's code, in one's own chat, connects nothing.
+    assert "isn't the code" in await said(tools, ALICE, codes[1])
+    assert "connect/" in await said(tools, BOB, "Whose account is it?")
+    assert accounts.used_by == []
+    # That offer replaced what Bob had begun.
+    assert "is connected" in await said(tools, ALICE, codes[0].lower().replace("-", " "))
+    await connect(tools, BOB, "bob")
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+    assert "the account of bob" in await said(tools, BOB, "Whose?")
+    assert "the account of olga" in await said(tools, None, "Whose?")
+    in_group = await said(tools, ALICE, "Whose?", GROUP)
+    assert "only use the group's own" in in_group
+    assert LINK.search(in_group) is None
+    for sender, person in ((ALICE, "alice"), (BOB, "bob")):
+        listed = await said(tools, sender, "/connections")
+        assert "connected since" in listed, person
+    stored = await rows_of(tools.world, "SELECT sealed FROM discreet.connections")
+    for token in (*accounts.access, *accounts.refresh):
+        assert not [row for row in stored if token.encode() in bytes(row["sealed"])]
+
+
+async def test_a_link_forwarded_to_somebody_who_signs_in_connects_nothing(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    link = await link_for(tools, ALICE)
+    page = await Browser(tools.access, "carol").sign_in(link)
+    # Carol sees the code, not Alice; Alice can only guess.
+    for _ in range(5):
+        assert "isn't the code" in await said(tools, ALICE, "ABCD-EFGH")
+    assert "is connected" not in await said(tools, ALICE, code_on(page))  # thrown away by then
+    assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
+    assert "carol" not in accounts.used_by
+
+
+async def test_looking_at_a_link_changes_nothing_and_its_button_works_once(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    link = await link_for(tools, ALICE)
+    scanner, browser = Browser(tools.access, None), Browser(tools.access, "alice")
+    for _ in range(3):
+        assert (await scanner.pages.get(link)).status_code == 200
+    assert (await scanner.pages.head(link)).status_code == 200
+    elsewhere = {"Origin": "https://evil.example"}
+    assert (await scanner.pages.post(link, headers=elsewhere)).status_code == 403
+    opened = await browser.pages.post(link, headers={"Origin": PUBLIC})
+    assert opened.status_code == 303
+    for thief in (scanner, browser):
+        assert (await thief.pages.post(link)).status_code == 404
+        assert (await thief.pages.get(link)).status_code == 404
+    back = await browser.consents(opened.headers["location"])
+    # Another browser can't take the answer; the right one can, once.
+    assert (await scanner.pages.get(back)).status_code == 404
+    assert code_on(await browser.pages.get(back))
+    assert (await browser.pages.get(back)).status_code == 404
+
+
+async def test_the_answer_to_another_sign_in_is_refused(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    mallory, alice = Browser(tools.access, "mallory"), Browser(tools.access, "alice")
+    his = await mallory.open(await link_for(tools, BOB))
+    hers = await alice.open(await link_for(tools, ALICE))
+    his_answer = await mallory.consents(his.headers["location"])
+    her_answer = await alice.consents(hers.headers["location"])
+    # His answer in her browser: she would use his account. His code with her state: PKCE sees it.
+    assert (await alice.pages.get(his_answer)).status_code == 404
+    swapped = her_answer.replace(code_in(her_answer), code_in(his_answer))
+    assert state_of(swapped) == state_of(her_answer)
+    refused = await alice.pages.get(swapped)
+    assert refused.status_code == 400
+    assert "Nothing was connected" in refused.text
+    assert (await alice.pages.get(her_answer)).status_code == 404
+    assert len(await rows_of(tools.world, "SELECT 1 FROM discreet.connections")) == 2
+
+
+def code_in(url: str) -> str:
+    found = re.search(r"[?&]code=([^&]+)", url)
+    assert found is not None
+    return found[1]
+
+
+async def test_denied_and_expired_sign_ins_leave_nothing(
+    tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any]
+) -> None:
+    denied = await Browser(tools.access, None).sign_in(await link_for(tools, ALICE))
+    assert denied.status_code == 400
+    late = (
+        "UPDATE discreet.connections SET expires_at = clock_timestamp() WHERE state <> 'connected'"
+    )
+    browser = Browser(tools.access, "alice")
+    link = await link_for(tools, ALICE)
+    admin.execute(late)
+    assert (await browser.open(link)).status_code == 404
+    opened = await browser.open(await link_for(tools, ALICE))
+    back = await browser.consents(opened.headers["location"])
+    admin.execute(late)
+    assert (await browser.pages.get(back)).status_code == 404
+    page = await browser.sign_in(await link_for(tools, ALICE))
+    admin.execute(late)
+    assert "is connected" not in await said(tools, ALICE, code_on(page))
+    admin.execute(late)
+    admin.execute("SELECT gate.drop_expired_connections()")
+    left = await rows_of(tools.world, "SELECT state, contact_id FROM discreet.connections")
+    assert [(row["state"], row["contact_id"]) for row in left] == [("connected", None)]
+
+
+async def test_tokens_are_renewed_once_and_an_account_taken_back_is_offered_again(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    await connect(tools, ALICE, "alice")
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+    for old in [k for k, v in accounts.access.items() if v.subject == "alice"]:
+        del accounts.access[old]  # the bank no longer accepts it, before its time
+    before = accounts.refreshed
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+    assert accounts.refreshed == before + 1
+    # Several requests at once find it expired: one renews it, and the others use what it got.
+    contact = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
+    [row] = await rows_of(tools.world, "SELECT id FROM discreet.tool_servers")
+    server = await load_server(tools.access, tools.world.owner_id, row["id"])
+    account = await account_of(tools.access, tools.world.contact(contact), server)
+    assert account is not None
+    token = await account.token()
+    assert token is not None
+    tokens = await asyncio.gather(*(account.renewed(token) for _ in range(4)))
+    assert len(set(tokens)) == 1
+    assert tokens[0] not in (None, token)
+    assert accounts.refreshed == before + 2
+    accounts.take_back("alice")
+    again = await said(tools, ALICE, "Whose?")
+    assert LINK.search(again) is not None
+    assert "the account of" not in again
+    assert await account.token() is None
+
+
+async def test_what_is_disconnected_or_blocked_is_not_used_again(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    await connect(tools, ALICE, "alice")
+    await connect(tools, BOB, "bob")
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+    assert "No account is connected" in await said(tools, ALICE, "/connections disconnect shop")
+    assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
+    assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
+    assert "the account of bob" in await said(tools, BOB, "Whose?")
+    link = await link_for(tools, ALICE)
+    await block_contact(tools.world.db, tools.world.owner_id, ALICE)
+    assert (await Browser(tools.access, "alice").open(link)).status_code == 404
+
+
+async def test_without_a_public_address_the_tool_says_so(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    tools.access = replace(tools.access, public_url=None)
+    answer = await said(tools, ALICE, "Whose?")
+    assert "DISCREET_PUBLIC_URL" in answer
+    assert "/connect/" not in answer
+
+
+async def test_a_group_uses_the_account_that_the_owner_connected_for_it(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    await connect(tools, ALICE, "alice")
+    await said(tools, ALICE, "Hello", GROUP)
+    ids = tools.world.owner_id, tools.world.agent_id
+    with pytest.raises(BadInput, match="isn't a group"):
+        await connect_account(tools.access, *ids, "bank", ALICE)
+    link = await connect_account(tools.access, *ids, "bank", GROUP)
+    page = await Browser(tools.access, "club").sign_in(link)
+    with pytest.raises(BadInput, match="No code"):
+        await enter_account_code(tools.access, *ids, code_on(page))  # it is the group's
+    assert "is connected" in await enter_account_code(tools.access, *ids, code_on(page), GROUP)
+    assert "the account of club" in await said(tools, ALICE, "Whose?", GROUP)
+    assert "the account of club" in await said(tools, BOB, "Whose?", GROUP)
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+
+
+async def test_links_and_their_undo_move_accounts_and_erasing_deletes_them(
+    tools: ToolWorld, accounts: Accounts
+) -> None:
+    await connect(tools, BOB, "bob")
+    await said(tools, ALICE, "Hello")
+    db, owner_id = tools.world.db, tools.world.owner_id
+    alice = (await find_contact(db, owner_id, ALICE)).contact.id
+    bob = (await find_contact(db, owner_id, BOB)).contact.id
+    async with db.begin(tools.world.owner) as tx:
+        link = await tx.value("SELECT gate.link_contacts(%s, %s)", (alice, bob))
+    assert "the account of bob" in await said(tools, ALICE, "Whose?")
+    async with db.begin(tools.world.owner) as tx:
+        await tx.execute("SELECT gate.undo_link(%s)", (link,))
+    assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
+    assert "the account of bob" in await said(tools, BOB, "Whose?")
+    async with db.begin(tools.world.owner) as tx:
+        await tx.execute("SELECT gate.erase_contact(%s)", (bob,))
+    left = await rows_of(tools.world, "SELECT contact_id FROM discreet.connections")
+    assert {row["contact_id"] for row in left} == {None, alice}
+
+
+async def test_another_owner_sees_and_reaches_no_account(
+    tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any]
+) -> None:
+    await connect(tools, ALICE, "alice")
+    other = await other_owner(tools.world, admin)
+    assert await rows_of(other, "SELECT id FROM discreet.connections") == []
+    [row] = await rows_of(tools.world, "SELECT id FROM discreet.tool_servers")
+    async with other.db.begin(other.owner) as tx:
+        offered = await tx.value(
+            "SELECT gate.offer_connection(%s, NULL, %s, '1 minute')", (row["id"], b"x")
+        )
+    assert offered == "nobody"
