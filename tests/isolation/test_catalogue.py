@@ -323,7 +323,8 @@ INDEXED = {
     "memories_terms": "discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && '{a}'",
     "memories_expiry": "discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < now()",
     "outbox_platform_messages": "discreet.outbox o"
-    " WHERE o.owner_key IS NOT NULL AND o.platform_messages @> '{a}'",
+    " WHERE o.owner_key IS NOT NULL AND o.platform_messages <> '{}'"
+    " AND o.platform_messages @> '{a}'",
     "tokens_digest_key": "discreet.tokens t WHERE t.digest = '\\x00'",
     "addresses_once": "discreet.addresses a"
     " WHERE a.owner_id = gen_random_uuid() AND a.platform = 'x' AND a.platform_id = 'x'",

@@ -123,6 +123,7 @@ async def test_a_ticket_ends_with_its_transaction_even_on_an_uncleaned_connectio
 ) -> None:
     for scope in (neighbours.world.contact(neighbours.bob.contact_id), neighbours.world.owner):
         async with neighbours.world.db.begin(scope) as tx:
+            await tx.begin()
             connection = tx._connection
             assert connection is not None
             await connection.execute("COMMIT")
@@ -254,7 +255,11 @@ async def test_a_scope_wakes_its_own_sessions_and_routes_and_no_others(
             " channel_id, chat_id) VALUES (%s, %s, %s, %s, %s, %s, %s, 'chat')",
             (*mixture, route, session, channel[0]),
         )
-        for call, id in (("wake_session(%s, NULL)", session), ("wake_route(%s, NULL)", route)):
+        for call, id in (
+            ("wake_session(%s, NULL)", session),
+            ("wake_route(%s, NULL)", route),
+            ("end_delivery(%s)", route),
+        ):
             expected = "" if is_its_own(mixture) else "no such session"
             assert await gate(everything.db, scope, call, id) == expected, (call, mixture)
     assert await gate(everything.db, scope, "wake_route(%s, NULL)", uuid4()) == "no such session"
@@ -285,30 +290,32 @@ async def test_a_scope_restores_its_own_memories_and_no_others(
 
 
 @pytest.mark.parametrize("who", ["contact", "shared", "owner"])
-async def test_a_scope_takes_away_its_own_memories_and_drafts_and_no_others(
+async def test_a_scope_takes_away_its_own_memories_and_ends_its_own_turns_and_no_others(
     everything: Everything, admin: Admin, who: str
 ) -> None:
     scope, is_its_own = everything.scopes[who]
     for mixture in everything.mixtures:
-        memory, turn = uuid4(), uuid4()
+        memory, session, turn = uuid4(), uuid4(), uuid4()
         admin.execute(
             "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, id, content)"
             " VALUES (%s, %s, %s, %s, %s, %s)",
             (*mixture, memory, str(memory)),
         )
         admin.execute(
-            "INSERT INTO discreet.drafts (owner_id, agent_id, contact_id, shared, turn_id, text)"
-            " VALUES (%s, %s, %s, %s, %s, 'so far')",
-            (*mixture, turn),
+            "INSERT INTO discreet.sessions"
+            " (owner_id, agent_id, contact_id, shared, id, thread_key, current_turn)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (*mixture, session, str(session), turn),
         )
         gone = is_its_own(mixture)
         assert await gate(everything.db, scope, "forget_memory(%s, 2)", memory) is False
         assert await gate(everything.db, scope, "forget_memory(%s, NULL)", memory) is gone, mixture
-        await gate(everything.db, scope, "drop_draft(%s)", turn)
+        assert await gate(everything.db, scope, "hold_turn(%s, %s)", session, turn) is gone, mixture
+        await gate(everything.db, scope, "end_turn(%s, %s, false, NULL)", session, turn)
         left = admin.execute(
             "SELECT (SELECT count(*) FROM discreet.memories WHERE id = %s),"
-            "  (SELECT count(*) FROM discreet.drafts WHERE turn_id = %s)",
-            (memory, turn),
+            "  (SELECT count(*) FROM discreet.sessions WHERE id = %s AND current_turn = %s)",
+            (memory, session, turn),
         ).fetchone()
         assert left == ((0, 0) if gone else (1, 1)), mixture
 

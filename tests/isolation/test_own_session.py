@@ -94,6 +94,37 @@ async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
     assert set(states[0]) == {"answered", "failed", "given_up", "lost"}
 
 
+async def test_a_session_that_names_anothers_turn_ends_nothing_of_it(
+    world: World, admin: Admin
+) -> None:
+    """A sender's own statements could write the name of any turn into its session."""
+    theirs = await busy_session(world, BOB, "")
+    turn = admin.execute(
+        "SELECT current_turn FROM discreet.sessions WHERE id = %s", (theirs.session_id,)
+    ).fetchone()
+    assert turn is not None
+    mine = await busy_session(world, ALICE, "")
+    others = rows_of_others(admin, mine.session_id)
+    assert any(row.startswith("drafts") for row in others)
+    for end in (
+        "SELECT * FROM gate.begin_turn(%(session)s, 50)",
+        "SELECT * FROM gate.end_turn(%(session)s, %(turn)s, false, NULL)",
+    ):
+        named = {"session": mine.session_id, "turn": turn[0]}
+        async with world.db.begin(world.contact(mine.contact_id)) as tx:
+            await tx.execute(
+                "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s", named
+            )
+            await tx.execute(end, named)
+        assert rows_of_others(admin, mine.session_id) == others, end
+    async with world.db.begin(world.contact(mine.contact_id)) as tx:
+        await tx.execute(
+            "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s", named
+        )
+    await world.say(ALICE, "/stop")
+    assert rows_of_others(admin, mine.session_id) == others
+
+
 @pytest.mark.parametrize("sender", [None, ALICE])
 async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
     world: World, admin: Admin, sender: str | None

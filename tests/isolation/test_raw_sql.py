@@ -35,6 +35,7 @@ async def _run(db: ScopedDatabase, scope: Scope, statement: str) -> tuple[str, s
     ended = ""
     try:
         async with db.begin(scope) as tx:
+            await tx.begin()
             connection = tx._connection
             assert connection is not None
             connection.add_notice_handler(lambda note: seen.append(str(note.message_primary)))
@@ -339,7 +340,6 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         "SELECT content FROM discreet.memories WHERE id = '{}'",
         "UPDATE discreet.memories SET content = 'overwritten' WHERE id = '{}' RETURNING id",
         "SELECT gate.forget_memory('{}', NULL)",
-        "SELECT gate.drop_draft('{}')",
         "SELECT gate.restore_memory('{}', 1)",
         "SELECT content FROM discreet.memory_history WHERE memory_id = '{}'",
         "INSERT INTO discreet.drafts (turn_id, text) VALUES ('{}', 'x')",
@@ -349,7 +349,8 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         assert ours.replace(str(theirs[0]), nobodys) == none, statement
     for statement, id in (
         ("SELECT gate.wake_session('{}', NULL)", neighbours.bob.session_id),
-        ("SELECT gate.is_withheld('{}', NULL)", neighbours.bob.session_id),
+        ("SELECT gate.begin_turn('{}', 50)", neighbours.bob.session_id),
+        ("SELECT gate.hold_turn('{}', gen_random_uuid())", neighbours.bob.session_id),
         ("INSERT INTO discreet.turns (session_id, route_id) VALUES ('{}', gen_random_uuid())",
          neighbours.bob.session_id),
         ("UPDATE discreet.messages SET state = 'failed' WHERE id = '{}' RETURNING id",

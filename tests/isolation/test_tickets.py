@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import Error
 
 from discreet.domain.errors import ScopeError
 from discreet.postgres.server import Database
@@ -144,15 +146,48 @@ async def test_a_scope_is_entered_without_asking_for_the_clock_again(
     assert asked == 0
 
 
-async def test_a_door_with_another_key_is_refused_when_the_transaction_begins(
+async def test_a_door_with_another_key_is_refused_before_its_first_statement_runs(
     neighbours: Neighbours, database: Database
 ) -> None:
+    """Also where nothing runs, and where somebody catches the refusal and goes on."""
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
     stranger = ScopedDatabase(database.conninfo, b"k" * 32)
     try:
-        entered = False
         with pytest.raises(ScopeError):
-            async with stranger.begin(neighbours.world.contact(neighbours.bob.contact_id)):
-                entered = True
-        assert not entered
+            async with stranger.begin(bob):
+                pass
+        with pytest.raises(ScopeError):
+            async with stranger.begin(bob) as tx, tx.pipelined():
+                pass
+        shown: list[object] = []
+        with pytest.raises(ScopeError):
+            async with stranger.begin(bob) as tx:
+                shown.append(await tx.value("SELECT content FROM discreet.memories"))
+        with suppress(Error, ScopeError):
+            async with stranger.begin(bob) as tx:
+                for _ in range(2):
+                    with suppress(ScopeError):
+                        shown.append(await tx.value("SELECT 1"))
+        assert shown == []
     finally:
         await asyncio.shield(stranger.close())
+
+
+async def test_a_statement_of_a_transaction_that_never_began_does_not_run(
+    neighbours: Neighbours, database: Database, admin: psycopg.Connection
+) -> None:
+    """It would run outside of any transaction, and stay."""
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    db = ScopedDatabase(database.conninfo, database.ticket_key)
+    try:
+        with suppress(ScopeError, Error):
+            async with db.begin(bob) as tx:
+                with suppress(ScopeError):
+                    await tx.execute("SELECT pg_catalog.pg_read_file('/etc/hostname')")
+                await tx.execute("UPDATE discreet.memories SET content = 'changed'")
+        changed = admin.execute(
+            "SELECT count(*) FROM discreet.memories WHERE content = 'changed'"
+        ).fetchone()
+        assert changed == (0,)
+    finally:
+        await asyncio.shield(db.close())

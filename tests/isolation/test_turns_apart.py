@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from discreet.domain.addresses import Address
-from discreet.domain.errors import BadInput, NotFound, ScopeError
+from discreet.domain.errors import BadInput, ScopeError
 from discreet.domain.inbound import Attachment
 from discreet.scope import IntakeScope
 from discreet.services.admission import (
@@ -91,11 +91,18 @@ async def test_another_owners_contact_can_not_be_spoken_to(world: World, admin: 
 async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> None:
     mine = await channel(world)
     alice, bob = [await mine.accepted(who, "hello") for who in (ALICE, BOB)]
-    await block_contact(world.db, world.owner_id, BOB)
-    for session, message in ((bob.session_id, "no such session"), (uuid4(), "no such session")):
-        with pytest.raises(NotFound, match=message):
-            async with world.db.begin(world.contact(alice.contact_id)) as tx:
-                await tx.value("SELECT gate.is_withheld(%s, NULL)", (session,))
+    asked = (
+        "SELECT gate.begin_turn(%(session)s, 50)::text",
+        "SELECT gate.hold_turn(%(session)s, %(turn)s)",
+        "SELECT gate.end_turn(%(session)s, %(turn)s, false, NULL)::text",
+    )
+    answers = []
+    for session in (bob.session_id, uuid4()):
+        async with world.db.begin(world.contact(alice.contact_id)) as tx:
+            given = {"session": session, "turn": uuid4()}
+            answers.append([await tx.value(one, given) for one in asked])
+    assert answers[0] == answers[1]
+    assert isinstance(await mine.acquire(bob), Lease)
 
 
 async def test_who_is_handed_back_is_handed_back_alone(world: World) -> None:

@@ -43,7 +43,9 @@ def schema() -> str:
 @cache
 def tables() -> dict[str, str]:
     """Return the tables of the committed schema, with their columns as text."""
-    found = re.findall(r"^CREATE TABLE (\w+\.\w+) \((.*?)^\);", schema(), re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        r"^CREATE TABLE (\w+\.\w+) \((.*?)^\)(?:\nWITH .*?)?;", schema(), re.DOTALL | re.MULTILINE
+    )
     assert len(found) > 40
     return {name: columns for name, columns in found if name.split(".")[0] != "public"}
 

@@ -21,6 +21,7 @@ import procrastinate
 import procrastinate.worker
 import structlog
 from procrastinate.app import WorkerOptions
+from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
@@ -320,8 +321,15 @@ def _procrastinate_app(
 
 
 def _pool(**options: Any) -> AsyncConnectionPool[Any]:
-    """Return a pool that checks no connection before its use, which would cost a round trip."""
-    return AsyncConnectionPool(**{**options, "check": None})
+    """Return a pool whose calls are one round trip each.
+
+    No connection is checked before its use, and each statement is a transaction of its own.
+    """
+    return AsyncConnectionPool(**{**options, "check": None, "configure": _commit_each})
+
+
+async def _commit_each(connection: AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
 
 
 @asynccontextmanager

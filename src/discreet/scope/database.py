@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, LiteralString
 
 from psycopg import Error, errors
@@ -17,7 +18,7 @@ from discreet.postgres.outages import why_unreachable
 from discreet.postgres.pool import Pool, PooledConnection, open_intake_pool, open_pool
 from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
 from discreet.scope.tickets import ticket_for
-from discreet.scope.transaction import Transaction
+from discreet.scope.transaction import First, Transaction
 
 DEFAULT_SIZE = 4
 """Maximum connections per role that one process holds."""
@@ -72,15 +73,17 @@ class ScopedDatabase:
         ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
-            async with (
-                self._connection(pool, role_of(scope)) as connection,
-                self._begun(connection, scope, before_all, durable=durable),
-            ):
-                tx = Transaction(connection, scope)
+            async with self._connection(pool, role_of(scope)) as connection:
+                tx = Transaction(
+                    connection, scope, partial(self._begin, connection, scope, before_all)
+                )
                 try:
                     yield tx
+                    await tx.begin()  # if nothing was run, the ticket is still checked
                 finally:
                     tx.close()
+                # If anything above raises, the pool rolls back and cleans before the next use.
+                await connection.commit_clean(durable=durable)
         except errors.InsufficientPrivilege as error:
             raise ScopeError("The database refused this scope.") from error
         except Error as error:
@@ -94,39 +97,46 @@ class ScopedDatabase:
                 raise asyncio.CancelledError from error  # which the error replaced
             raise Unavailable("The database connection was lost.", hint="Try again.") from error
 
-    @asynccontextmanager
-    async def _begun(
+    async def _begin(
         self,
         connection: PooledConnection,
         scope: RowScope,
         before_all: Sequence[LiteralString],
-        *,
-        durable: bool,
-    ) -> AsyncIterator[None]:
-        """Begin a transaction with its ticket; commit it at the end, or roll back.
+        first: First | None,
+    ) -> None:
+        """Begin a transaction with its ticket, and send its first statement along.
 
         The database rejects a ticket whose time is wrong, which happens after its clock was set or
         this machine was suspended. In that case, read the database's clock and try once more.
         """
         try:
-            await self._begin(connection, scope, before_all)
+            await self._try_to_begin(connection, scope, before_all, first)
         except errors.InsufficientPrivilege:
             await connection.rollback()
             await connection.meet()
-            await self._begin(connection, scope, before_all)
-        # If anything below raises, the pool rolls back and cleans before it reuses the connection.
-        yield
-        await connection.commit_clean(durable=durable)
+            await self._try_to_begin(connection, scope, before_all, first)
 
-    async def _begin(
-        self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
+    async def _try_to_begin(
+        self,
+        connection: PooledConnection,
+        scope: RowScope,
+        before_all: Sequence[LiteralString],
+        first: First | None,
     ) -> None:
         ticket = ticket_for(scope, self._key, connection.pid, connection.now())
-        async with connection.pipeline():  # one round trip
-            await connection.execute("BEGIN")
-            for statement in before_all:
-                await connection.execute(statement)
-            cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
+        try:
+            async with connection.pipeline():  # one round trip
+                await connection.execute("BEGIN")
+                for statement in before_all:
+                    await connection.execute(statement)
+                cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
+                if first is not None:
+                    await first()
+        except errors.PipelineAborted as aborted:
+            # What was sent after the statement that failed.
+            if isinstance(aborted.__context__, Error):
+                raise aborted.__context__ from None
+            raise
         for (clock,) in await cursor.fetchall():
             connection.set_clock(clock)
 

@@ -71,67 +71,22 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
     Raises:
         ScopeError: the scope is the owner's and the session isn't only the owner's.
     """
-    session = await tx.fetch_one(
-        "SELECT current_turn FROM discreet.sessions WHERE id = %(session)s FOR UPDATE",
-        {"session": session_id},
+    row = await tx.fetch_one(
+        "SELECT * FROM gate.begin_turn(%(session)s, %(most)s)",
+        {"session": session_id, "most": MAX_TAKEN},
     )
-    if session is None:
-        return None
-    # The agent is paused, the owner has blocked the contact, or a person answers it: the messages
-    # keep waiting, but for commands.
-    if await tx.value("SELECT gate.is_withheld(%(session)s, NULL)", {"session": session_id}):
-        return None
-    if session["current_turn"] is not None:
-        await _drop_lost(tx, session["current_turn"])
-    first = await tx.fetch_one(
-        "SELECT id, route_id, attempts, command, not_before,"
-        "   coalesce(not_before > clock_timestamp(), false) AS early"
-        " FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting'"
-        # Commands don't wait for earlier messages.
-        " ORDER BY command IS NULL, position LIMIT 1",
-        {"session": session_id},
-    )
-    if first is None:
-        await tx.execute(
-            "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s"
-            " AND current_turn IS NOT NULL",
-            {"session": session_id},
-        )
-        return None
-    if first["early"]:
-        return NotYet(first["not_before"])
+    if row is None or row["turn_id"] is None:
+        return NotYet(row["not_before"]) if row is not None and row["not_before"] else None
     if isinstance(tx.scope, OwnerScope):
         await _refuse_others(tx, session_id)
-    route_id = RouteId(first["route_id"])
-    attempt = first["attempts"] + 1
-    turn_id = TurnId(
-        await tx.value(
-            "INSERT INTO discreet.turns (session_id, route_id, attempt)"
-            " VALUES (%(session)s, %(route)s, %(attempt)s) RETURNING id",
-            {"session": session_id, "route": route_id, "attempt": attempt},
-        )
+    return Lease(
+        TurnId(row["turn_id"]),
+        session_id,
+        RouteId(row["route_id"]),
+        row["attempt"],
+        row["command"],
+        row["is_held"],
     )
-    await tx.execute(
-        "UPDATE discreet.messages SET state = 'taken', turn_id = %(turn)s, attempts = attempts + 1"
-        " WHERE id IN (SELECT id FROM discreet.messages"
-        "   WHERE session_id = %(session)s AND route_id = %(route)s AND state = 'waiting'"
-        "     AND CASE WHEN %(command)s THEN id = %(first)s ELSE command IS NULL END"
-        "   ORDER BY position LIMIT %(most)s)",
-        {
-            "turn": turn_id,
-            "session": session_id,
-            "route": route_id,
-            "command": first["command"] is not None,
-            "first": first["id"],
-            "most": MAX_TAKEN,
-        },
-    )
-    await tx.execute(
-        "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
-        {"turn": turn_id, "session": session_id},
-    )
-    is_held = await tx.value("SELECT gate.holds_answers(%(session)s)", {"session": session_id})
-    return Lease(turn_id, session_id, route_id, attempt, first["command"], bool(is_held))
 
 
 class TookTooLong(Exception):
@@ -144,14 +99,8 @@ async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:
     Raises:
         LeaseLost: the session is not this turn's, or is withheld from all turns.
     """
-    held = await tx.value(
-        "SELECT true FROM discreet.sessions WHERE id = %(session)s AND current_turn = %(turn)s"
-        " FOR UPDATE",
-        {"session": session_id, "turn": turn_id},
-    )
-    # Asked after locking the row: a separate statement sees everything committed until then.
-    if not held or await tx.value(
-        "SELECT gate.is_withheld(%(session)s, %(turn)s)", {"session": session_id, "turn": turn_id}
+    if not await tx.value(
+        "SELECT gate.hold_turn(%(session)s, %(turn)s)", {"session": session_id, "turn": turn_id}
     ):
         raise LeaseLost
 
@@ -198,17 +147,3 @@ async def _refuse_others(tx: Transaction, session_id: SessionId) -> None:
         {"session": session_id},
     ):
         raise ScopeError("Another sender's message is never answered in the owner's scope.")
-
-
-async def _drop_lost(tx: Transaction, turn_id: TurnId) -> None:
-    await tx.execute(
-        "UPDATE discreet.turns SET state = 'lost', finished_at = clock_timestamp(),"
-        " error = 'its worker died or was taken for dead' WHERE id = %(turn)s",
-        {"turn": turn_id},
-    )
-    await tx.execute(
-        "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL"
-        " WHERE turn_id = %(turn)s AND state = 'taken'",
-        {"turn": turn_id},
-    )
-    await tx.execute("SELECT gate.drop_draft(%(turn)s)", {"turn": turn_id})

@@ -20,7 +20,7 @@ from discreet.memory.indexing import Indexed
 from discreet.memory.knowledge import mark_used
 from discreet.scope import ContactScope, OwnerScope, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.turn.lease import Lease, hold
+from discreet.turn.lease import Lease, LeaseLost
 from discreet.turn.prompt import Prompt
 from discreet.turn.reading import Reading
 from discreet.turn.result import ModelError, TurnResult, steps_as_json
@@ -58,9 +58,10 @@ async def save_answer(
     Raises:
         Withheld: what the turn has read must not be answered.
     """
-    await _let_go(tx, lease)
     answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
-    sends = lease.command is not None or not await _is_held(tx, lease, answer)
+    # A command's answer is the program's, and waits for nobody.
+    asked = None if lease.command is not None else answer.text
+    sends = not await _let_go(tx, lease, sends=True, answer=asked)
     async with tx.pipelined():
         if sends:
             await _put_out(tx, lease, answer, indexed.get(answer.text))
@@ -181,27 +182,30 @@ def _scope_of(tx: Transaction) -> SessionScope:
     raise ScopeError("A turn ends in the scope of its session.")
 
 
-async def _let_go(tx: Transaction, lease: Lease) -> None:
-    await hold(tx, lease.session_id, lease.turn_id)
-    await tx.execute(
-        "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
-        {"session": lease.session_id},
+async def _let_go(
+    tx: Transaction, lease: Lease, *, sends: bool = False, answer: str | None = None
+) -> bool:
+    """End the turn's hold on its session; return whether the answer now waits for approval.
+
+    ``sends``: an answer follows, which frees the session (``_put_out``) unless it waits.
+    ``answer``: its text, if it may have to wait.
+    """
+    row = await tx.fetch_one(
+        "SELECT * FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s)",
+        {
+            "session": lease.session_id,
+            "turn": lease.turn_id,
+            "sends": sends,
+            "answer": answer,
+        },
     )
-    await tx.execute("SELECT gate.drop_draft(%(turn)s)", {"turn": lease.turn_id})
+    if row is None or not row["held"]:
+        raise LeaseLost
+    return bool(row["waits"])
 
 
 def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
     return {"session": lease.session_id, "turn": lease.turn_id, "patience": patience}
-
-
-async def _is_held(tx: Transaction, lease: Lease, answer: Released) -> bool:
-    """Return whether the answer now waits for approval instead of being sent."""
-    return bool(
-        await tx.value(
-            "SELECT gate.hold_answer(%(session)s, %(turn)s, %(text)s)",
-            {"session": lease.session_id, "turn": lease.turn_id, "text": answer.text},
-        )
-    )
 
 
 async def _put_out(
@@ -209,7 +213,8 @@ async def _put_out(
 ) -> None:
     await tx.execute(
         "WITH here AS (UPDATE discreet.sessions"
-        "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
+        "              SET last_position = last_position + 1, last_message_at = clock_timestamp(),"
+        "                  current_turn = NULL"
         "              WHERE id = %(session)s RETURNING last_position),"
         " said AS (INSERT INTO discreet.messages"
         "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to,"

@@ -503,7 +503,8 @@ CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], pla
   SELECT o FROM discreet.outbox o
     JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
     JOIN discreet.channels c ON c.id = r.channel_id
-   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages @> ARRAY[platform_message]
+   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages <> '{}'
+     AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
      AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;
@@ -623,6 +624,73 @@ END $$;
 
 
 ALTER FUNCTION gate.archive_memory() OWNER TO discreet_gate;
+
+-- TABLE sessions
+CREATE TABLE discreet.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    thread_key text DEFAULT ''::text NOT NULL,
+    last_position bigint DEFAULT 0 NOT NULL,
+    last_message_at timestamp with time zone,
+    current_turn uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    compacted_to bigint DEFAULT 0 NOT NULL,
+    summary_id uuid,
+    speaks_to uuid,
+    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
+);
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.sessions OWNER TO discreet_schema;
+
+-- COMMENT COLUMN sessions.current_turn
+COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is not named here may not save';
+
+-- COMMENT COLUMN sessions.compacted_to
+COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary covers; the messages themselves stay';
+
+-- COMMENT COLUMN sessions.summary_id
+COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
+
+-- COMMENT COLUMN sessions.speaks_to
+COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
+
+-- FUNCTION are_answers_held(discreet.sessions)
+CREATE FUNCTION gate.are_answers_held(here discreet.sessions) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF here.contact_id IS NULL AND NOT here.shared THEN
+    RETURN false;
+  END IF;
+  RETURN coalesce(
+    (SELECT c.holds_answers FROM discreet.contacts c WHERE c.id = here.contact_id),
+    (SELECT a.holds_answers FROM discreet.agents a WHERE a.id = here.agent_id), false);
+END $$;
+
+
+ALTER FUNCTION gate.are_answers_held(here discreet.sessions) OWNER TO discreet_gate;
 
 -- FUNCTION as_code(text)
 CREATE FUNCTION gate.as_code(typed text) RETURNS text
@@ -861,56 +929,6 @@ END $$;
 
 ALTER FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) OWNER TO discreet_gate;
 
--- TABLE sessions
-CREATE TABLE discreet.sessions (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    thread_key text DEFAULT ''::text NOT NULL,
-    last_position bigint DEFAULT 0 NOT NULL,
-    last_message_at timestamp with time zone,
-    current_turn uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    compacted_to bigint DEFAULT 0 NOT NULL,
-    summary_id uuid,
-    speaks_to uuid,
-    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
-);
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.sessions OWNER TO discreet_schema;
-
--- COMMENT COLUMN sessions.current_turn
-COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is not named here may not save';
-
--- COMMENT COLUMN sessions.compacted_to
-COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary covers; the messages themselves stay';
-
--- COMMENT COLUMN sessions.summary_id
-COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
-
--- COMMENT COLUMN sessions.speaks_to
-COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
-
 -- FUNCTION awaits_person(discreet.sessions)
 CREATE FUNCTION gate.awaits_person(here discreet.sessions) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -987,6 +1005,58 @@ END $$;
 
 
 ALTER FUNCTION gate.begin_telling_owner() OWNER TO discreet_gate;
+
+-- FUNCTION begin_turn(uuid, integer)
+CREATE FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here  discreet.sessions;
+  first record;
+BEGIN
+  IF NOT gate.has_locked_session(session) THEN
+    RETURN;
+  END IF;
+  SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
+  IF gate.why_withheld(session, NULL) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  IF here.current_turn IS NOT NULL THEN
+    PERFORM gate.drop_lost_turn(session, here.current_turn);
+  END IF;
+  -- Commands don't wait for earlier messages.
+  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
+    FROM discreet.messages m WHERE m.session_id = session AND m.state = 'waiting'
+   ORDER BY m.command IS NULL, m.position LIMIT 1;
+  IF NOT FOUND THEN
+    UPDATE discreet.sessions s SET current_turn = NULL
+     WHERE s.id = session AND s.current_turn IS NOT NULL;
+    RETURN;
+  ELSIF first.not_before > clock_timestamp() THEN
+    not_before := first.not_before;
+    RETURN;
+  END IF;
+  route_id := first.route_id;
+  attempt := first.attempts + 1;
+  command := first.command;
+  INSERT INTO discreet.turns (owner_id, agent_id, contact_id, shared, session_id, route_id, attempt)
+  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first.route_id,
+          first.attempts + 1)
+  RETURNING id INTO turn_id;
+  UPDATE discreet.messages m
+     SET state = 'taken', turn_id = begin_turn.turn_id, attempts = m.attempts + 1
+   WHERE m.id IN (SELECT w.id FROM discreet.messages w
+                   WHERE w.session_id = session AND w.route_id = first.route_id AND w.state = 'waiting'
+                     AND CASE WHEN first.command IS NOT NULL THEN w.id = first.id
+                              ELSE w.command IS NULL END
+                   ORDER BY w.position LIMIT most);
+  UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
+  is_held := gate.are_answers_held(here);
+END $$;
+
+
+ALTER FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) OWNER TO discreet_gate;
 
 -- FUNCTION bind_mcp_session(bytea, uuid, uuid)
 CREATE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
@@ -1786,24 +1856,18 @@ END $_$;
 
 ALTER FUNCTION gate.drop_agent(agent uuid) OWNER TO discreet_gate;
 
--- FUNCTION drop_draft(uuid)
-CREATE FUNCTION gate.drop_draft(turn uuid) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION drop_draft(uuid, uuid)
+CREATE FUNCTION gate.drop_draft(session uuid, turn uuid) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  here gate.scope := gate.scope();
 BEGIN
-  PERFORM gate.require_owner();
-  DELETE FROM discreet.drafts d
-   WHERE d.turn_id = turn AND d.owner_id = here.owner_id
-     AND (session_user = 'discreet_owner'
-          OR (d.agent_id = here.agent_id AND d.contact_id IS NOT DISTINCT FROM here.contact_id
-              AND d.shared = (session_user = 'discreet_shared')));
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE d.turn_id = turn AND t.id = turn AND t.session_id = session;
 END $$;
 
 
-ALTER FUNCTION gate.drop_draft(turn uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.drop_draft(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION drop_expired_connections()
 CREATE FUNCTION gate.drop_expired_connections() RETURNS void
@@ -1843,6 +1907,23 @@ END $$;
 
 
 ALTER FUNCTION gate.drop_jobs(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION drop_lost_turn(uuid, uuid)
+CREATE FUNCTION gate.drop_lost_turn(session uuid, lost uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
+         error = 'its worker died or was taken for dead'
+   WHERE t.id = lost AND t.session_id = session;
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
+  PERFORM gate.drop_draft(session, lost);
+END $$;
+
+
+ALTER FUNCTION gate.drop_lost_turn(session uuid, lost uuid) OWNER TO discreet_gate;
 
 -- FUNCTION drop_rows_of_agent(uuid, uuid)
 CREATE FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) RETURNS jsonb
@@ -2045,6 +2126,34 @@ END $$;
 
 ALTER FUNCTION gate.end_connection(connection uuid) OWNER TO discreet_gate;
 
+-- FUNCTION end_delivery(uuid)
+CREATE FUNCTION gate.end_delivery(route uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
+  PERFORM gate.end_job('deliver:' || route);
+END $$;
+
+
+ALTER FUNCTION gate.end_delivery(route uuid) OWNER TO discreet_gate;
+
+-- FUNCTION end_job(text)
+CREATE FUNCTION gate.end_job(key text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  DELETE FROM procrastinate_jobs j WHERE j.lock = key AND j.status = 'doing';
+  IF FOUND THEN
+    PERFORM gate.tell_of_freed(ARRAY[key]);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.end_job(key text) OWNER TO discreet_gate;
+
 -- FUNCTION end_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -2069,6 +2178,30 @@ $$;
 
 
 ALTER FUNCTION gate.end_person_requests(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION end_turn(uuid, uuid, boolean, text)
+CREATE FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  waits := false;
+  held := gate.hold_turn(session, turn);
+  IF NOT held THEN
+    RETURN;
+  END IF;
+  PERFORM gate.drop_draft(session, turn);
+  PERFORM gate.end_job('turn:' || session);
+  IF answer IS NOT NULL THEN
+    waits := gate.hold_answer(session, turn, answer);
+  END IF;
+  IF waits OR NOT sends THEN
+    UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) OWNER TO discreet_gate;
 
 -- FUNCTION enter(text)
 CREATE FUNCTION gate.enter(ticket text) RETURNS uuid
@@ -2983,6 +3116,29 @@ END $$;
 
 ALTER FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
 
+-- FUNCTION has_locked_session(uuid)
+CREATE FUNCTION gate.has_locked_session(session uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  IF here.owner_id IS NULL THEN
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  PERFORM 1 FROM discreet.sessions s
+    WHERE s.id = session AND s.owner_id = here.owner_id
+      AND (session_user = 'discreet_owner'
+           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
+               AND s.shared = (session_user = 'discreet_shared')))
+    FOR UPDATE;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.has_locked_session(session uuid) OWNER TO discreet_gate;
+
 -- FUNCTION has_opted_out(uuid)
 CREATE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3002,7 +3158,8 @@ CREATE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boo
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF NOT gate.holds_answers(session) THEN
+  PERFORM gate.lock_session(session);
+  IF NOT (SELECT gate.are_answers_held(s) FROM discreet.sessions s WHERE s.id = session) THEN
     RETURN false;
   END IF;
   INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
@@ -3013,23 +3170,24 @@ END $$;
 
 ALTER FUNCTION gate.hold_answer(session uuid, turn uuid, body text) OWNER TO discreet_gate;
 
--- FUNCTION holds_answers(uuid)
-CREATE FUNCTION gate.holds_answers(session uuid) RETURNS boolean
+-- FUNCTION hold_turn(uuid, uuid)
+CREATE FUNCTION gate.hold_turn(session uuid, turn uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM gate.lock_session(session);
-  RETURN coalesce(
-    (SELECT coalesce(c.holds_answers, a.holds_answers)
-       FROM discreet.sessions s
-       JOIN discreet.agents a ON a.id = s.agent_id
-       LEFT JOIN discreet.contacts c ON c.id = s.contact_id
-      WHERE s.id = session AND (s.contact_id IS NOT NULL OR s.shared)), false);
+  IF NOT gate.has_locked_session(session) THEN
+    RETURN false;
+  END IF;
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = session AND s.current_turn = turn;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  RETURN gate.why_withheld(session, turn) IS NULL;
 END $$;
 
 
-ALTER FUNCTION gate.holds_answers(session uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.hold_turn(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION horizons(uuid, text, boolean)
 CREATE FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, horizon timestamp with time zone)
@@ -3125,19 +3283,6 @@ END $$;
 
 
 ALTER FUNCTION gate.is_usage(given jsonb, before jsonb) OWNER TO discreet_gate;
-
--- FUNCTION is_withheld(uuid, uuid)
-CREATE FUNCTION gate.is_withheld(session uuid, turn uuid) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM gate.lock_session(session);
-  RETURN gate.why_withheld(session, turn) IS NOT NULL;
-END $$;
-
-
-ALTER FUNCTION gate.is_withheld(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION join_group(uuid, text, text, uuid)
 CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
@@ -3673,17 +3818,8 @@ CREATE FUNCTION gate.lock_session(session uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  here gate.scope := gate.scope();
 BEGIN
-  PERFORM gate.require_owner();
-  PERFORM 1 FROM discreet.sessions s
-    WHERE s.id = session AND s.owner_id = here.owner_id
-      AND (session_user = 'discreet_owner'
-           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
-               AND s.shared = (session_user = 'discreet_shared')))
-    FOR UPDATE;
-  IF NOT FOUND THEN
+  IF NOT gate.has_locked_session(session) THEN
     RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
   END IF;
 END $$;
@@ -5579,8 +5715,7 @@ CREATE FUNCTION gate.stop_turn(session uuid) RETURNS void
 BEGIN
   UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
    WHERE t.session_id = session AND t.state = 'running';
-  DELETE FROM discreet.drafts d USING discreet.sessions s
-   WHERE s.id = session AND d.turn_id = s.current_turn;
+  PERFORM gate.drop_draft(session, s.current_turn) FROM discreet.sessions s WHERE s.id = session;
   UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
   UPDATE discreet.messages m SET state = 'context'
    WHERE m.session_id = session AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
@@ -5698,7 +5833,8 @@ CREATE TABLE queue.procrastinate_jobs (
     abort_requested boolean DEFAULT false NOT NULL,
     worker_id bigint,
     CONSTRAINT check_not_todo_abort_requested CHECK ((NOT ((status = 'todo'::queue.procrastinate_job_status) AND (abort_requested = true))))
-);
+)
+WITH (autovacuum_analyze_threshold='5000');
 
 
 ALTER TABLE queue.procrastinate_jobs OWNER TO discreet_schema;
@@ -8445,7 +8581,8 @@ CREATE TABLE queue.leases (
     what text NOT NULL,
     holder uuid NOT NULL,
     leased_until timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_analyze_threshold='5000');
 
 
 ALTER TABLE queue.leases OWNER TO discreet_schema;
@@ -8519,7 +8656,8 @@ ALTER SEQUENCE queue.procrastinate_periodic_defers_id_seq OWNED BY queue.procras
 CREATE TABLE queue.procrastinate_workers (
     id bigint NOT NULL,
     last_heartbeat timestamp with time zone DEFAULT now() NOT NULL
-);
+)
+WITH (autovacuum_analyze_threshold='5000');
 
 
 ALTER TABLE queue.procrastinate_workers OWNER TO discreet_schema;
@@ -9026,7 +9164,7 @@ CREATE INDEX messages_waiting ON discreet.messages USING btree (session_id, "pos
 CREATE INDEX outbox_due ON discreet.outbox USING btree (route_id, created_at, owner_id, agent_id, party) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
 
 -- INDEX outbox_platform_messages
-CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages) WHERE (owner_key IS NOT NULL);
+CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages) WHERE ((platform_messages <> '{}'::text[]) AND (owner_key IS NOT NULL));
 
 -- INDEX outbox_session
 CREATE INDEX outbox_session ON discreet.outbox USING btree (session_id, owner_id, agent_id, party);
@@ -9271,20 +9409,8 @@ CREATE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 AFTER UPDATE OF ab
 -- TRIGGER procrastinate_jobs procrastinate_jobs_notify_queue_job_inserted_v1
 CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 AFTER INSERT ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.status = 'todo'::queue.procrastinate_job_status)) EXECUTE FUNCTION queue.procrastinate_notify_queue_job_inserted_v1();
 
--- TRIGGER procrastinate_jobs procrastinate_trigger_abort_requested_events_v1
-CREATE TRIGGER procrastinate_trigger_abort_requested_events_v1 AFTER UPDATE OF abort_requested ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.abort_requested = true)) EXECUTE FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1();
-
 -- TRIGGER procrastinate_jobs procrastinate_trigger_delete_jobs_v1
 CREATE TRIGGER procrastinate_trigger_delete_jobs_v1 BEFORE DELETE ON queue.procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION queue.procrastinate_unlink_periodic_defers_v1();
-
--- TRIGGER procrastinate_jobs procrastinate_trigger_scheduled_events_v1
-CREATE TRIGGER procrastinate_trigger_scheduled_events_v1 AFTER INSERT OR UPDATE ON queue.procrastinate_jobs FOR EACH ROW WHEN (((new.scheduled_at IS NOT NULL) AND (new.status = 'todo'::queue.procrastinate_job_status))) EXECUTE FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1();
-
--- TRIGGER procrastinate_jobs procrastinate_trigger_status_events_insert_v1
-CREATE TRIGGER procrastinate_trigger_status_events_insert_v1 AFTER INSERT ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.status = 'todo'::queue.procrastinate_job_status)) EXECUTE FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1();
-
--- TRIGGER procrastinate_jobs procrastinate_trigger_status_events_update_v1
-CREATE TRIGGER procrastinate_trigger_status_events_update_v1 AFTER UPDATE OF status ON queue.procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION queue.procrastinate_trigger_function_status_events_update_v1();
 
 -- FK CONSTRAINT access_log access_log_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.access_log
@@ -9633,10 +9759,6 @@ ALTER TABLE ONLY discreet.wrong_codes
 -- FK CONSTRAINT wrong_codes wrong_codes_owner_id_fkey
 ALTER TABLE ONLY discreet.wrong_codes
     ADD CONSTRAINT wrong_codes_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
-
--- FK CONSTRAINT procrastinate_events procrastinate_events_job_id_fkey
-ALTER TABLE ONLY queue.procrastinate_events
-    ADD CONSTRAINT procrastinate_events_job_id_fkey FOREIGN KEY (job_id) REFERENCES queue.procrastinate_jobs(id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT procrastinate_jobs procrastinate_jobs_worker_id_fkey
 ALTER TABLE ONLY queue.procrastinate_jobs
@@ -10550,6 +10672,12 @@ REVOKE ALL ON FUNCTION gate.apply_retention(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.archive_memory() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
 
+-- ACL TABLE sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
+
+-- ACL FUNCTION are_answers_held(here discreet.sessions)
+REVOKE ALL ON FUNCTION gate.are_answers_held(here discreet.sessions) FROM PUBLIC;
+
 -- ACL FUNCTION as_code(typed text)
 REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
 
@@ -10578,9 +10706,6 @@ GRANT SELECT,INSERT,DELETE ON TABLE discreet.channels TO discreet_gate;
 -- ACL FUNCTION ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
 
--- ACL TABLE sessions
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
-
 -- ACL FUNCTION awaits_person(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
 
@@ -10599,6 +10724,12 @@ REVOKE ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state by
 -- ACL FUNCTION begin_telling_owner()
 GRANT ALL ON FUNCTION gate.begin_telling_owner() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
+
+-- ACL FUNCTION begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone)
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION bind_mcp_session(shown bytea, token uuid, session uuid)
 GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
@@ -10728,11 +10859,8 @@ REVOKE ALL ON FUNCTION gate.digest_of_contact(contact uuid) FROM PUBLIC;
 -- ACL FUNCTION drop_agent(agent uuid)
 REVOKE ALL ON FUNCTION gate.drop_agent(agent uuid) FROM PUBLIC;
 
--- ACL FUNCTION drop_draft(turn uuid)
-GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.drop_draft(turn uuid) FROM PUBLIC;
+-- ACL FUNCTION drop_draft(session uuid, turn uuid)
+REVOKE ALL ON FUNCTION gate.drop_draft(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION drop_expired_connections()
 GRANT ALL ON FUNCTION gate.drop_expired_connections() TO discreet_worker;
@@ -10740,6 +10868,9 @@ REVOKE ALL ON FUNCTION gate.drop_expired_connections() FROM PUBLIC;
 
 -- ACL FUNCTION drop_jobs(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION drop_lost_turn(session uuid, lost uuid)
+REVOKE ALL ON FUNCTION gate.drop_lost_turn(session uuid, lost uuid) FROM PUBLIC;
 
 -- ACL FUNCTION drop_rows_of_agent(owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) FROM PUBLIC;
@@ -10773,6 +10904,15 @@ GRANT ALL ON FUNCTION gate.end_connection(connection uuid) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.end_connection(connection uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.end_connection(connection uuid) FROM PUBLIC;
 
+-- ACL FUNCTION end_delivery(route uuid)
+GRANT ALL ON FUNCTION gate.end_delivery(route uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.end_delivery(route uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.end_delivery(route uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.end_delivery(route uuid) FROM PUBLIC;
+
+-- ACL FUNCTION end_job(key text)
+REVOKE ALL ON FUNCTION gate.end_job(key text) FROM PUBLIC;
+
 -- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC;
@@ -10780,6 +10920,12 @@ REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC
 -- ACL FUNCTION end_person_requests(contact uuid)
 GRANT ALL ON FUNCTION gate.end_person_requests(contact uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.end_person_requests(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean)
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) FROM PUBLIC;
 
 -- ACL FUNCTION enter(ticket text)
 REVOKE ALL ON FUNCTION gate.enter(ticket text) FROM PUBLIC;
@@ -10883,6 +11029,9 @@ REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PU
 -- ACL FUNCTION give_rows_of_agent(owner uuid, agent uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
+-- ACL FUNCTION has_locked_session(session uuid)
+REVOKE ALL ON FUNCTION gate.has_locked_session(session uuid) FROM PUBLIC;
+
 -- ACL FUNCTION has_opted_out(contact uuid)
 REVOKE ALL ON FUNCTION gate.has_opted_out(contact uuid) FROM PUBLIC;
 
@@ -10892,11 +11041,11 @@ GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO di
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION holds_answers(session uuid)
-GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.holds_answers(session uuid) FROM PUBLIC;
+-- ACL FUNCTION hold_turn(session uuid, turn uuid)
+GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION horizons(owner uuid, of_kind text, of_agents boolean)
 REVOKE ALL ON FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) FROM PUBLIC;
@@ -10916,12 +11065,6 @@ GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_owner
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_schema;
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) FROM PUBLIC;
-
--- ACL FUNCTION is_withheld(session uuid, turn uuid)
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
 REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;

@@ -6,6 +6,7 @@ CREATE TABLE queue.leases (
   holder       uuid NOT NULL,
   leased_until timestamptz NOT NULL
 );
+ALTER TABLE queue.leases SET (autovacuum_analyze_threshold = 5000);
 
 -- after functions
 SET ROLE discreet_schema;

@@ -44,8 +44,10 @@ CREATE INDEX outbox_due
   WHERE state IN ('pending', 'sending');
 CREATE INDEX outbox_undelivered
   ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent' AND owner_key IS NOT NULL;
+-- Only what was sent has an id on its platform to be found by.
 CREATE INDEX outbox_platform_messages
-  ON discreet.outbox USING gin (platform_messages) WHERE owner_key IS NOT NULL;
+  ON discreet.outbox USING gin (platform_messages)
+  WHERE platform_messages <> '{}' AND owner_key IS NOT NULL;
 CREATE INDEX outbox_session ON discreet.outbox (session_id, owner_id, agent_id, party);
 ALTER TABLE discreet.outbox
   ALTER COLUMN error SET STATISTICS 0,

@@ -4,6 +4,15 @@ SET ROLE discreet_schema;
 SET LOCAL search_path = queue;
 -- include: procrastinate
 RESET search_path;
+-- Its log of what became of each job, which nobody reads, is eight rows a message; so it isn't kept.
+DROP TRIGGER procrastinate_trigger_status_events_insert_v1 ON queue.procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_status_events_update_v1 ON queue.procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_scheduled_events_v1 ON queue.procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_abort_requested_events_v1 ON queue.procrastinate_jobs;
+ALTER TABLE queue.procrastinate_events DROP CONSTRAINT procrastinate_events_job_id_fkey;
+-- These are small and change all the time; new statistics each minute would say nothing new.
+ALTER TABLE queue.procrastinate_jobs SET (autovacuum_analyze_threshold = 5000);
+ALTER TABLE queue.procrastinate_workers SET (autovacuum_analyze_threshold = 5000);
 
 -- after functions
 -- The worker runs procrastinate; functions of the gate defer jobs for a scope. Nobody else has any

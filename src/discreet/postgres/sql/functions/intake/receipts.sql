@@ -22,7 +22,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT o FROM discreet.outbox o
     JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
     JOIN discreet.channels c ON c.id = r.channel_id
-   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages @> ARRAY[platform_message]
+   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages <> '{}'
+     AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
      AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;

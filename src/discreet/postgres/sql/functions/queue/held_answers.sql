@@ -1,24 +1,24 @@
 -- Answers that wait until the owner has read them.
 SET ROLE discreet_gate;
 
--- Whether answers in a session of this scope wait for the owner. Their own never do.
-CREATE OR REPLACE FUNCTION gate.holds_answers(session uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Whether answers in a session wait for the owner. Their own never do.
+CREATE OR REPLACE FUNCTION gate.are_answers_held(here discreet.sessions) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM gate.lock_session(session);
+  IF here.contact_id IS NULL AND NOT here.shared THEN
+    RETURN false;
+  END IF;
   RETURN coalesce(
-    (SELECT coalesce(c.holds_answers, a.holds_answers)
-       FROM discreet.sessions s
-       JOIN discreet.agents a ON a.id = s.agent_id
-       LEFT JOIN discreet.contacts c ON c.id = s.contact_id
-      WHERE s.id = session AND (s.contact_id IS NOT NULL OR s.shared)), false);
+    (SELECT c.holds_answers FROM discreet.contacts c WHERE c.id = here.contact_id),
+    (SELECT a.holds_answers FROM discreet.agents a WHERE a.id = here.agent_id), false);
 END $$;
 
 -- Keeps the answer of a turn for the owner, if answers wait there; whether it does.
 CREATE OR REPLACE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT gate.holds_answers(session) THEN
+  PERFORM gate.lock_session(session);
+  IF NOT (SELECT gate.are_answers_held(s) FROM discreet.sessions s WHERE s.id = session) THEN
     RETURN false;
   END IF;
   INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
@@ -67,7 +67,7 @@ BEGIN
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.holds_answers, gate.hold_answer, gate.decide_answer FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.holds_answers, gate.hold_answer
+REVOKE ALL ON FUNCTION gate.are_answers_held, gate.hold_answer, gate.decide_answer FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.hold_answer
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.decide_answer TO discreet_owner;

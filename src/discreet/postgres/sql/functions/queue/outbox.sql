@@ -31,6 +31,15 @@ BEGIN
                     IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.deliver_outbox, gate.leads_back FROM PUBLIC;
+-- End the delivery of a route of this scope: nothing is left there to send now. The caller has looked
+-- while it held the session, as everybody does who adds an answer.
+CREATE OR REPLACE FUNCTION gate.end_delivery(route uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
+  PERFORM gate.end_job('deliver:' || route);
+END $$;
+
+REVOKE ALL ON FUNCTION gate.deliver_outbox, gate.leads_back, gate.end_delivery FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.deliver_outbox TO discreet_schema;
-GRANT EXECUTE ON FUNCTION gate.leads_back TO discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.leads_back, gate.end_delivery TO discreet_contact, discreet_shared, discreet_owner;

@@ -60,6 +60,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT to_jsonb(r) FROM gate.route_scope((args->>'route_id')::uuid) r
 $$;
 
+-- Delete the running job of a session or route: it has ended with this transaction. Until then no other
+-- one of it runs.
+CREATE OR REPLACE FUNCTION gate.end_job(key text) RETURNS void
+LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
+BEGIN
+  DELETE FROM procrastinate_jobs j WHERE j.lock = key AND j.status = 'doing';
+  IF FOUND THEN
+    PERFORM gate.tell_of_freed(ARRAY[key]);
+  END IF;
+END $$;
+
 -- Let workers look for the jobs that had to wait for these locks.
 CREATE OR REPLACE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
@@ -76,7 +87,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
          pg_notify('procrastinate_queue_v1#' || queue, '{}')
 $$;
 
-REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.tell_of_freed,
-  gate.tell_workers FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.end_job,
+  gate.tell_of_freed, gate.tell_workers FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.tell_of_freed, gate.tell_workers
   TO discreet_worker;

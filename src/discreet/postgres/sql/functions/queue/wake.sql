@@ -15,20 +15,30 @@ BEGIN
   PERFORM gate.defer_delivery(route, at);
 END $$;
 
--- Lock the row of a session of this scope. A session of another scope doesn't exist here.
-CREATE OR REPLACE FUNCTION gate.lock_session(session uuid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Lock the row of a session of this scope; whether there is one. A session of another scope doesn't
+-- exist here.
+CREATE OR REPLACE FUNCTION gate.has_locked_session(session uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
 BEGIN
-  PERFORM gate.require_owner();
+  IF here.owner_id IS NULL THEN
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
+  END IF;
   PERFORM 1 FROM discreet.sessions s
     WHERE s.id = session AND s.owner_id = here.owner_id
       AND (session_user = 'discreet_owner'
            OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
                AND s.shared = (session_user = 'discreet_shared')))
     FOR UPDATE;
-  IF NOT FOUND THEN
+  RETURN FOUND;
+END $$;
+
+-- Lock the row of a session of this scope. Errors: DS001 there is none.
+CREATE OR REPLACE FUNCTION gate.lock_session(session uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT gate.has_locked_session(session) THEN
     RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
   END IF;
 END $$;
@@ -74,8 +84,8 @@ BEGIN
   RETURN woken;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.wake_session, gate.wake_route, gate.lock_session, gate.wake_stranded
-  FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.wake_session, gate.wake_route, gate.has_locked_session, gate.lock_session,
+  gate.wake_stranded FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.wake_session, gate.wake_route
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.wake_stranded TO discreet_worker;

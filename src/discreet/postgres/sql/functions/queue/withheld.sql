@@ -23,14 +23,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE s.id = session
 $$;
 
--- Say whether this scope's session is withheld, but not why. A session of another scope doesn't exist
--- here.
-CREATE OR REPLACE FUNCTION gate.is_withheld(session uuid, turn uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM gate.lock_session(session);
-  RETURN gate.why_withheld(session, turn) IS NOT NULL;
-END $$;
-
-REVOKE ALL ON FUNCTION gate.why_withheld, gate.is_withheld FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.is_withheld TO discreet_contact, discreet_shared, discreet_owner;
+REVOKE ALL ON FUNCTION gate.why_withheld FROM PUBLIC;

@@ -1,0 +1,119 @@
+-- A turn of a session of this scope: how it begins, and how long it holds the session.
+SET ROLE discreet_gate;
+
+-- Begin a turn, which takes the waiting messages of the first one's route, `most` at once. No `turn_id`:
+-- nothing is waiting, the session is withheld or gone; or, with `not_before`, the first message must not
+-- be retried before then. `command`: the turn took only that message. `is_held`: its answer waits for the
+-- owner.
+-- A turn that held the session until now has lost it: the queue runs one job per session, so its worker
+-- is dead or was considered dead, and its messages wait again.
+CREATE OR REPLACE FUNCTION gate.begin_turn(
+  session uuid, most integer,
+  OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean,
+  OUT not_before timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here  discreet.sessions;
+  first record;
+BEGIN
+  IF NOT gate.has_locked_session(session) THEN
+    RETURN;
+  END IF;
+  SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
+  IF gate.why_withheld(session, NULL) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  IF here.current_turn IS NOT NULL THEN
+    PERFORM gate.drop_lost_turn(session, here.current_turn);
+  END IF;
+  -- Commands don't wait for earlier messages.
+  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
+    FROM discreet.messages m WHERE m.session_id = session AND m.state = 'waiting'
+   ORDER BY m.command IS NULL, m.position LIMIT 1;
+  IF NOT FOUND THEN
+    UPDATE discreet.sessions s SET current_turn = NULL
+     WHERE s.id = session AND s.current_turn IS NOT NULL;
+    RETURN;
+  ELSIF first.not_before > clock_timestamp() THEN
+    not_before := first.not_before;
+    RETURN;
+  END IF;
+  route_id := first.route_id;
+  attempt := first.attempts + 1;
+  command := first.command;
+  INSERT INTO discreet.turns (owner_id, agent_id, contact_id, shared, session_id, route_id, attempt)
+  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first.route_id,
+          first.attempts + 1)
+  RETURNING id INTO turn_id;
+  UPDATE discreet.messages m
+     SET state = 'taken', turn_id = begin_turn.turn_id, attempts = m.attempts + 1
+   WHERE m.id IN (SELECT w.id FROM discreet.messages w
+                   WHERE w.session_id = session AND w.route_id = first.route_id AND w.state = 'waiting'
+                     AND CASE WHEN first.command IS NOT NULL THEN w.id = first.id
+                              ELSE w.command IS NULL END
+                   ORDER BY w.position LIMIT most);
+  UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
+  is_held := gate.are_answers_held(here);
+END $$;
+
+-- Every role can write the name of another session's turn into its own session. So each statement asks for
+-- the session too.
+CREATE OR REPLACE FUNCTION gate.drop_lost_turn(session uuid, lost uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
+         error = 'its worker died or was taken for dead'
+   WHERE t.id = lost AND t.session_id = session;
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
+  PERFORM gate.drop_draft(session, lost);
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.drop_draft(session uuid, turn uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE d.turn_id = turn AND t.id = turn AND t.session_id = session;
+END $$;
+
+-- Lock the session for a turn until the transaction ends; whether the turn holds it, and nobody withholds
+-- it. Each is asked after the row is locked: a separate statement sees everything committed until then.
+CREATE OR REPLACE FUNCTION gate.hold_turn(session uuid, turn uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT gate.has_locked_session(session) THEN
+    RETURN false;
+  END IF;
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = session AND s.current_turn = turn;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  RETURN gate.why_withheld(session, turn) IS NULL;
+END $$;
+
+-- End a turn that holds its session (`held`), with its draft and its job. The caller stores what came of it
+-- in the same transaction. `sends`: an answer follows, and frees the session when it takes its position,
+-- which saves a row. `answer`: its text, where the owner may want to read it first; then it `waits`.
+CREATE OR REPLACE FUNCTION gate.end_turn(
+  session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  waits := false;
+  held := gate.hold_turn(session, turn);
+  IF NOT held THEN
+    RETURN;
+  END IF;
+  PERFORM gate.drop_draft(session, turn);
+  PERFORM gate.end_job('turn:' || session);
+  IF answer IS NOT NULL THEN
+    waits := gate.hold_answer(session, turn, answer);
+  END IF;
+  IF waits OR NOT sends THEN
+    UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  END IF;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.begin_turn, gate.drop_lost_turn, gate.drop_draft, gate.hold_turn,
+  gate.end_turn FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.begin_turn, gate.hold_turn, gate.end_turn
+  TO discreet_contact, discreet_shared, discreet_owner;
