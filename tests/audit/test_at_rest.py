@@ -68,6 +68,11 @@ async def test_an_unmodified_installation_has_no_finding_and_nothing_is_left_in_
     }
 
 
+NOTHING_YET = {
+    "discreet.drafts", "discreet.outbox", "discreet.owner_chats", "discreet.owner_term_stats",
+    "discreet.retention_runs", "discreet.webhooks",
+}  # fmt: skip
+"""Rows there would act: they would be sent, called or stay. Drafts come with turns in action."""
 PROGRAM = ("program-changed", "program-unrecorded")
 OPENED: Sequence[tuple[str, set[tuple[str, str]]]] = (
     (
@@ -130,6 +135,60 @@ async def test_each_opened_guard_is_found_by_all_that_see_it(
             seen = {(one.id, one.where) for one in found if one.severity == "leak"}
             for kind, where in expected:
                 assert any(k == kind and where in w for k, w in seen), (statement, kind, seen)
+
+
+SHOWN = (
+    ("ALTER POLICY owner ON discreet.held_messages USING (true)", "discreet.held_messages"),
+    ("ALTER POLICY owner ON discreet.reminders USING (true)", "discreet.reminders"),
+    ("ALTER TABLE discreet.limits DISABLE ROW LEVEL SECURITY", "discreet.limits"),
+    (
+        "ALTER POLICY contact ON discreet.memories USING ((owner_id, party, contact_id)"
+        " = (SELECT s.owner_id, s.party, s.contact_id FROM gate.scope() s))",
+        "discreet.memories",
+    ),
+    (
+        "ALTER TABLE discreet.memories DROP CONSTRAINT memories_agent_id_owner_id_fkey",
+        "discreet.memories.agent_id",
+    ),
+    (
+        "ALTER TABLE discreet.web_chats DROP CONSTRAINT web_chats_minter_id_owner_id_fkey",
+        "discreet.web_chats.minter_id",
+    ),
+)
+
+
+async def test_what_a_change_shows_is_seen_without_a_comparison_with_this_version(
+    installation: Audited, admin: Admin
+) -> None:
+    [agent] = await list_agents(installation.db, installation.owner_id)
+    async with open_stage(installation) as stage:
+        scene = await set_scene(stage, agent, "seed", attackers=1)
+        trial = RowTrial(installation.database, scene, "seed")
+        assert trial.look() == []
+        for statement, _ in SHOWN:
+            admin.execute(statement.encode())
+        seen = {one.where for one in trial.look()}
+        assert {where for _, where in SHOWN} <= seen
+
+
+async def test_every_table_that_can_be_read_has_a_row_of_the_neighbour(
+    installation: Audited, admin: Admin
+) -> None:
+    [agent] = await list_agents(installation.db, installation.owner_id)
+    async with open_stage(installation) as stage:
+        await set_scene(stage, agent, "seed", attackers=1)
+        tables = admin.execute(
+            "SELECT a.attrelid::regclass::text FROM pg_attribute a"
+            " JOIN pg_policy p ON p.polrelid = a.attrelid AND p.polname IN ('owner', 'contact')"
+            " WHERE a.attname = 'owner_id' AND a.attrelid::regclass::text LIKE 'discreet.%'"
+            " GROUP BY a.attrelid"
+        ).fetchall()
+        empty = set()
+        for (table,) in tables:
+            asked = f"SELECT EXISTS (SELECT FROM {table} WHERE owner_id = %s)"
+            if not admin.execute(asked.encode(), (stage.neighbour_id,)).fetchone()[0]:  # type: ignore[index]
+                empty.add(str(table))
+        assert empty == NOTHING_YET
 
 
 async def test_a_statement_that_tells_of_others_rows_is_found(
@@ -225,7 +284,7 @@ async def test_the_stage_of_a_killed_audit_is_deleted_by_the_next_one_and_a_runn
     # Its lease holds for some seconds, as that of a living one does.
     assert await clear_stages(installation.db) == 0
     admin.execute("UPDATE queue.leases SET leased_until = now() - interval '1 second'")
-    assert await clear_stages(installation.db) == 1
+    assert await clear_stages(installation.db) == 2
     after = _rows(admin)
     for table in ("owners", "agents", "contacts", "sessions", "messages", "memories"):
         assert after[f"discreet.{table}"] == before[f"discreet.{table}"], table

@@ -411,7 +411,13 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     ),
     "web_chats_agent_id_owner_id_fkey": (
         ForeignKeyViolation,
-        WEB_CHAT + ", %(otto)s, %(ada)s, 'shop', '{}', 'key', NULL, id FROM t",
+        WEB_CHAT + ", %(olga)s, a.id, 'shop', '{}', 'key', NULL, t.id"
+        " FROM t, discreet.agents a WHERE a.owner_id = %(otto)s",
+    ),
+    "web_chats_minter_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        WEB_CHAT + ", %(otto)s, a.id, 'shop', '{}', 'a key', NULL, t.id"
+        " FROM t, discreet.agents a WHERE a.owner_id = %(otto)s",
     ),
     "web_chats_check": (
         CheckViolation,

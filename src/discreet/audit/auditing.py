@@ -21,7 +21,7 @@ from discreet.audit.findings import Finding, worst_first
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
-from discreet.audit.stage import ATTACKER, Audited, Scene, Stage, open_stage, set_scene
+from discreet.audit.stage import ATTACKER, ELSEWHERE, Audited, Scene, Stage, open_stage, set_scene
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.ids import OwnerId
 from discreet.queue.wakes import Wakes
@@ -47,7 +47,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to try. ``a_turn``: the estimated cost of a turn in US dollars, by agent."""
+    """What to try. ``a_turn``: the estimated cost of a turn in US dollars, by agent.
+
+    ``looks``: whether the installation is looked at too, and not only attacked.
+    """
 
     agents: Sequence[Agent]
     log: Log
@@ -55,6 +58,7 @@ class Plan:
     quick: bool = False
     most: float | None = None
     a_turn: float = 0.0
+    looks: bool = True
 
     @property
     def seed(self) -> str:
@@ -89,7 +93,7 @@ async def run_audit(
         budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(stage.db, stage.owner_id))
         for number, agent in enumerate(plan.agents):
             scene = await set_scene(stage, agent, plan.seed, attackers=len(plan.families))
-            if number == 0:
+            if number == 0 and plan.looks:
                 findings = await at_rest(audited, scene, plan.seed, progress)
             if served is not None:
                 action = Action(
@@ -121,7 +125,8 @@ async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen
     """Return where secrets have come to lie that their readers must not see."""
     swept = await asyncio.to_thread(RowTrial(audited.database, scene, "").sweep)
     found = [Seen(holder, reader, f"rows: {table}", "-", "") for holder, reader, table in swept]
-    may = scene.may_see(ATTACKER)
+    # The owner's export of a contact has what it told any agent.
+    may = scene.may_see(ATTACKER) | {ELSEWHERE}
     for leak in scene.judge.find(await _export(scene.stage, scene.attackers[0]), may):
         found.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
     found += await _stopped_turns(scene)

@@ -6,7 +6,7 @@ transaction that is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from random import Random
 from typing import Any, Literal
@@ -17,7 +17,8 @@ import psycopg
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.findings import Finding
 from discreet.audit.probes import Probe, Values, calls, singles, writes
-from discreet.audit.stage import ATTACKER, GROUP, VICTIM, Scene
+from discreet.audit.stage import ATTACKER, GROUP, OWNER, VICTIM, Scene
+from discreet.audit.ties import Rows, read_rows, ties
 from discreet.audit.twins import Answer, Twin, answers
 from discreet.domain.ids import AgentId, ContactId
 from discreet.postgres.pool import MEET
@@ -57,7 +58,22 @@ class RowTrial:
                 for ticket in BAD_TICKETS:
                     found += self._blind(conn, catalogue, scope, ticket)
                 found += self._own(conn, catalogue, scope)
+                found += self._tied(conn, catalogue, scope)
         return found
+
+    def _tied(self, conn: Conn, catalogue: Catalogue, scope: Scope) -> Iterator[Finding]:
+        """Yield the columns in which a row of this scope may hold another party's id."""
+        enter = self._enter(scope, "valid")
+        own = read_rows(conn, catalogue, enter)
+        others: Rows = {}
+        if isinstance(scope, OwnerScope):
+            stranger = self._enter(OwnerScope(self._scene.stage.neighbour_id), "valid")
+            others = read_rows(conn, catalogue, stranger)
+        elif isinstance(scope, ContactScope):
+            victim = self._scene.scope_of(self._scene.cast.victim.address)
+            if isinstance(victim, ContactScope):
+                others = read_rows(conn, catalogue, self._enter(victim, "valid"))
+        yield from ties(conn, catalogue, enter, own, others, role_of(scope))
 
     def ask(self) -> None:
         """Note how the database answers now. Others' rows change afterwards."""
@@ -188,7 +204,7 @@ class RowTrial:
         may: frozenset[str] = {
             "discreet_contact": self._scene.may_see(ATTACKER) - {VICTIM, GROUP},
             "discreet_shared": frozenset[str](),
-        }.get(role_of(scope), frozenset(self._scene.secrets))
+        }.get(role_of(scope), self._scene.may_see(OWNER))
         if self._scene.shared:
             may |= {VICTIM, GROUP, ATTACKER}
         for table, leaked, others in self._shown(conn, catalogue, scope, may):
@@ -225,10 +241,16 @@ class RowTrial:
 
     def _of_others(self, conn: Conn, table: str, columns: list[str], scope: Scope) -> int:
         """Return how many rows the scope is shown that carry another id than its own."""
-        ids: Mapping[str, Any] = {
+        of_agent = None if isinstance(scope, OwnerScope) else self._scene.agent.id
+        ids: dict[str, Any] = {
             "owner_id": self._scene.stage.owner_id,
+            "agent_id": of_agent,
             "contact_id": scope.contact_id if isinstance(scope, ContactScope) else None,
         }
+        if table == "discreet.agents":
+            ids["id"] = of_agent
+        if table == "discreet.contacts":
+            ids["id"] = ids["contact_id"]
         tests = [f"{name} <> '{value}'" for name, value in ids.items() if name in columns and value]
         if not tests:
             return 0

@@ -25,7 +25,8 @@ CREATE TABLE discreet.tokens (
   CHECK (purpose IN ('api', 'metrics') OR expires_at IS NOT NULL),
   CHECK (minted_by IS NULL OR (purpose = 'api' AND contact_id IS NOT NULL AND expires_at IS NOT NULL)),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
-  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
+  UNIQUE (id, owner_id)
 );
 CREATE INDEX tokens_owner ON discreet.tokens (owner_id, created_at);
 CREATE INDEX tokens_contact ON discreet.tokens (contact_id);

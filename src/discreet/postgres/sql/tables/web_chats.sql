@@ -10,11 +10,12 @@ CREATE TABLE discreet.web_chats (
   origins    text[] NOT NULL,
   sealed     bytea,
   public_key text,
-  minter_id  uuid NOT NULL REFERENCES discreet.tokens ON DELETE CASCADE,
+  minter_id  uuid NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   owner_key  text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   CHECK ((sealed IS NULL) <> (public_key IS NULL)),
-  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id) ON DELETE CASCADE
+  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id) ON DELETE CASCADE,
+  FOREIGN KEY (minter_id, owner_id) REFERENCES discreet.tokens (id, owner_id) ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.web_chats.minter_id IS
   'the agent''s token by which visitors get theirs; without it there is no chat';

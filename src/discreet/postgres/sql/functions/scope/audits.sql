@@ -71,6 +71,75 @@ BEGIN
   RETURN counts || '{"owners": 1}';
 END $$;
 
+-- Give an audit's contact a row in each table that people and their owner fill only now and then, so that
+-- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `other` is a second
+-- contact of the same owner. An owner that no audit made is left alone (DS001).
+CREATE OR REPLACE FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  late timestamptz := clock_timestamp() + interval '1 year';
+  h    record;
+BEGIN
+  SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
+         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id,
+         gen_random_uuid() AS link_id, gen_random_uuid() AS pairing_id
+    INTO h
+    FROM discreet.owners o
+    JOIN discreet.sessions s ON s.owner_id = o.id AND (s.contact_id = one OR s.shared)
+    JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
+    JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
+   WHERE o.id = audit AND o.name = 'sb audit'
+   ORDER BY s.created_at, m.position LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_audit' USING ERRCODE = 'DS001';
+  END IF;
+  INSERT INTO discreet.turns (id, owner_id, agent_id, contact_id, shared, session_id, route_id, state,
+                              finished_at)
+  VALUES (h.turn_id, h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id,
+          'failed', now());
+  INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, shared, session_id, route_id,
+         message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id, state)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, h.message_id, 99,
+          'photo', 'audit', h.channel_id, h.chat_id, 'audit', 'refused');
+  INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, shared, session_id, route_id, text,
+                                  starts_at, zone, due_at)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, 'audit',
+          late AT TIME ZONE 'UTC', 'UTC', late);
+  INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text, state)
+  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', 'rejected');
+  INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited,
+                                        answered_at)
+  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', now(), false, now());
+  INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, state,
+                                   expires_at)
+  SELECT h.owner_id, h.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
+    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (h.owner_id, one, 'audit');
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  VALUES (h.channel_id, one, h.owner_id, h.agent_id) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
+  VALUES (h.agent_id, one, 'budget', h.owner_id, now());
+  INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
+  VALUES (h.link_id, h.owner_id, one, other, 'owner', now());
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
+  VALUES (h.link_id, h.owner_id, 'label', 'audit');
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (h.owner_id, '{}');
+  INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
+  VALUES (h.pairing_id, h.owner_id, h.agent_id, h.channel_id, one, 'audit', 'denied', now());
+  INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
+  VALUES (h.channel_id, h.chat_id, 'audit', h.owner_id, h.pairing_id, '{}');
+  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
+                                   released_at)
+  VALUES (h.owner_id, h.channel_id, 'audit', '{}', 'audit', late, now());
+  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
+  VALUES (h.owner_id, 'said', 'audit', one, h.message_id);
+  INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
+  VALUES (h.owner_id, 'audit', '', now());
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (h.owner_id, '', one);
+  INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
+END $$;
+
 -- Return the owner of the decoys, whose secrets no text has a reason to hold. Made once.
 CREATE OR REPLACE FUNCTION gate.decoy_owner() RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -86,5 +155,7 @@ BEGIN
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.end_audit FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.end_audit TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.furnish_audit,
+  gate.end_audit FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.furnish_audit,
+  gate.end_audit TO discreet_worker;
