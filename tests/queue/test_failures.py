@@ -22,7 +22,8 @@ from discreet.scope.scopes import SessionScope
 from discreet.services.channels import ChannelAccess
 from discreet.services.concerns import find_concerns
 from discreet.services.erasing import erase_contact
-from discreet.services.status import FailingJob, get_status
+from discreet.services.status import get_status
+from discreet.services.status_turns import FailingJob
 from discreet.settings import Settings
 from tests.support.turns import turns_of, work_of
 from tests.support.waiting import until

@@ -10,7 +10,8 @@ from discreet.domain.inbound import Inbound, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
 from discreet.scope import ContactScope
 from discreet.services.quarantine import list_quarantine
-from discreet.services.status import FailedTurn, Status, get_status
+from discreet.services.status import Status, get_status
+from discreet.services.status_turns import FailedTurn
 from discreet.turn.lease import Lease, acquire
 from discreet.turn.result import ModelError
 from discreet.turn.save import save_failure, save_giving_up

@@ -11,14 +11,9 @@ from discreet.domain.amounts import counted
 from discreet.services.backups import backup_problem
 from discreet.services.channels import ChannelAccess
 from discreet.services.policy import other_numbers
-from discreet.services.status import (
-    FailedTurn,
-    FailingJob,
-    Status,
-    ToolServerNote,
-    get_status,
-    with_unreadable,
-)
+from discreet.services.status import Status, get_status, with_unreadable
+from discreet.services.status_connections import ToolServerNote
+from discreet.services.status_turns import FailedTurn, FailingJob
 from discreet.settings import Settings
 
 __all__ = ["Ago", "At", "Concern", "Concerns", "find_concerns"]
