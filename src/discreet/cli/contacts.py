@@ -14,7 +14,7 @@ from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import Notice, in_app
 
 if TYPE_CHECKING:
-    from discreet.services.contacts import ContactActivity
+    from discreet.services.contact_activity import ContactActivity
 
 app = typer.Typer(
     help="Manage the people and groups who write to your agents.", no_args_is_help=True

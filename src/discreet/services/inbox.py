@@ -9,7 +9,7 @@ from typing import Literal, LiteralString, get_args
 from discreet.contacts import get_entries
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services.contacts import ContactActivity, activity_of
+from discreet.services.contact_activity import ContactActivity, activity_of
 
 Show = Literal["", "waiting", "in person", "blocked", "groups"]
 SHOWS: tuple[Show, ...] = get_args(Show)

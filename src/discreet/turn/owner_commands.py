@@ -31,6 +31,7 @@ from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services import agents, contacts, held_answers, takeover, usage
 from discreet.services.concerns import Concerns
+from discreet.services.contact_activity import ContactActivity
 from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
@@ -219,7 +220,7 @@ async def _contacts(asked: _Asked) -> OwnerReply:
     )
 
 
-def _contact_line(one: contacts.ContactActivity) -> str:
+def _contact_line(one: ContactActivity) -> str:
     address = one.contact.addresses[0] if one.contact.addresses else ""
     states = f", {', '.join(one.states)}" if one.states else ""
     name = literal(one.contact.name or address)
