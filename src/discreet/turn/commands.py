@@ -24,7 +24,8 @@ from discreet.turn import own_data
 from discreet.turn.connections import answer_connections
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
-from discreet.turn.owner_commands import Look, OwnerReply, obey_owner
+from discreet.turn.owner_commands import obey_owner
+from discreet.turn.owner_context import Look, OwnerReply
 from discreet.turn.person import ask_for_person
 from discreet.turn.reminders import answer_reminders
 

@@ -8,38 +8,32 @@ next one repeats the command.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from discreet.contacts.labels import CONTACT_LABEL
-from discreet.contacts.pairing import (
-    decide,
-    find_pairing,
-    no_such_pairing,
-    pairings_of_ids,
-    pending_pairings,
-)
 from discreet.domain.amounts import ago
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
-from discreet.domain.ids import AgentId, OwnerId, SessionId
+from discreet.domain.ids import SessionId
 from discreet.domain.text import literal
-from discreet.schemas.admission import Pairing
-from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services import agents, contacts, held_answers, takeover, usage
-from discreet.services.concerns import Concerns
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services import agents, contacts, takeover, usage
 from discreet.services.contact_activity import ContactActivity
-from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
-from discreet.services.owner_notices import CODE_CHARACTERS, code_of
 from discreet.sessions.transcript import Message
 from discreet.turn.connections import answer_connections
+from discreet.turn.owner_approvals import (
+    admit_or_deny,
+    decide_draft,
+    drafts_meant,
+    show_drafts,
+    show_pairings,
+)
+from discreet.turn.owner_context import Look, OwnerReply, OwnerRequest
 from discreet.turn.reminders import answer_reminders
 
-__all__ = ["OWNERS_HELP", "OwnerReply", "obey_owner"]
+__all__ = ["OWNERS_HELP", "obey_owner"]
 
 OWNERS_HELP = """\
 /status - show what needs attention
@@ -62,32 +56,6 @@ MAX_CONTACTS = 15
 MAX_LINES = 12
 MAX_QUOTED = 300
 LAST_LINES = 5
-_CODE = re.compile(rf"[0-9a-f]{{{CODE_CHARACTERS}}}")
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerReply:
-    """An answer to the owner, and the contacts whose names or words are in it."""
-
-    text: str
-    contacts: tuple[UUID, ...] = ()
-
-
-Look = Callable[[], Awaitable[Concerns]]
-"""Finds what needs attention, with what the server knows of its home and its keys."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A command with its arguments. ``message``: the line that contains it."""
-
-    db: ScopedDatabase
-    owner_id: OwnerId
-    agent_id: AgentId
-    session_id: SessionId
-    message: Message
-    rest: str
-    look: Look
 
 
 async def obey_owner(
@@ -102,7 +70,7 @@ async def obey_owner(
     word, rest = _split(message.text)
     if scope.agent_id is None:
         raise NotFound("This session has no agent.")
-    asked = _Asked(db, scope.owner_id, scope.agent_id, session_id, message, rest, look)
+    asked = OwnerRequest(db, scope.owner_id, scope.agent_id, session_id, message, rest, look)
     try:
         return await _obey(asked, command)
     except DiscreetError as error:
@@ -118,7 +86,7 @@ def _split(text: str) -> tuple[str, str]:
     return word, rest.strip()
 
 
-async def _obey(asked: _Asked, command: str) -> OwnerReply:
+async def _obey(asked: OwnerRequest, command: str) -> OwnerReply:
     match command:
         case "start":
             return OwnerReply(f"Hello! You are my owner.\n\n{OWNERS_HELP}")
@@ -145,34 +113,34 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
         case "usage":
             return await _usage(asked)
         case "pairing":
-            return await _pairing(asked)
+            return await show_pairings(asked)
         case "drafts":
-            return await _drafts(asked)
+            return await show_drafts(asked)
         case "reminders":
             return await _reminders(asked)
         case "connections":
             return await _connections(asked)
-        case "approve" if drafts := await _drafts_meant(asked):
-            return await _decide_draft(asked, drafts, "approve")
+        case "approve" if drafts := await drafts_meant(asked):
+            return await decide_draft(asked, drafts, "approve")
         case "edit" | "reject":
-            return await _decide_draft(asked, await _drafts_meant(asked), command)
+            return await decide_draft(asked, await drafts_meant(asked), command)
         case "approve" | "deny":
-            return await _decide(asked, let_in=command == "approve")
+            return await admit_or_deny(asked, let_in=command == "approve")
         case _:
             return OwnerReply(OWNERS_HELP)
 
 
-async def _reminders(asked: _Asked) -> OwnerReply:
+async def _reminders(asked: OwnerRequest) -> OwnerReply:
     async with asked.db.begin(OwnerScope(asked.owner_id, asked.agent_id)) as tx:
         return OwnerReply(await answer_reminders(tx, asked.rest))
 
 
-async def _connections(asked: _Asked) -> OwnerReply:
+async def _connections(asked: OwnerRequest) -> OwnerReply:
     async with asked.db.begin(OwnerScope(asked.owner_id, asked.agent_id)) as tx:
         return OwnerReply(await answer_connections(tx, asked.rest))
 
 
-async def _status(asked: _Asked) -> OwnerReply:
+async def _status(asked: OwnerRequest) -> OwnerReply:
     looked = await asked.look()
     found = looked.status
     lines = [
@@ -194,7 +162,7 @@ async def _status(asked: _Asked) -> OwnerReply:
     return OwnerReply("\n".join(shown), tuple(dict.fromkeys(named)))
 
 
-async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
+async def _named_in_status(asked: OwnerRequest) -> tuple[UUID, ...]:
     """Return the contacts that a status may name: failed, waiting, or in a special state."""
     async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
         found = await tx.fetch(
@@ -212,7 +180,7 @@ async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
     return tuple(row["id"] for row in found)
 
 
-async def _contacts(asked: _Asked) -> OwnerReply:
+async def _contacts(asked: OwnerRequest) -> OwnerReply:
     found = await contacts.list_recent_contacts(asked.db, asked.owner_id, limit=MAX_CONTACTS)
     lines = [_contact_line(one) for one in found]
     return OwnerReply(
@@ -227,7 +195,7 @@ def _contact_line(one: ContactActivity) -> str:
     return f"- {name} ({literal(address)}): {_wrote(one.last_message_at)}{states}"
 
 
-async def _who(asked: _Asked) -> OwnerReply:
+async def _who(asked: OwnerRequest) -> OwnerReply:
     if asked.rest:
         one = await contacts.find_contact(asked.db, asked.owner_id, asked.rest)
         lines = [
@@ -244,7 +212,7 @@ async def _who(asked: _Asked) -> OwnerReply:
     return OwnerReply(f"You are the owner, and you are talking to {literal(agent.name)}.")
 
 
-async def _take_over(asked: _Asked) -> OwnerReply:
+async def _take_over(asked: OwnerRequest) -> OwnerReply:
     if not asked.rest:
         raise BadInput("Whom?", hint="Write a name: /takeover Anna. See /contacts.")
     agent = await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)
@@ -267,7 +235,7 @@ async def _take_over(asked: _Asked) -> OwnerReply:
     )
 
 
-async def _end(asked: _Asked) -> OwnerReply:
+async def _end(asked: OwnerRequest) -> OwnerReply:
     spoken_to = await _speaks_to(asked)
     if spoken_to is None and not asked.rest:
         return OwnerReply("You are not answering anybody in person here.")
@@ -276,7 +244,7 @@ async def _end(asked: _Asked) -> OwnerReply:
     return OwnerReply(f"The agent answers {literal(contact.label)} again.", (contact.id,))
 
 
-async def _passed(asked: _Asked, *, is_sent: bool) -> OwnerReply:
+async def _passed(asked: OwnerRequest, *, is_sent: bool) -> OwnerReply:
     """Say to whom a line was sent, or that it wasn't."""
     spoken_to = await _speaks_to(asked)
     label = literal(spoken_to["label"]) if spoken_to else "anybody"
@@ -299,7 +267,7 @@ async def _passed(asked: _Asked, *, is_sent: bool) -> OwnerReply:
     )
 
 
-async def _block(asked: _Asked, *, block: bool) -> OwnerReply:
+async def _block(asked: OwnerRequest, *, block: bool) -> OwnerReply:
     if not asked.rest:
         raise BadInput("Whom?", hint="Write a name. See /contacts.")
     act = contacts.block_contact if block else contacts.unblock_contact
@@ -308,7 +276,7 @@ async def _block(asked: _Asked, *, block: bool) -> OwnerReply:
     return OwnerReply(f"{literal(entry.contact.label)} {text}.", (entry.contact.id,))
 
 
-async def _pause(asked: _Asked, *, pause: bool) -> OwnerReply:
+async def _pause(asked: OwnerRequest, *, pause: bool) -> OwnerReply:
     name = asked.rest
     if not name:
         name = (await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)).name
@@ -321,7 +289,7 @@ async def _pause(asked: _Asked, *, pause: bool) -> OwnerReply:
     )
 
 
-async def _usage(asked: _Asked) -> OwnerReply:
+async def _usage(asked: OwnerRequest) -> OwnerReply:
     days = (await usage.get_usage(asked.db, asked.owner_id, "day", 7)).items
     return OwnerReply(f"Today: {_used(days[-1:])}\nLast 7 days: {_used(days)}")
 
@@ -332,151 +300,7 @@ def _used(lines: list[usage.UsageLine]) -> str:
     return f"{turns} turns, {tokens:,} tokens, ${cost:.2f}"
 
 
-async def _pairing(asked: _Asked) -> OwnerReply:
-    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
-        waiting = await pending_pairings(tx)
-        shown = await _contacts_of(tx, waiting)
-    lines = [_request_line(item) for item in waiting]
-    return OwnerReply("\n".join(lines) or "No one is waiting for approval.", shown)
-
-
-def _request_line(item: Pairing) -> str:
-    code = code_of(item.id)
-    return (
-        f"- {literal(item.label)} to {literal(item.agent)}: {literal(item.said, 200)}"
-        f" /approve_{code} /deny_{code}"
-    )
-
-
-async def _contacts_of(tx: Transaction, found: list[Pairing]) -> tuple[UUID, ...]:
-    rows = await tx.fetch(
-        "SELECT contact_id FROM discreet.pairings WHERE id = ANY (%(ids)s)",
-        {"ids": [item.id for item in found]},
-    )
-    return tuple(row["contact_id"] for row in rows)
-
-
-async def _decide(asked: _Asked, *, let_in: bool) -> OwnerReply:
-    try:
-        async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
-            found = await _requests(tx, asked)
-            for pairing in found:
-                await decide(tx, pairing, let_in=let_in)
-            shown = await _contacts_of(tx, found)
-    except _Undecided as undecided:
-        return undecided.reply
-    if not found:
-        raise no_such_pairing(asked.rest)
-    label, agent = literal(found[0].label), literal(found[0].agent)
-    return OwnerReply(f"{label} {'may talk to' if let_in else 'may not talk to'} {agent}.", shown)
-
-
-async def _drafts(asked: _Asked) -> OwnerReply:
-    waiting = await held_answers.list_held_answers(asked.db, asked.owner_id)
-    await note_access(asked.db, asked.owner_id, _of_drafts(waiting), "read", "chat")
-    lines = [_draft_line(item) for item in waiting]
-    return OwnerReply("\n".join(lines) or "No answer waits for you.", _of_drafts(waiting))
-
-
-def _draft_line(item: HeldAnswer) -> str:
-    code = code_of(item.id)
-    return (
-        f"- to {literal(item.whose)}: {literal(item.text, 500)}"
-        f" /approve_{code} /reject_{code} /edit_{code}"
-    )
-
-
-def _of_drafts(found: Sequence[HeldAnswer]) -> tuple[UUID, ...]:
-    return tuple(item.contact_id for item in found if item.contact_id is not None)
-
-
-async def _drafts_meant(asked: _Asked) -> list[HeldAnswer]:
-    """Return the named or quoted draft, or else the waiting ones, unless strangers are waiting."""
-    code = asked.rest.partition(" ")[0].casefold()
-    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
-        if _CODE.fullmatch(code):
-            with suppress(NotFound):
-                return [await held_answers.find_answer(tx, code)]
-            return []
-        replied = await tx.fetch(
-            "SELECT kind, key FROM discreet.owner_notices WHERE message_id = %(id)s",
-            {"id": asked.message.replies_to},
-        )
-        if replied:
-            keys = [row["key"] for row in replied if row["kind"] == "draft"]
-            return [await held_answers.find_answer(tx, key) for key in keys]
-        of_strangers = asked.message.text.lstrip().startswith("/approve") and asked.rest
-        waits = await pending_pairings(tx)
-        if of_strangers or (waits and "approve" in asked.message.text.casefold()[:9]):
-            return []
-        return await held_answers.waiting_answers(tx)
-
-
-async def _decide_draft(asked: _Asked, found: list[HeldAnswer], command: str) -> OwnerReply:
-    if not found:
-        return OwnerReply("No answer waits for you.")
-    if len(found) > 1:
-        lines = "\n".join(_draft_line(item) for item in found)
-        return OwnerReply(f"Which one?\n{lines}", _of_drafts(found))
-    [held] = found
-    to, of = literal(held.whose), _of_drafts(found)
-    if command == "reject":
-        await held_answers.reject_answer(asked.db, asked.owner_id, str(held.id))
-        return OwnerReply(f"The answer to {to} won't be sent.", of)
-    text = None
-    if command == "edit":
-        first, _, behind = asked.rest.partition(" ")
-        text = behind if _CODE.fullmatch(first.casefold()) else asked.rest
-        if not text.strip():
-            raise BadInput("What should be sent instead?", hint="Write it after the command.")
-    if held.state == "waiting":
-        await held_answers.approve_answer(asked.db, asked.owner_id, str(held.id), text=text)
-    elif held.state == "rejected":
-        return OwnerReply(f"The answer to {to} is already rejected.", of)
-    return OwnerReply(f"Sent to {to}.", of)
-
-
-class _Undecided(Exception):
-    """It isn't clear which request is meant; nothing was decided."""
-
-    def __init__(self, reply: OwnerReply) -> None:
-        super().__init__()
-        self.reply = reply
-
-
-async def _requests(tx: Transaction, asked: _Asked) -> list[Pairing]:
-    """Return the request to decide: the named one, the one of the quoted notice, or the only one.
-
-    Raises:
-        _Undecided: several are waiting, and none is named.
-    """
-    named = asked.rest if asked.message.text.lstrip().startswith("/") else ""
-    if _CODE.fullmatch(named.casefold()):
-        # Decided ones too, so that a repeated command has the same answer.
-        ids = await tx.fetch(
-            "SELECT id FROM discreet.pairings"
-            " WHERE starts_with(replace(id::text, '-', ''), %(id)s)",
-            {"id": named.casefold()},
-        )
-        return await pairings_of_ids(tx, [row["id"] for row in ids][:1] if len(ids) == 1 else [])
-    if named:
-        return await find_pairing(tx, named)
-    replied = await tx.fetch(
-        "SELECT key FROM discreet.owner_notices WHERE kind = 'stranger' AND message_id = %(id)s",
-        {"id": asked.message.replies_to},
-    )
-    if replied:
-        return await pairings_of_ids(tx, [UUID(row["key"]) for row in replied])
-    waiting = await pending_pairings(tx)
-    if len(waiting) == 1:
-        return waiting
-    if not waiting:
-        raise _Undecided(OwnerReply("No one is waiting for approval."))
-    lines = "\n".join(_request_line(item) for item in waiting)
-    raise _Undecided(OwnerReply(f"Which one?\n{lines}", await _contacts_of(tx, waiting)))
-
-
-async def _speaks_to(asked: _Asked) -> dict[str, Any] | None:
+async def _speaks_to(asked: OwnerRequest) -> dict[str, Any] | None:
     async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
         return await tx.fetch_one(
             f"""SELECT t.contact_id, {CONTACT_LABEL.format(row="t")} AS label,

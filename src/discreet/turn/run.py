@@ -42,7 +42,7 @@ from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import Stored, load, read_turn
-from discreet.turn.owner_commands import Look
+from discreet.turn.owner_context import Look
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.reading import (
     Reading,
