@@ -176,11 +176,11 @@ class App:
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
         )
 
-        async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
-            await run_turn(turns, session_id, scope)
+        async def one_turn(session_id: SessionId, scope: SessionScope) -> bool:
+            return await run_turn(turns, session_id, scope)
 
-        async def one_route(route_id: RouteId, route: DueRoute) -> None:
-            await deliver(self.db, gateway.channel_of, route_id, route)
+        async def one_route(route_id: RouteId, route: DueRoute) -> bool:
+            return await deliver(self.db, gateway.channel_of, route_id, route)
 
         async def one_reminder(reminder_id: UUID) -> None:
             await fire_reminder(self.db, reminder_id)

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
 from discreet.delivery.deliver import MAX_ATTEMPTS
 from discreet.domain.errors import SecretMissing
@@ -92,6 +93,29 @@ async def test_a_sent_answer_is_recorded_with_its_platform_id_and_not_sent_again
     [row] = await rows_of(world, "SELECT * FROM discreet.outbox")
     assert (row["state"], row["platform_messages"]) == ("sent", ["sent-1"])
     assert row["sent_at"] <= datetime.now(UTC)
+
+
+async def test_at_the_terminal_answers_are_handed_over_once_and_in_one_commit(
+    world: World, admin: Admin
+) -> None:
+    """Nobody sees one that is being sent, and a process that dies meanwhile leaves nothing."""
+    for text in ("one", "two"):
+        await answer(world, ALICE, text)
+
+    class Dying(TerminalChannel):
+        async def send(self, outbound: Outbound) -> Sent:
+            if outbound.text == "re: two":
+                raise asyncio.CancelledError
+            return await super().send(outbound)
+
+    states = "SELECT state, attempts, parts_sent FROM discreet.outbox ORDER BY created_at"
+    with pytest.raises(asyncio.CancelledError):
+        await send_all(world, Dying())
+    assert admin.execute(states).fetchall() == [("pending", 0, 0)] * 2
+    await send_all(world, TerminalChannel())
+    assert admin.execute(states).fetchall() == [("sent", 1, 1)] * 2
+    versions = admin.execute("SELECT count(DISTINCT xmin::text) FROM discreet.outbox").fetchone()
+    assert versions == (1,)
 
 
 async def test_the_owner_sees_that_an_answer_was_sent_outside_its_topic(world: World) -> None:

@@ -237,7 +237,7 @@ async def everything(neighbours: Neighbours, admin: Admin) -> Everything:
 
 
 @pytest.mark.parametrize("who", ["contact", "shared", "owner"])
-async def test_a_scope_wakes_its_own_sessions_and_routes_and_no_others(
+async def test_a_scope_wakes_and_ends_its_own_sessions_and_routes_and_no_others(
     everything: Everything, admin: Admin, who: str
 ) -> None:
     scope, is_its_own = everything.scopes[who]
@@ -255,13 +255,20 @@ async def test_a_scope_wakes_its_own_sessions_and_routes_and_no_others(
             " channel_id, chat_id) VALUES (%s, %s, %s, %s, %s, %s, %s, 'chat')",
             (*mixture, route, session, channel[0]),
         )
-        for call, id in (
-            ("wake_session(%s, NULL)", session),
-            ("wake_route(%s, NULL)", route),
-            ("end_delivery(%s)", route),
-        ):
+        admin.execute(
+            "INSERT INTO queue.procrastinate_jobs (task_name, args, lock, status)"
+            " VALUES ('deliver', '{}', %s, 'doing')",
+            (f"deliver:{route}",),
+        )
+        for call, id in (("wake_session(%s, NULL)", session), ("wake_route(%s, NULL)", route)):
             expected = "" if is_its_own(mixture) else "no such session"
             assert await gate(everything.db, scope, call, id) == expected, (call, mixture)
+        assert await gate(everything.db, scope, "end_delivery(%s)", route) == ""
+        running = admin.execute(
+            "SELECT count(*) FROM queue.procrastinate_jobs WHERE lock = %s AND status = 'doing'",
+            (f"deliver:{route}",),
+        ).fetchone()
+        assert running == (0 if is_its_own(mixture) else 1,), mixture
     assert await gate(everything.db, scope, "wake_route(%s, NULL)", uuid4()) == "no such session"
 
 

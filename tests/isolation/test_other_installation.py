@@ -15,7 +15,7 @@ from discreet.postgres.server import Database
 from tests.conftest import RUN_FOLDER, Server
 from tests.isolation.test_layers import (  # noqa: F401 - run here again
     everything,
-    test_a_scope_wakes_its_own_sessions_and_routes_and_no_others,
+    test_a_scope_wakes_and_ends_its_own_sessions_and_routes_and_no_others,
     test_functions_that_act_for_a_scope_refuse_who_has_none,
 )
 from tests.isolation.test_policies import (  # noqa: F401

@@ -439,6 +439,40 @@ async def test_a_finished_answer_is_delivered_while_every_turn_thinks(
         held.free.set()
 
 
+async def test_what_ends_a_turn_or_a_delivery_ends_its_job_in_the_same_commit(
+    database: Database, world: World, queue: Admin
+) -> None:
+    """So nobody asks the queue once more; and an agent that may run one turn goes on to the next.
+
+    ``gone_wrong`` counts commits in which the work was done and its job remained.
+    """
+    queue.execute(
+        "CREATE TABLE public.gone_wrong (lock text);"
+        "CREATE FUNCTION public.see_job() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$"
+        " BEGIN INSERT INTO public.gone_wrong SELECT j.lock FROM queue.procrastinate_jobs j"
+        "  WHERE j.status = 'doing'"
+        "    AND j.lock IN ('turn:' || NEW.session_id, 'deliver:' || NEW.route_id);"
+        " RETURN NULL; END $$;"
+        "CREATE CONSTRAINT TRIGGER see_job AFTER UPDATE OF state ON discreet.messages"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'answered')"
+        " EXECUTE FUNCTION public.see_job();"
+        "CREATE CONSTRAINT TRIGGER see_job AFTER UPDATE OF state ON discreet.outbox"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'sent')"
+        " EXECUTE FUNCTION public.see_job();"
+    )
+    asked = [await world.say(who, "hi") for who in (ALICE, BOB, None)]
+    what = work_of(world.db, turns_of(world.db))
+    async with work(database.conninfo("discreet_worker"), world.db, what, Slots(turns_of_agent=1)):
+        for one in asked:
+
+            async def is_answered(session_id: SessionId = one.session_id) -> bool:
+                return await answered(world, session_id) == ["re: hi"]
+
+            await until(is_answered, "an answer")
+    assert queue.execute("SELECT lock FROM public.gone_wrong").fetchall() == []
+    assert await jobs(queue) == []
+
+
 async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -> None:
     said = await world.say(ALICE, "a secret")
     async with world.db.begin(WorkScope()) as tx:

@@ -88,11 +88,11 @@ def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
 def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work:
     """Return all the work of a serving process, including the quarantine."""
 
-    async def turn(session_id: SessionId, scope: SessionScope) -> None:
-        await run_turn(turns, session_id, scope)
+    async def turn(session_id: SessionId, scope: SessionScope) -> bool:
+        return await run_turn(turns, session_id, scope)
 
-    async def route(route_id: RouteId, due: DueRoute) -> None:
-        await deliver(db, by_platform(channels), route_id, due)
+    async def route(route_id: RouteId, due: DueRoute) -> bool:
+        return await deliver(db, by_platform(channels), route_id, due)
 
     async def release() -> None:
         await release_due(db)

@@ -97,40 +97,36 @@ class _Sending:
 
 async def deliver(
     db: ScopedDatabase, channels: Channels, route_id: RouteId, route: DueRoute | None = None
-) -> None:
+) -> bool:
     """Send the waiting answers of one route, oldest first, until none is left or one must wait.
 
     A send with an unknown outcome (the process died in the middle) is repeated: a duplicate is
     better than no answer. Answers for which this server lacks the secret wait without counting an
-    attempt. ``route``: what ``due_route`` returns, if it is known.
+    attempt. ``route``: what ``due_route`` returns, if it is known. Return whether its job has ended
+    with the last commit.
     """
     route = route or await due_route(db, route_id)
     if route is None:
-        return
+        return False
     scope = route.scope
     try:
         channel = await channels(route)
     except SecretMissing as missing:
         await _leave(db, scope, route_id, missing.message)
-        return
+        return False
+    if channel.is_local:
+        await _hand_over(db, channel, route_id, route)
+        return True
     began = time.monotonic()
     counted: tuple[MessageId | None, int] = (None, 0)
     sending = await _take(db, scope, route_id, route.account)
     while sending is not None:
         # If this process was frozen meanwhile, it was considered dead and another one has sent it.
         if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(db, scope, sending):
-            return
+            return False
         outbound = sending.outbound
-        try:
-            check_leaving(outbound.text, "delivery")
-            async with running(_renew(db, scope, sending), "renew a delivery"):
-                result = await _send(channel, route, route_id, sending)
-        except CanaryFound as found:
-            result = Rejected(f"{found.message} {found.hint}")
-        except Exception as error:
-            # An error in the channel's code counts like a refusal, or it would be retried forever.
-            why = error.message if isinstance(error, BadInput) else type(error).__name__
-            result = Later(timedelta(0), f"the channel failed ({why})")
+        async with running(_renew(db, scope, sending), "renew a delivery"):
+            result = await _attempt(channel, route, route_id, sending)
         if counted[0] != outbound.message_id:
             counted = (outbound.message_id, channel.parts_of(outbound))
         if isinstance(result, Sent) and outbound.part + 1 < counted[1]:
@@ -139,6 +135,42 @@ async def deliver(
             record = partial(_record, db, scope, route_id, sending, result)
         sending = await _surely(record)
         began = time.monotonic()
+    return True
+
+
+async def _hand_over(
+    db: ScopedDatabase, channel: Channel, route_id: RouteId, route: DueRoute
+) -> None:
+    """Deliver every waiting answer of a local channel in one commit.
+
+    It is sent exactly once: nobody else sees it as being sent, and nothing remains of it if this
+    process dies.
+    """
+    async with db.begin(route.scope) as tx:
+        await _lock_session(tx, route_id)
+        sending = await _look(tx, route_id, route.account)
+        while sending is not None:
+            result = await _attempt(channel, route, route_id, sending)
+            async with tx.pipelined():
+                if not await _store_result(tx, route_id, sending, result):
+                    break
+                sending = await _look(tx, route_id, route.account)
+        await _end_job(tx, route_id)
+
+
+async def _attempt(
+    channel: Channel, route: DueRoute, route_id: RouteId, sending: _Sending
+) -> SendResult:
+    """Send an answer, unless it must not leave. What goes wrong is a result."""
+    try:
+        check_leaving(sending.outbound.text, "delivery")
+        return await _send(channel, route, route_id, sending)
+    except CanaryFound as found:
+        return Rejected(f"{found.message} {found.hint}")
+    except Exception as error:
+        # An error in the channel's code counts like a refusal, or it would be retried forever.
+        why = error.message if isinstance(error, BadInput) else type(error).__name__
+        return Later(timedelta(0), f"the channel failed ({why})")
 
 
 async def _send(
@@ -228,7 +260,22 @@ async def _take(
 
 
 async def _take_next(tx: Transaction, route_id: RouteId, account: str) -> _Sending | None:
-    """Do the same in a transaction that holds the session."""
+    """Do the same in a transaction that holds the session. If there is none, the job ends."""
+    sending = await _look(tx, route_id, account)
+    if sending is None:
+        await _end_job(tx, route_id)
+        return None
+    await tx.execute(
+        "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
+        " doubted_at = NULL"
+        " WHERE message_id = %(message)s",
+        {"message": sending.outbound.message_id},
+    )
+    return sending
+
+
+async def _look(tx: Transaction, route_id: RouteId, account: str) -> _Sending | None:
+    """Return the next answer that is due, after checking its route."""
     while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
         message_id = row["message_id"]
         if not row["leads_back"]:
@@ -246,12 +293,6 @@ async def _take_next(tx: Transaction, route_id: RouteId, account: str) -> _Sendi
         elif row["attempts"] >= MAX_ATTEMPTS:
             await _finish(tx, message_id, "given up: its outcome is unknown")
         else:
-            await tx.execute(
-                "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
-                " doubted_at = NULL"
-                " WHERE message_id = %(message)s",
-                {"message": message_id},
-            )
             draft = None
             if row["draft_message"] is not None and row["parts_sent"] == 0:
                 draft = ShownDraft(row["draft_message"], row["draft_fits"])
@@ -309,24 +350,40 @@ async def _record(
         await _lock_session(tx, route_id)
         if not isinstance(result, Sent) and not await _is_still_sending(tx, sending):
             return None
-        match result:
-            case Sent(platform_message_id, note):
-                await _forget_draft(tx, route_id, outbound)
-                await tx.execute(
-                    "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
-                    " error = nullif(%(note)s, ''), parts_sent = parts_sent + 1,"
-                    " platform_messages = platform_messages || %(id)s::text"
-                    " WHERE message_id = %(message)s AND state <> 'sent'",
-                    {"id": platform_message_id, "note": note, "message": outbound.message_id},
-                )
-            case Rejected(why) | Unreachable(why):
-                await _finish(tx, outbound.message_id, why)
-            case Later(wait, why):
-                if not await _try_later(tx, route_id, sending, wait, why):
-                    return None
-            case _:
-                assert_never(result)
+        if not await _store_result(tx, route_id, sending, result):
+            await _end_job(tx, route_id)
+            return None
         return await _take_next(tx, route_id, outbound.account)
+
+
+async def _store_result(
+    tx: Transaction, route_id: RouteId, sending: _Sending, result: SendResult
+) -> bool:
+    """Store a result; return whether the next answer may be sent."""
+    outbound = sending.outbound
+    match result:
+        case Sent(platform_message_id, note):
+            await _forget_draft(tx, route_id, outbound)
+            await tx.execute(
+                "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
+                " attempts = greatest(attempts, %(attempt)s),"
+                " error = nullif(%(note)s, ''), parts_sent = parts_sent + 1,"
+                " platform_messages = platform_messages || %(id)s::text"
+                " WHERE message_id = %(message)s AND state <> 'sent'",
+                {
+                    "id": platform_message_id,
+                    "note": note,
+                    "message": outbound.message_id,
+                    "attempt": sending.attempt,
+                },
+            )
+        case Rejected(why) | Unreachable(why):
+            await _finish(tx, outbound.message_id, why)
+        case Later(wait, why):
+            return await _try_later(tx, route_id, sending, wait, why)
+        case _:
+            assert_never(result)
+    return True
 
 
 async def _forget_draft(tx: Transaction, route_id: RouteId, outbound: Outbound) -> None:
@@ -349,9 +406,10 @@ async def _try_later(
     wait = max(wait, min(FIRST_WAIT * 2 ** (sending.attempt - 1), MAX_WAIT))
     row: dict[str, Any] | None = await tx.fetch_one(
         "UPDATE discreet.outbox SET state = 'pending', error = %(why)s,"
+        " attempts = greatest(attempts, %(attempt)s),"
         " next_try_at = clock_timestamp() + %(wait)s WHERE message_id = %(message)s"
         " RETURNING next_try_at",
-        {"why": why, "wait": wait, "message": message_id},
+        {"why": why, "wait": wait, "message": message_id, "attempt": sending.attempt},
     )
     if row is not None:
         await _wake(tx, route_id, row["next_try_at"])
@@ -380,6 +438,11 @@ async def _lock_session(tx: Transaction, route_id: RouteId) -> None:
         " (SELECT session_id FROM discreet.routes WHERE id = %(route)s) FOR UPDATE",
         {"route": route_id},
     )
+
+
+async def _end_job(tx: Transaction, route_id: RouteId) -> None:
+    """End the job of the route with this transaction, which saves one more."""
+    await tx.execute("SELECT gate.end_delivery(%(route)s)", {"route": route_id})
 
 
 async def _wake(tx: Transaction, route_id: RouteId, at: Any) -> None:

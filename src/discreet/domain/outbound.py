@@ -132,6 +132,8 @@ class Channel(Protocol):
     """
 
     platform: str
+    is_local: bool = False
+    """Whether sending does nothing outside of the database, so that it can be part of a commit."""
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Send one part of an answer. Platform errors are returned, not raised."""

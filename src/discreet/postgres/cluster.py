@@ -29,6 +29,11 @@ SETTINGS = {
     "maintenance_work_mem": "128MB",
     "max_wal_size": "512MB",
     "wal_level": "minimal",
+    # A page is logged whole when it first changes after a checkpoint: less often, and compressed.
+    "checkpoint_timeout": "15min",
+    "wal_compression": "on",
+    # Below this, new statistics cost more than they are worth.
+    "autovacuum_analyze_threshold": "1000",
     "max_wal_senders": "0",
     "random_page_cost": "1.1",
     "password_encryption": "scram-sha-256",

@@ -47,13 +47,15 @@ _Queues = frozenset[str]
 class _Looking:
     """What one worker knows of its queues.
 
-    ``news``: there may be jobs that the last call didn't see; ``empty``: it saw no other.
+    ``news``: there may be jobs that the last call didn't see; ``empty``: it saw no other;
+    ``skipped``: it left out queues that had reached their limit.
     """
 
     worker: Worker | None = None
     callback: NotificationCallback | None = None
     news: bool = True
     empty: bool = False
+    skipped: bool = False
     ended: list[int] = field(default_factory=list)
 
     async def tell(self) -> None:
@@ -82,6 +84,7 @@ class FairJobs(JobManager):
         self._conninfo = conninfo
         self._looking: dict[_Queues, _Looking] = {}
         self._running: dict[int, Job] = {}
+        self._deleted: set[int] = set()
         self._workers: set[int] = set()
         self._beats: dict[int, float] = {}
         self._beat_at = 0.0
@@ -96,6 +99,11 @@ class FairJobs(JobManager):
     def workers(self) -> list[int]:
         """The workers that this process has had."""
         return list(self._workers)
+
+    def note_deleted(self, job: Job) -> None:
+        """Note that a job was deleted in the commit that ended its work."""
+        if job.id is not None:
+            self._deleted.add(job.id)
 
     async def check_connections(self) -> None:
         """Replace the connections that were lost."""
@@ -122,12 +130,14 @@ class FairJobs(JobManager):
     async def _take(self, looking: _Looking, queues: list[str], worker_id: int) -> Job | None:
         running = Counter(job.queue for job in self._running.values())
         ended = list(looking.ended)
+        full = [name for name in running if running[name] >= self._limit[name.split("-")[0]]]
+        looking.skipped = bool(full)
         row = await self.connector.execute_query_one_async(
             query=_TAKE,
             ended=ended,
             names=list(running),
             jobs=list(running.values()),
-            full=[name for name in running if running[name] >= self._limit[name.split("-")[0]]],
+            full=full,
             queues=queues,
             turns=TURNS in queues,
             worker_id=worker_id,
@@ -151,10 +161,15 @@ class FairJobs(JobManager):
             await super().finish_job(job, status, delete_job)
             return
         self._running.pop(job.id, None)
+        is_deleted = job.id in self._deleted
+        self._deleted.discard(job.id)
         for queues, looking in self._looking.items():
             if (TURNS in queues) if job.queue.startswith(f"{TURNS}-") else job.queue in queues:
-                looking.ended.append(job.id)
-                await looking.tell()
+                if not is_deleted:
+                    looking.ended.append(job.id)
+                # Its deletion has notified whoever waited for it; its queue may have room again.
+                if not is_deleted or looking.skipped:
+                    await looking.tell()
                 return
 
     async def unregister_worker(self, worker_id: int) -> None:

@@ -88,12 +88,14 @@ async def _remind_nobody(_: UUID) -> None:
 class Work:
     """The function for each kind of job, and the platforms that this process can deliver to.
 
+    ``run_turn`` and ``deliver`` return True if the job was deleted with what they have stored.
+
     ``turn_seconds``: the maximum duration of a turn. A turn that takes longer hangs; it is given
     up, and the sweep wakes its session again.
     """
 
-    run_turn: Callable[[SessionId, SessionScope], Coroutine[Any, Any, None]]
-    deliver: Callable[[RouteId, DueRoute], Awaitable[None]]
+    run_turn: Callable[[SessionId, SessionScope], Coroutine[Any, Any, object]]
+    deliver: Callable[[RouteId, DueRoute], Awaitable[object]]
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
     tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
@@ -297,20 +299,25 @@ def _procrastinate_app(
     }
     app.job_manager = manager = FairJobs(connector, limit, named)
 
-    @app.task(name="run_turn")
-    async def run_turn(session_id: str, scope: dict[str, Any] | None) -> None:
+    @app.task(name="run_turn", pass_context=True)
+    async def run_turn(
+        context: procrastinate.JobContext, session_id: str, scope: dict[str, Any] | None
+    ) -> None:
         async with _noted(db, f"turn:{session_id}", "a turn was aborted and is swept up"):
             within_scope = scope_of_job(scope)
             if within_scope is not None:
                 turn = work.run_turn(SessionId(UUID(session_id)), within_scope)
-                await within(work.turn_seconds, turn, "a turn")
+                if await within(work.turn_seconds, turn, "a turn") is True:
+                    manager.note_deleted(context.job)
 
-    @app.task(name="deliver")
-    async def deliver(route_id: str, scope: dict[str, Any] | None) -> None:
+    @app.task(name="deliver", pass_context=True)
+    async def deliver(
+        context: procrastinate.JobContext, route_id: str, scope: dict[str, Any] | None
+    ) -> None:
         async with _noted(db, f"deliver:{route_id}", "a delivery was aborted and is swept up"):
             route = route_of_job(scope)
-            if route is not None:
-                await work.deliver(RouteId(UUID(route_id)), route)
+            if route is not None and await work.deliver(RouteId(UUID(route_id)), route) is True:
+                manager.note_deleted(context.job)
 
     @app.task(name="remind")
     async def remind(reminder_id: str, session_id: str, scope: object) -> None:  # noqa: ARG001

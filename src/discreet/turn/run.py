@@ -29,7 +29,7 @@ from discreet.memory.indexing import (
     unindexed_of_session,
 )
 from discreet.queue.job_scope import scope_of_session
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services.concerns import Concerns
 from discreet.services.own_data import note_access
@@ -77,7 +77,9 @@ Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, T
 """Produces the answer: a language model with its tools, or the offline responder."""
 
 
-OpenServers = Callable[[SessionScope, SessionId, TurnId], Coroutine[Any, Any, Tools | None]]
+OpenServers = Callable[
+    [Transaction, SessionScope, SessionId, TurnId], Coroutine[Any, Any, Tools | None]
+]
 """Returns the tools of the owner's servers that this turn may use; None: there are none."""
 
 
@@ -124,27 +126,29 @@ class Turns:
     look: Look = _look_nowhere
 
 
-async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> None:
+async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> bool:
     """Answer the waiting messages of one route of a session, and wake the session for the rest.
 
-    ``scope``: the session's, if it is known.
+    ``scope``: the session's, if it is known. Return whether its job has ended with what was saved.
     """
     scope = scope or await scope_of_session(turns.db, session_id)
     if scope is None:
-        return
-    stored = None
+        return False
+    stored = servers = None
     # A lease that is lost in a crash is taken again: without it, the turn can't save.
     async with turns.db.begin(scope, durable=False) as tx:
         lease = await acquire(tx, session_id)
         if isinstance(lease, Lease) and lease.command is None:
             stored = await read_turn(tx, scope, lease)
+            if turns.servers is not None:
+                servers = await turns.servers(tx, scope, session_id, lease.turn_id)
         if isinstance(lease, NotYet):
             await tx.execute(
                 "SELECT gate.wake_session(%(session)s, %(at)s)",
                 {"session": session_id, "at": lease.at},
             )
     if not isinstance(lease, Lease):
-        return
+        return False
     with span(
         "turn",
         "consumer",
@@ -156,18 +160,18 @@ async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | No
     ) as traced:
         try:
             if lease.command is None:
-                await _answer(turns, scope, lease, stored, traced)
+                await _answer(turns, _Answer(turns, scope, lease, stored, servers), traced)
             else:
                 await _obey(turns, scope, lease, lease.command)
         except LeaseLost:
             traced.note(outcome="lost")
             log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
+            return False
+    return True
 
 
-async def _answer(
-    turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None, traced: TraceSpan
-) -> None:
-    answer = _Answer(turns, scope, lease, stored)
+async def _answer(turns: Turns, answer: _Answer, traced: TraceSpan) -> None:
+    scope, lease = answer.scope, answer.lease
     try:
         if lease.attempt > turns.max_attempts:
             raise ModelError("confused", "Every attempt at it ended without an error message.")
@@ -217,10 +221,15 @@ class _Answer:
     """One attempt at an answer."""
 
     def __init__(
-        self, turns: Turns, scope: SessionScope, lease: Lease, stored: Stored | None
+        self,
+        turns: Turns,
+        scope: SessionScope,
+        lease: Lease,
+        stored: Stored | None,
+        servers: Tools | None,
     ) -> None:
-        self._turns, self._scope, self._lease = turns, scope, lease
-        self._stored = stored
+        self._turns, self.scope, self.lease = turns, scope, lease
+        self._stored, self._servers = stored, servers
         self.reading = Reading.of(scope)
         self._draft = Draft(turns.db, scope, lease, self.reading)
         self.prompt: Prompt | None = None
@@ -236,7 +245,7 @@ class _Answer:
         # The model has its own, shorter limit, which has passed by then.
         seconds = turns.total_seconds + MARGIN_SECONDS
         try:
-            result = await while_held(turns.db, self._scope, self._lease, self._think(), seconds)
+            result = await while_held(turns.db, self.scope, self.lease, self._think(), seconds)
         except TookTooLong:
             failure = ModelError("timeout", f"The turn took longer than {seconds:g} seconds.")
             result = self._as_far_as_written(failure)
@@ -247,7 +256,7 @@ class _Answer:
         return self.prompt, result
 
     async def _think(self) -> TurnResult:
-        turns, scope, lease = self._turns, self._scope, self._lease
+        turns, scope, lease = self._turns, self.scope, self.lease
         stored, spent = self._stored, Usage()
         if stored is None:
             raise NotFound("The session of this turn is gone.")
@@ -267,7 +276,7 @@ class _Answer:
         for text in (prompt.system, *(message.text for message in prompt.messages)):
             check_leaving(text, "prompt of a model")
         self.prompt = prompt
-        tools = await self._tools()
+        tools = self._tools()
         # A yes to a call that waits makes exactly that call; the model isn't asked again.
         said = await answer_waiting_call(tools.servers, context.waiting)
         if said is not None:
@@ -278,19 +287,19 @@ class _Answer:
         return replace(result, usage=result.usage + spent)
 
     async def _note(self, context: TurnContext) -> None:
-        lease = self._lease
+        lease = self.lease
         found = [*context.knowledge, *context.recalled]
         if context.summary is not None:
             found.append(context.summary)
         self.reading.begin(context)
         if context.of_owner:
-            async with self._turns.db.begin(self._scope) as tx:
+            async with self._turns.db.begin(self.scope) as tx:
                 await hold(tx, lease.session_id, lease.turn_id)
                 await note_what_was_read(
                     tx, self.reading, lease.session_id, lease.turn_id, found, context.replied_to
                 )
             await note_access(
-                self._turns.db, self._scope.owner_id, of_contacts(found), "asked", "chat"
+                self._turns.db, self.scope.owner_id, of_contacts(found), "asked", "chat"
             )
         else:
             self.reading.note(found)
@@ -306,18 +315,15 @@ class _Answer:
         texts = list(dict.fromkeys([answer, *(message.text for message in waiting)]))
         return await asyncio.to_thread(index_quickly, texts, self._turns.embedder)
 
-    async def _tools(self) -> Toolbox:
-        turns, lease = self._turns, self._lease
-        servers = None
-        if turns.servers is not None:
-            servers = await turns.servers(self._scope, lease.session_id, lease.turn_id)
+    def _tools(self) -> Toolbox:
+        turns, lease = self._turns, self.lease
         return Toolbox(
             turns.db,
-            self._scope,
+            self.scope,
             lease.session_id,
             lease.turn_id,
             turns.embedder,
-            servers,
+            self._servers,
             self.reading,
             turns.zone,
         )
@@ -328,9 +334,9 @@ class _Answer:
     def shown(self) -> AbstractAsyncContextManager[None]:
         """Show the growing answer to those waiting for it, while the block lasts."""
         turns = self._turns
-        if turns.platforms is None or self._lease.is_held:
+        if turns.platforms is None or self.lease.is_held:
             return nullcontext()
-        return streaming(turns.db, self._scope, self._lease, self._draft.released, turns.platforms)
+        return streaming(turns.db, self.scope, self.lease, self._draft.released, turns.platforms)
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
         """Return the written part of an answer that took too long."""

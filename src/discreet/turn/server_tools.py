@@ -214,17 +214,13 @@ class ServerTools:
 async def open_server_tools(
     access: ToolAccess,
     caller: ToolCaller,
+    tx: Transaction,
     scope: SessionScope,
     session_id: SessionId,
     turn_id: TurnId,
 ) -> Tools | None:
-    """Return the tools that a turn may use; None: there are none.
-
-    Raises:
-        LeaseLost: the turn no longer holds its session.
-    """
-    async with access.db.begin(scope) as tx:
-        found = await allowed_tools(tx)
+    """Return the tools that a turn in this scope, that of ``tx``, may use; None: there are none."""
+    found = await allowed_tools(tx)
     if not found:
         return None
     specs = [

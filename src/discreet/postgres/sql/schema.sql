@@ -2132,8 +2132,9 @@ CREATE FUNCTION gate.end_delivery(route uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
-  PERFORM gate.end_job('deliver:' || route);
+  IF gate.has_locked_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
+    PERFORM gate.end_job('deliver:' || route);
+  END IF;
 END $$;
 
 

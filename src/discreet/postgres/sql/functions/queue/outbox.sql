@@ -36,8 +36,9 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.end_delivery(route uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
-  PERFORM gate.end_job('deliver:' || route);
+  IF gate.has_locked_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
+    PERFORM gate.end_job('deliver:' || route);
+  END IF;
 END $$;
 
 REVOKE ALL ON FUNCTION gate.deliver_outbox, gate.leads_back, gate.end_delivery FROM PUBLIC;
