@@ -40,6 +40,7 @@ from tests.support.fork_server import use_folder
 from tests.support.order import in_order, is_quick
 from tests.support.run_folders import PREFIX, remove, remove_abandoned
 from tests.support.static_checks import StaticChecks
+from tests.support.tls import share_contexts
 
 # The time of one example depends on the machine's load, so it says nothing.
 settings.register_profile("here", deadline=None, derandomize=True)
@@ -75,6 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    share_contexts()
     _make_run_folder(config)
     use_folder(config.stash[RUN_FOLDER])
     if config.getoption("--checks") and not hasattr(config, "workerinput"):

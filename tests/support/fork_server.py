@@ -26,6 +26,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.support.tls import share_contexts
+
 SB = Path(sys.executable).parent / "sb"
 PROGRAM = "from tests.support.fork_server import serve; serve()"
 MAX_REQUEST_BYTES = 200_000
@@ -147,6 +149,7 @@ def serve() -> None:
     from discreet.memory.embedding import bundled_embedder
 
     bundled_embedder()
+    share_contexts()
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()
