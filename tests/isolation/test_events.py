@@ -73,7 +73,7 @@ async def _say_to(rest: Rest, who: str | None, text: str, agent: str) -> Any:
 
 async def test_each_token_is_told_of_its_own(rest: Rest) -> None:
     await create_agent(rest.app.db, rest.app.owner_id, "Bea")
-    alice = await answered(rest, ALICE, "my code is 4711")
+    alice = await answered(rest, ALICE, "my code is plum4711")
     await answered(rest, BOB, "hello")
     await answered(rest, ALICE, "hello Bea", "Bea")
     await answered(rest, None, "the safe is behind the picture")
@@ -81,16 +81,16 @@ async def test_each_token_is_told_of_its_own(rest: Rest) -> None:
     assert {one["contact_id"] for one in hers} == {str(alice)}
     assert {one["agent_id"] for one in hers} == {str(rest.world.agent_id)}
     assert [one["kind"] for one in hers] == ["message.received", "message.sent", "message.answered"]
-    assert hers[0]["message"]["text"] == "my code is 4711"
+    assert hers[0]["message"]["text"] == "my code is plum4711"
     bobs = json.dumps(await told(rest, await rest.token(contact=BOB)))
-    assert "4711" not in bobs
+    assert "plum4711" not in bobs
     assert str(alice) not in bobs
     of_ada = json.dumps(await told(rest, await rest.token(agent="Ada")))
-    assert "4711" in of_ada
+    assert "plum4711" in of_ada
     assert "hello Bea" not in of_ada
     assert "safe" not in of_ada
     everything = json.dumps(await told(rest, await rest.token()))
-    assert all(word in everything for word in ("4711", "hello Bea", "safe"))
+    assert all(word in everything for word in ("plum4711", "hello Bea", "safe"))
 
 
 async def test_a_contact_is_not_told_what_only_the_owner_may_know(rest: Rest) -> None:
@@ -142,12 +142,12 @@ async def test_a_stream_goes_on_after_the_event_that_was_seen_and_not_after_anot
 async def test_an_erased_contact_leaves_no_event(
     rest: Rest, admin: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    alice = await answered(rest, ALICE, "my code is 4711")
+    alice = await answered(rest, ALICE, "my code is plum4711")
     await answered(rest, BOB, "hello")
     await erase_contact(rest.app.db, rest.app.owner_id, ALICE, tmp_path)
     owners = json.dumps(await told(rest, await rest.token()))
     assert str(alice) not in owners
-    assert "4711" not in owners
+    assert "plum4711" not in owners
     assert "hello" in owners
     assert admin.execute(
         "SELECT count(*) FROM discreet.events WHERE contact_id = %s", (alice,)

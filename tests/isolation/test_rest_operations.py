@@ -31,12 +31,12 @@ async def rest(database: Database, tmp_path: Path) -> AsyncIterator[Rest]:
 
 async def _of_bob(rest: Rest) -> dict[str, str]:
     """Return the ids of everything of Bob's, by path parameter."""
-    said = await rest.world.say(BOB, "my code is 4711")
+    said = await rest.world.say(BOB, "my code is plum4711")
     owner = await rest.token()
     kept = await rest.http.post(
         "/api/memories",
         params={"contact_id": str(said.contact_id)},
-        json={"content": "the code is 4711"},
+        json={"content": "the code is plum4711"},
         headers={"Authorization": f"Bearer {owner}"},
     )
     return {
@@ -84,7 +84,7 @@ async def test_no_operation_of_the_owner_answers_another_token_about_anything(
         answers = [await rest.call(operation, token, ids) for ids in (theirs, nobodys)]
         assert [one.status_code for one in answers] == [refused, refused], name
         assert answers[0].text == answers[1].text, name
-        assert "4711" not in answers[0].text
+        assert "plum4711" not in answers[0].text
         tried += 1
     assert tried > 40
 
@@ -138,4 +138,4 @@ async def test_a_contact_asks_about_itself_and_gets_nothing_about_anybody_else(r
         assert len({one.text for one in answers[2:]}) == 1, name
     mine = await rest.call(operations["explain_answer"], token, {})
     assert mine.status_code == 200
-    assert "4711" not in mine.text
+    assert "plum4711" not in mine.text

@@ -87,13 +87,13 @@ async def test_visitors_are_apart_and_a_token_reaches_nothing_of_the_owners(rest
     added = await add(rest)
     one, other = await token(rest, added), await token(rest, added)
     anna = await token(rest, added, identity=identity(added, "anna"))
-    await say(rest, one, "my code is 4711")
-    await say(rest, anna, "my code is 4712")
-    assert "4711" in await heard(rest, one)
-    assert "471" not in await heard(rest, other)
-    assert "4711" not in await heard(rest, anna)
+    await say(rest, one, "my code is plum4711")
+    await say(rest, anna, "my code is pear4712")
+    assert "plum4711" in await heard(rest, one)
+    assert "plum" not in await heard(rest, other)
+    assert "plum4711" not in await heard(rest, anna)
     again = await token(rest, added, identity=identity(added, "anna"))
-    assert "4712" in await heard(rest, again)
+    assert "pear4712" in await heard(rest, again)
     for path in ("/api/admin/contacts", "/api/admin/tokens", "/api/admin/webhooks"):
         refused = await rest.http.get(path, headers={"Authorization": f"Bearer {one}"})
         assert refused.status_code == 403
@@ -165,21 +165,21 @@ async def test_who_proves_who_they_are_keeps_what_they_said_and_gets_nobody_else
 ) -> None:
     added, other = await add(rest), await add(rest, "blog")
     unknown = await token(rest, added)
-    await say(rest, unknown, "my code is 4711")
+    await say(rest, unknown, "my code is plum4711")
     anna = await token(rest, added, identity=identity(added, "anna"), visitor=unknown)
-    assert "4711" in await heard(rest, anna)
+    assert "plum4711" in await heard(rest, anna)
     # The old token is of nobody now.
-    assert "4711" not in await heard(rest, unknown)
+    assert "plum4711" not in await heard(rest, unknown)
     # A token of somebody who is known, of another chat, or of another kind links nothing.
-    await say(rest, anna, "and my pin is 9753")
+    await say(rest, anna, "and my pin is fig9753")
     elsewhere = await token(rest, other)
-    await say(rest, elsewhere, "my pin is 8642")
+    await say(rest, elsewhere, "my pin is kiwi8642")
     for shown in (anna, elsewhere, await rest.token(), await rest.token(agent="Ada"), "sb_wrong"):
         bert = await token(rest, added, identity=identity(added, "bert"), visitor=shown)
         reached = await heard(rest, bert)
-        assert not any(pin in reached for pin in ("4711", "9753", "8642"))
-    assert "8642" in await heard(rest, elsewhere)
-    assert "9753" in await heard(rest, anna)
+        assert not any(pin in reached for pin in ("plum4711", "fig9753", "kiwi8642"))
+    assert "kiwi8642" in await heard(rest, elsewhere)
+    assert "fig9753" in await heard(rest, anna)
 
 
 async def test_only_the_page_itself_may_ask_and_only_its_sites_may_show_it(rest: Rest) -> None:
