@@ -41,6 +41,7 @@ from tests.support.order import in_order, is_quick
 from tests.support.run_folders import PREFIX, remove, remove_abandoned
 from tests.support.static_checks import StaticChecks
 from tests.support.tls import share_contexts
+from tests.support.waiting import leave_midnight_behind
 
 # The time of one example depends on the machine's load, so it says nothing.
 settings.register_profile("here", deadline=None, derandomize=True)
@@ -73,6 +74,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if is_quick(item.path)]
     given = getattr(config, "workerinput", {})
     items[:] = in_order(items, int(given.get("workercount", 1)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    leave_midnight_behind()
 
 
 def pytest_configure(config: pytest.Config) -> None:

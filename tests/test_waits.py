@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import ast
 import random
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import waiting
-from tests.support.waiting import Faults, retry_seconds, until, until_sync
+from tests.support.waiting import (
+    DAY_SECONDS,
+    Faults,
+    leave_midnight_behind,
+    retry_seconds,
+    until,
+    until_sync,
+)
 
 TESTS = Path(__file__).parent
 ALLOWED = {
@@ -56,6 +64,16 @@ async def test_a_wait_returns_its_result_or_reports_what_is_missing(
         await until(lambda: False, "an answer", outstanding=lambda: ["one"])
     with pytest.raises(AssertionError, match=r"^it did not come$"):
         until_sync(lambda: False)
+
+
+def test_a_test_that_would_start_shortly_before_midnight_starts_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    for before, read in ((3600, 1), (1, 3)):
+        clock = iter([DAY_SECONDS * 20_000 - before] * 2 + [DAY_SECONDS * 20_000] * 2)
+        leave_midnight_behind(lambda clock=clock: next(clock))  # type: ignore[misc]
+        assert 4 - len(list(clock)) == read
 
 
 def test_faults_that_are_injected_have_a_bound() -> None:

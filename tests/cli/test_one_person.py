@@ -53,21 +53,21 @@ def test_two_codes_join_the_accounts_of_one_person(warm_sb: Sb) -> None:
 
 
 def test_a_contact_is_erased_with_a_receipt_that_names_the_backups(sb: Sb, tmp_path: Path) -> None:
-    sb.answer("--sender", "telegram:3003", "-m", "Remember that my fish is called Quux.")
+    sb.answer("--sender", "web:quuxkeeper", "-m", "Remember that my fish is called Quux.")
     backup = tmp_path / "before.zip"
     assert sb("backup", str(backup), "--plain", "--no-check").returncode == 0
     moved = tmp_path / "moved.zip"
     assert sb("backup", str(moved), "--plain", "--no-check").returncode == 0
     moved.unlink()
-    look = sb.json("contacts", "erase", "telegram:3003", "--preview")
-    asked = sb("contacts", "erase", "telegram:3003")
+    look = sb.json("contacts", "erase", "web:quuxkeeper", "--preview")
+    asked = sb("contacts", "erase", "web:quuxkeeper")
     assert asked.returncode == 2
-    assert sb("contacts", "show", "telegram:3003").returncode == 0
+    assert sb("contacts", "show", "web:quuxkeeper").returncode == 0
 
-    receipt = sb.json("contacts", "erase", "telegram:3003", "--yes")
+    receipt = sb.json("contacts", "erase", "web:quuxkeeper", "--yes")
     assert receipt["counts"] == look["counts"]
     assert [one["file"] for one in receipt["backups"]] == [str(backup)]
     assert receipt["id"] in [one["id"] for one in sb.json("contacts", "erasures")]
-    assert "3003" not in json.dumps(sb.json("contacts", "erasures"))
-    assert sb("contacts", "erase", "telegram:3003", "--yes").returncode == 2
-    assert "Quux" not in sb.answer("--sender", "telegram:3003", "-m", "What is my fish called?")
+    assert "quuxkeeper" not in json.dumps(sb.json("contacts", "erasures"))
+    assert sb("contacts", "erase", "web:quuxkeeper", "--yes").returncode == 2
+    assert "Quux" not in sb.answer("--sender", "web:quuxkeeper", "-m", "What is my fish called?")

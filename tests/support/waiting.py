@@ -19,6 +19,7 @@ from discreet.delivery.deliver import FIRST_WAIT, MAX_WAIT
 __all__ = [
     "PATIENCE_SECONDS",
     "Faults",
+    "leave_midnight_behind",
     "patience",
     "retry_seconds",
     "until",
@@ -28,6 +29,9 @@ __all__ = [
 PATIENCE_SECONDS = 60.0
 """Enough for anything that a test waits for, even on a busy machine, if nothing fails."""
 POLL_SECONDS = 0.02
+DAY_SECONDS = 86_400
+MIDNIGHT_SECONDS = 30
+"""A test of what counts within a day takes less, even on a busy machine."""
 
 Found = TypeVar("Found")
 
@@ -68,6 +72,13 @@ def until_sync(
         _give_up_after(deadline, what, outstanding)
         time.sleep(every)
     return value
+
+
+def leave_midnight_behind(clock: Callable[[], float] = time.time) -> None:
+    """Wait if the day ends shortly (UTC): a budget of a day would begin anew within a test."""
+    until_sync(
+        lambda: clock() % DAY_SECONDS < DAY_SECONDS - MIDNIGHT_SECONDS, "the next day", every=0.5
+    )
 
 
 def patience(faults_seconds: float = 0.0) -> AbstractAsyncContextManager[Any]:
