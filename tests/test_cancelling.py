@@ -122,12 +122,15 @@ def _always_raises(body: list[ast.stmt]) -> bool:
             return False
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_no_module_cancels_and_waits_by_hand(path: Path) -> None:
-    if path != ALLOWED:
-        assert faults(path.read_text(encoding="utf-8")) == []
+def test_no_module_cancels_and_waits_by_hand() -> None:
+    paths = [path for path in sorted(SOURCE.rglob("*.py")) if path != ALLOWED]
+    assert len(paths) > 400
+    found = [
+        f"{path.relative_to(SOURCE)}:{fault}"
+        for path in paths
+        for fault in faults(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, get_args
 
-import pytest
 import typer
 from annotated_types import Ge, Le, MaxLen, MinLen
 from fastapi.routing import APIRoute
@@ -67,7 +66,21 @@ def _named(entry_point: str) -> list[str]:
 
 
 ids = [one.name for one in OPERATIONS]
-every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=ids)
+
+
+def every_operation(check: Callable[[Operation], None]) -> Callable[[], None]:
+    """Return one test of all operations; a failure names the operation."""
+
+    def test() -> None:
+        for operation in OPERATIONS:
+            try:
+                check(operation)
+            except Exception as error:
+                error.add_note(f"Operation: {operation.name}")
+                raise
+
+    test.__name__ = check.__name__
+    return test
 
 
 def test_no_command_route_or_tool_is_without_an_operation() -> None:
