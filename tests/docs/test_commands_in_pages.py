@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -14,6 +15,7 @@ from typer.main import get_command
 from discreet.cli.main import app
 from tests.docs.pages import DOCS, ROOT, all_pages, anchors, fences, inline_code, links
 
+PROGRAM: Any = get_command(app)
 SHELL = {"sh", "bash", "console", "shell"}
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in all_pages()]
 
@@ -37,7 +39,7 @@ def _words(line: str) -> list[str]:
 
 def _unknown(words: list[str]) -> str:
     """Return the part of an ``sb`` line that doesn't exist; empty if all does."""
-    command = get_command(app)
+    command = PROGRAM
     rest = words
     while rest and hasattr(command, "commands"):
         if rest[0] in ("--help", "-h") or rest[0] in {o for p in command.params for o in p.opts}:
