@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from discreet.cli.printing import Column, ago, counted, print_json, print_list
+from discreet.cli.printing import Column, print_json, print_list
+from discreet.domain.amounts import ago, counted
 
 COLUMNS: list[Column[str]] = [
     Column("ID", lambda _: "8a3f0c52-0000-4000-8000-000000000000", whole=True),
