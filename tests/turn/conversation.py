@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from discreet.domain.ids import SessionId
-from discreet.memory.embedding import bundled_embedder
+from discreet.memory.embedders import open_embedder
 from discreet.postgres.server import Database
 from discreet.scope import OwnerScope
+from discreet.settings import Settings
 from discreet.turn.context import TurnContext
 from discreet.turn.offline import respond
 from discreet.turn.prompt import Budget, Prompt
@@ -34,7 +35,7 @@ class Talk:
         self, sender: str | None, text: str, *, group: str | None = None, name: str = ""
     ) -> str:
         said = await self.world.say(sender, text, group=group, name=name)
-        turns = Turns(self.world.db, bundled_embedder(), self.responder, 3, Budget())
+        turns = Turns(self.world.db, open_embedder(Settings()), self.responder, 3, Budget())
         await run_turn(turns, said.session_id)
         return await self.last_answer(said.session_id)
 

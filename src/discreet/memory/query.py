@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
+from discreet.memory.spaces import space_for
 from discreet.memory.temporal import days_asked_for
 from discreet.memory.token_vectors import is_word, table_share, word_vectors
 from discreet.memory.tokenizer import content_words, words_of
@@ -64,12 +65,13 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
     asked = ask(text, asked_at)
     if embedder is None:
         return Query(text, asked, asked_at)
-    vector = embedder.embed([text])[0]
+    space = space_for(embedder, text)
+    vector = space.embed([text])[0]
     if not vector.any():
-        return Query(text, asked, asked_at, embedder.name)
-    if embedder.name != bundled_embedder().name:
+        return Query(text, asked, asked_at, space.name)
+    if space.name != bundled_embedder().name:
         asked = replace(asked, table_share=table_share(list(content_words(text).values())))
-    return Query(text, asked, asked_at, embedder.name, vector)
+    return Query(text, asked, asked_at, space.name, vector)
 
 
 def ask(text: str, now: datetime) -> Asked:

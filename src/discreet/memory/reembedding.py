@@ -13,9 +13,10 @@ from uuid import UUID
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
-from discreet.memory.embedding import Embedder
+from discreet.memory.embedding import Embedder, EmbedderByLanguage
 from discreet.memory.filters import Kind
 from discreet.memory.indexing import Unindexed, index, save_indexed
+from discreet.memory.spaces import space_names
 from discreet.memory.tokenizer import VERSION
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 
@@ -32,7 +33,8 @@ _LEFT: Mapping[Kind, LiteralString] = {
 }
 _TEXT: Mapping[Kind, LiteralString] = {"memory": "content", "passage": "content", "message": "text"}
 _STALE: LiteralString = """
-    AND (embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s)"""
+    AND (embedder IS NULL OR embedder <> ALL (%(embedders)s)
+         OR terms[1] IS DISTINCT FROM %(version)s)"""
 FIRST = UUID(int=0)
 
 
@@ -45,11 +47,12 @@ async def reembed(
         Unavailable: the embedder can't be reached. Finished texts stay done.
     """
     scope = OwnerScope(owner_id)
-    async with db.begin(WorkScope()) as tx:
-        await tx.execute(
-            "SELECT discreet.index_vectors(%s, %s)", (embedder.name, embedder.dimensions)
-        )
-    params = {"embedder": embedder.name, "version": VERSION}
+    if not isinstance(embedder, EmbedderByLanguage):  # whose indexes are in every database
+        async with db.begin(WorkScope()) as tx:
+            await tx.execute(
+                "SELECT discreet.index_vectors(%s, %s)", (embedder.name, embedder.dimensions)
+            )
+    params = {"embedders": space_names(embedder), "version": VERSION}
     async with db.begin(scope) as tx:
         total = 0
         for kind in _LEFT:

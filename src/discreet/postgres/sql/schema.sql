@@ -9198,6 +9198,9 @@ CREATE INDEX memories_knowledge ON discreet.memories USING btree (owner_id, agen
 -- INDEX memories_near_1666d36c1f5b
 CREATE INDEX memories_near_1666d36c1f5b ON discreet.memories USING hnsw (((embedding)::public.halfvec(256)) public.halfvec_cosine_ops) WHERE ((embedder = 'wordllama-l2-supercat-256'::text) AND (owner_key IS NOT NULL));
 
+-- INDEX memories_near_c4bb918bbab8
+CREATE INDEX memories_near_c4bb918bbab8 ON discreet.memories USING hnsw (((embedding)::public.halfvec(512)) public.halfvec_cosine_ops) WHERE ((embedder = 'universal-sentence-encoder-multilingual-3'::text) AND (owner_key IS NOT NULL));
+
 -- INDEX memories_once
 CREATE UNIQUE INDEX memories_once ON discreet.memories USING btree (owner_id, agent_id, party, digest);
 

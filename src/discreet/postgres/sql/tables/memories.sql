@@ -56,6 +56,9 @@ CREATE INDEX memories_terms ON discreet.memories USING gin (terms) WHERE owner_k
 CREATE INDEX memories_near_1666d36c1f5b
   ON discreet.memories USING hnsw (((embedding)::halfvec(256)) halfvec_cosine_ops)
   WHERE embedder = 'wordllama-l2-supercat-256' AND owner_key IS NOT NULL;
+CREATE INDEX memories_near_c4bb918bbab8
+  ON discreet.memories USING hnsw (((embedding)::halfvec(512)) halfvec_cosine_ops)
+  WHERE embedder = 'universal-sentence-encoder-multilingual-3' AND owner_key IS NOT NULL;
 ALTER TABLE discreet.memories
   ALTER COLUMN content SET STATISTICS 0,
   ALTER COLUMN digest SET STATISTICS 0,
