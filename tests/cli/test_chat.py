@@ -12,21 +12,21 @@ from discreet.domain.text import MAX_TEXT
 from tests.cli.conftest import Sb
 
 
-def test_what_one_sender_said_is_known_to_that_sender_and_to_the_owner_only(sb: Sb) -> None:
+def test_what_one_sender_said_is_known_to_that_sender_and_to_the_owner_only(own_sb: Sb) -> None:
     ask = ("--message", "What is my dog called?")
-    told = sb.answer(
+    told = own_sb.answer(
         "--sender", "telegram:1001", "--message", "Remember that my dog is called Rex."
     )
     assert told.strip()
-    assert "Rex" in sb.answer("--sender", "telegram:1001", *ask)
-    assert "Rex" not in sb.answer("--sender", "telegram:1002", *ask)
+    assert "Rex" in own_sb.answer("--sender", "telegram:1001", *ask)
+    assert "Rex" not in own_sb.answer("--sender", "telegram:1002", *ask)
     [first] = [
         contact["id"]
-        for contact in sb.json("contacts", "list")
+        for contact in own_sb.json("contacts", "list")
         if contact["addresses"] == ["telegram:1001"]
     ]
-    assert "Rex" in sb.answer("--contact-id", first, *ask)
-    owner = sb.answer("--message", "What do you know about dogs?")
+    assert "Rex" in own_sb.answer("--contact-id", first, *ask)
+    owner = own_sb.answer("--message", "What do you know about dogs?")
     assert "Rex" in owner
     assert "telegram:1001" in owner
 
@@ -56,17 +56,17 @@ def test_a_thread_and_a_new_session_are_sessions_of_their_own(warm_sb: Sb) -> No
     ]
 
 
-def test_two_messages_of_one_sender_at_the_same_moment_both_get_their_answer(sb: Sb) -> None:
+def test_two_messages_of_one_sender_at_the_same_moment_both_get_their_answer(own_sb: Sb) -> None:
     with ThreadPoolExecutor() as pool:
         answers = list(
             pool.map(
-                lambda text: sb.answer("--sender", "telegram:1001", "--message", text),
+                lambda text: own_sb.answer("--sender", "telegram:1001", "--message", text),
                 ("Remember that I like tea.", "Remember that I like rain."),
             )
         )
     assert all(answer.strip() for answer in answers)
-    assert len(sb.json("contacts", "list")) == 1
-    assert len(sb.json("sessions", "list")) == 1
+    assert len(own_sb.json("contacts", "list")) == 1
+    assert len(own_sb.json("sessions", "list")) == 1
 
 
 def test_the_message_may_come_from_standard_input(warm_sb: Sb) -> None:
@@ -130,13 +130,13 @@ def test_a_text_of_a_megabyte_from_standard_input_is_refused(sb: Sb) -> None:
     assert not sb.home.exists()
 
 
-def test_nobody_of_that_id_or_name_is_an_error_and_nothing_is_stored(sb: Sb) -> None:
+def test_nobody_of_that_id_or_name_is_an_error_and_nothing_is_stored(own_sb: Sb) -> None:
     for words in (("--contact-id", str(uuid4())), ("--agent", "Nobody")):
-        done = sb("chat", *words, "--message", "hello")
+        done = own_sb("chat", *words, "--message", "hello")
         assert (done.returncode, done.stdout) == (2, "")
         assert len(done.stderr.splitlines()) == 1
-    assert sb.json("contacts", "list") == []
-    assert sb.json("sessions", "list") == []
+    assert own_sb.json("contacts", "list") == []
+    assert own_sb.json("sessions", "list") == []
 
 
 def test_what_a_sender_wrote_cannot_act_on_the_owners_terminal(warm_sb: Sb) -> None:

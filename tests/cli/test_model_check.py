@@ -48,26 +48,31 @@ async def test_names_and_keys_are_checked_without_asking_anybody(
     assert all(check.problem for check in found)
 
 
-def test_the_command_line_says_it_when_it_is_set_tested_and_served(sb: Sb) -> None:
-    done = sb("agents", "set", "Ada", "--model", "nosuch:model")
+def test_the_command_line_says_it_when_it_is_set_tested_and_served(own_sb: Sb) -> None:
+    done = own_sb("agents", "set", "Ada", "--model", "nosuch:model")
     assert done.returncode == 0
     assert "nosuch:model can't be used yet" in done.stderr
-    tested = sb("agents", "test", "Ada")
+    tested = own_sb("agents", "test", "Ada")
     assert (tested.returncode, "nosuch:model: " in tested.stdout) == (1, True)
     server = pexpect.spawn(
-        str(SB), ["serve"], env=sb.environment(), encoding="utf-8", timeout=60, dimensions=(24, 200)
+        str(SB),
+        ["serve"],
+        env=own_sb.environment(),
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(24, 200),
     )
     server.expect("Ada: nosuch:model can't work")
     server.close(force=True)
     with openai_server(Say("OK")) as model:
-        environment = sb.environment() | {
+        environment = own_sb.environment() | {
             "DISCREET_MODEL": "tiny",
             "DISCREET_MODEL_BASE_URL": model.base_url,
         }
-        sb("agents", "set", "Ada", "--model", "default")
+        own_sb("agents", "set", "Ada", "--model", "default")
         good = subprocess.run(
             [str(SB), "agents", "test", "Ada"], env=environment, capture_output=True, check=False
         )
     assert (good.returncode, b"tiny: answers" in good.stdout) == (0, True)
-    without = sb("agents", "test", "Ada")
+    without = own_sb("agents", "test", "Ada")
     assert (without.returncode, "built-in responder" in without.stdout) == (0, True)

@@ -14,11 +14,11 @@ from tests.support.openai_server import Hang, Say, openai_server
 PROMPT = "telegram:1001> ?"
 
 
-def test_a_conversation_at_a_terminal(sb: Sb) -> None:
+def test_a_conversation_at_a_terminal(own_sb: Sb) -> None:
     chat = pexpect.spawn(
         str(SB),
         ["chat", "--sender", "telegram:1001"],
-        env=sb.environment(),
+        env=own_sb.environment(),
         encoding="utf-8",
         timeout=60,
         dimensions=(24, 80),
@@ -45,10 +45,10 @@ def test_a_conversation_at_a_terminal(sb: Sb) -> None:
     chat.close()
     assert (chat.exitstatus, chat.signalstatus) == (0, None)
     assert "Traceback" not in chat.before
-    history = sb.home / "history"
+    history = own_sb.home / "history"
     assert history.stat().st_mode & 0o777 == 0o600
     assert "What is my dog called?" in history.read_text()
-    assert len(sb.json("sessions", "list")) == 2
+    assert len(own_sb.json("sessions", "list")) == 2
 
 
 def test_earlier_lines_come_back_with_the_arrow_key(warm_sb: Sb) -> None:
@@ -75,12 +75,12 @@ def test_earlier_lines_come_back_with_the_arrow_key(warm_sb: Sb) -> None:
     assert said == ["hello there", "hello there"]
 
 
-def test_who_stops_waiting_gets_the_answer_when_it_comes(sb: Sb) -> None:
+def test_who_stops_waiting_gets_the_answer_when_it_comes(own_sb: Sb) -> None:
     with openai_server(Hang(1.0), Say("At last:\x1b[31m red")) as server:
         chat = pexpect.spawn(
             str(SB),
             ["chat", "--sender", "telegram:1001"],
-            env=sb.environment()
+            env=own_sb.environment()
             | {
                 "DISCREET_MODEL": "tiny",
                 "DISCREET_MODEL_BASE_URL": server.base_url,
@@ -116,8 +116,8 @@ async def test_an_answer_is_streamed_and_a_new_attempt_starts_over(
     assert capsys.readouterr().out == "I think so.\n\n"
 
 
-def test_a_waiting_client_learns_why_nobody_answers(sb: Sb) -> None:
-    hung = sb.environment() | {"DISCREET_MODEL": "tiny", "OPENAI_API_KEY": "test"}
+def test_a_waiting_client_learns_why_nobody_answers(own_sb: Sb) -> None:
+    hung = own_sb.environment() | {"DISCREET_MODEL": "tiny", "OPENAI_API_KEY": "test"}
     with openai_server(Hang()) as server:
         chat = pexpect.spawn(
             str(SB),
@@ -129,19 +129,19 @@ def test_a_waiting_client_learns_why_nobody_answers(sb: Sb) -> None:
         chat.expect(PROMPT)
         chat.send("hello\r")
         chat.expect("thinking")
-        assert sb("agents", "pause", "Ada").returncode == 0
+        assert own_sb("agents", "pause", "Ada").returncode == 0
         chat.expect("Ada is paused.*sb agents resume")
         chat.expect("Stopped waiting")
         chat.expect(PROMPT)
-        assert sb("agents", "resume", "Ada").returncode == 0
-        assert sb.answer("--sender", "telegram:1001", "--message", "/stop")
+        assert own_sb("agents", "resume", "Ada").returncode == 0
+        assert own_sb.answer("--sender", "telegram:1001", "--message", "/stop")
         chat.expect("was stopped, so it won't be answered")
         chat.expect(PROMPT)
-        assert sb("contacts", "block", "telegram:1001").returncode == 0
+        assert own_sb("contacts", "block", "telegram:1001").returncode == 0
         chat.send("hello again\r")
         chat.expect("You have blocked this contact")
         chat.expect(PROMPT)
-        assert sb("contacts", "unblock", "telegram:1001").returncode == 0
+        assert own_sb("contacts", "unblock", "telegram:1001").returncode == 0
         chat.send("/memories\r")
         chat.expect("[Nn]othing")
         chat.send("\x04")
