@@ -72,5 +72,20 @@ def test_without_a_python_that_is_new_enough_it_says_what_to_do(tmp_path: Path) 
     assert not (checkout / ".venv").exists()
 
 
+def test_the_help_of_run_installs_nothing(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    for asked in ("-h", "--help"):
+        done = subprocess.run(
+            [str(tmp_path / "scripts" / "run"), asked],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout.startswith("Usage: scripts/run\n")
+        assert done.stderr == ""
+    assert [one.name for one in tmp_path.iterdir()] == ["scripts"]
+
+
 def _names(requirements: list[str]) -> set[str]:
     return {re.split(r"[\[<>=!~ ;]", line, maxsplit=1)[0].lower() for line in requirements}

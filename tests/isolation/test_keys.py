@@ -409,6 +409,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         TOOL_SERVER + " SELECT %(olga)s, %(ada)s, 'shop', 'http://a' FROM generate_series(1, 2)",
     ),
+    "webhooks_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.webhooks (id, owner_id, agent_id, url, sealed)"
+        " VALUES (gen_random_uuid(), %(otto)s, %(ada)s, 'http://a', '')",
+    ),
     "web_chats_agent_id_owner_id_fkey": (
         ForeignKeyViolation,
         WEB_CHAT + ", %(olga)s, a.id, 'shop', '{}', 'key', NULL, t.id"

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, NotFound
+from discreet.postgres.sealing import seal
 from discreet.schemas.events import AddedWebhook, WebhookToAdd
 from discreet.services import event_webhooks
 from discreet.services.agents import pause_agent
@@ -23,7 +25,7 @@ from discreet.services.event_webhooks import WebhookAccess, send_webhooks
 from discreet.services.outbound_addresses import checked_url, destination_of, is_public
 from discreet.services.status import get_status
 from tests.support.events import settle
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 ALICE = "telegram:1001"
 KEY = b"k" * 32
@@ -112,6 +114,50 @@ async def test_only_the_kinds_that_were_asked_for_are_sent(
     await pause_agent(world.db, world.owner_id, "Ada")
     await send(access, world)
     assert receiver.kinds == ["agent.paused"]
+
+
+async def test_a_webhook_of_one_agent_hears_nothing_of_another(
+    world: World, access: WebhookAccess, receiver: Receiver
+) -> None:
+    bea = await make_world(world.db, agent="Bea")
+    await event_webhooks.add_webhook(
+        access,
+        world.owner_id,
+        WebhookToAdd(
+            url=receiver.url,
+            events=["message.received"],
+            agent_id=bea.agent_id,
+            allow_private=True,
+        ),
+    )
+    await world.say(ALICE, "to Ada")
+    assert await send(access, world) == 0
+    await bea.say(ALICE, "to Bea")
+    assert await send(access, world) == 1
+    assert [json.loads(body)["message"]["text"] for _, body in receiver.calls] == ["to Bea"]
+    [listed] = (await event_webhooks.list_webhooks(world.db, world.owner_id)).items
+    assert (listed.agent_id, listed.agent) == (bea.agent_id, "Bea")
+    with pytest.raises(NotFound):
+        await event_webhooks.add_webhook(
+            access,
+            world.owner_id,
+            WebhookToAdd(url=receiver.url, agent_id=uuid4(), allow_private=True),
+        )
+
+
+async def test_a_webhook_that_this_server_fails_to_call_holds_up_no_other_and_waits(
+    world: World, access: WebhookAccess, receiver: Receiver, admin: psycopg.Connection[Any]
+) -> None:
+    broken = (await add(access, world, receiver.url)).webhook
+    sealed = seal(KEY, "whsec_\N{EURO SIGN}", str(world.owner_id), "webhook", str(broken.id))
+    admin.execute("UPDATE discreet.webhooks SET sealed = %s", (sealed,))
+    await add(access, world, receiver.url)
+    await world.say(ALICE, "one")
+    assert await send(access, world) == 2
+    assert len(receiver.calls) == 1
+    [failing, works] = (await event_webhooks.list_webhooks(world.db, world.owner_id)).items
+    assert (failing.last_error, works.last_error) == ("This server failed (ValueError).", None)
+    assert await send(access, world) == 0
 
 
 async def test_what_a_receiver_refused_is_sent_again_later_and_nothing_is_skipped(

@@ -35,7 +35,8 @@ async def test_publishing_again_replaces_all_that_was_there(world: World) -> Non
             world.db, world.owner_id, world.agent_id, [ReferenceText(title, ("one", "two"))]
         )
     assert await list_references(world.db, world.owner_id, world.agent_id) == {"new.md": 2}
-    await publish(world.db, world.owner_id, world.agent_id, [])
+    published = await publish(world.db, world.owner_id, world.agent_id, [])
+    assert published == Published(texts=0, passages=0, removed=["new.md"])
     assert await list_references(world.db, world.owner_id, world.agent_id) == {}
 
 

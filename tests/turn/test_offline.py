@@ -199,3 +199,6 @@ async def test_published_texts_answer_a_few_words_and_the_owner_says_what_is_unk
     change = AgentChange(unknown_reply="I'll ask the host.")
     await change_agent(world.db, world.owner_id, "Ada", change)
     assert await chat.say(ALICE, "Is there a sauna?") == "I'll ask the host."
+    # Not a guess from what else they said, either.
+    await chat.say(ALICE, "Remember that my dog is called Rex.")
+    assert await chat.say(ALICE, "do you allow horses") == "I'll ask the host."

@@ -10,7 +10,8 @@ from discreet.api.dependencies import OwnerCaller
 from discreet.api.problems import documented
 from discreet.domain.platform import ChannelSecret
 from discreet.schemas import channels as wire
-from discreet.services import branches, channels
+from discreet.schemas import web_chats as web
+from discreet.services import branches, channels, web_chats
 
 router = APIRouter(prefix="/api/admin", tags=["channels"])
 
@@ -34,7 +35,20 @@ async def connect(who: OwnerCaller, given: wire.ChannelToConnect) -> wire.Connec
     )
 
 
-@router.patch("/channels/{channel_id}", responses=documented(404), operation_id="update_channel")
+@router.post(
+    "/channels/web",
+    status_code=201,
+    responses=documented(404, 409),
+    operation_id="add_web_chat",
+)
+async def add_web_chat(who: OwnerCaller, given: web.WebChatToAdd) -> web.AddedWebChat:
+    """Put a chat on your own web pages. Its secret is shown only once."""
+    return await web_chats.add_web_chat(who.api.app.web_chats, given)
+
+
+@router.patch(
+    "/channels/{channel_id}", responses=documented(404, 409), operation_id="update_channel"
+)
 async def update(
     who: OwnerCaller, channel_id: UUID, given: wire.ChannelPatch
 ) -> wire.ConnectedChannel:

@@ -116,7 +116,9 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 async def owner_only(who: AnyCaller) -> Caller:
     """Return the caller if it is the owner."""
     if who.bearer.kind != "owner":
-        raise Forbidden("This operation needs an owner's token.", hint="Use an owner's token.")
+        raise Forbidden(
+            "This operation needs an owner's token.", hint="Create one: sb tokens create --owner"
+        )
     return who
 
 

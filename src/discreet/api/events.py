@@ -17,12 +17,13 @@ from starlette.types import Scope as AsgiScope
 from discreet.api.dependencies import AnyCaller, Caller, OwnerCaller
 from discreet.api.problems import documented
 from discreet.auth.tokens import authenticate
-from discreet.domain.errors import Unauthorized, Unavailable
+from discreet.domain.errors import NotFound, Unauthorized, Unavailable
 from discreet.domain.ids import AgentId, parse_uuid
 from discreet.schemas import events as wire
 from discreet.scope import OwnerScope
 from discreet.scope.scopes import SessionScope
 from discreet.services import event_webhooks
+from discreet.services.agents import get_agent_by_id
 from discreet.services.events import EventMark, events_after, latest_mark, mark_of_event
 
 router = APIRouter(tags=["events"])
@@ -39,7 +40,7 @@ _STREAMED: dict[str, Any] = {
 
 
 @router.get(
-    "/api/events", responses=documented() | {200: _STREAMED}, operation_id="follow_events",
+    "/api/events", responses=documented(404) | {200: _STREAMED}, operation_id="follow_events",
     response_class=StreamingResponse,
 )  # fmt: skip
 async def follow(
@@ -47,6 +48,9 @@ async def follow(
     kinds: Annotated[
         list[wire.EventKind], Query(alias="kind", max_length=30, description="Only these kinds.")
     ] = [],  # noqa: B006 - FastAPI copies it
+    agent_id: Annotated[
+        UUID | None, Query(description="Only events of this agent. Default: all.")
+    ] = None,
     seconds: Annotated[
         float | None,
         Query(ge=0, le=86_400, description="End the stream after so long. Default: never."),
@@ -66,17 +70,19 @@ async def follow(
     seen = None if last_event_id is None else parse_uuid(last_event_id, "Last-Event-ID")
     who.api.streams.begin(who.bearer.token_id)
     try:
-        scope, agent_id = _reach(who)
+        scope, reach = _reach(who)
+        if agent_id is not None:
+            await _check_agent(who, agent_id)
         async with who.db.begin(scope) as tx:
             if seen is None:
-                mark = await latest_mark(tx, agent_id)
+                mark = await latest_mark(tx, reach)
             else:
-                mark = await mark_of_event(tx, seen, agent_id)
+                mark = await mark_of_event(tx, seen, reach)
     except BaseException:
         who.api.streams.end(who.bearer.token_id)
         raise
     until = math.inf if seconds is None else time.monotonic() + seconds
-    return _Stream(who, _events(who, scope, agent_id, mark, list(kinds), until))
+    return _Stream(who, _events(who, scope, reach, mark, list(kinds), agent_id, until))
 
 
 def _reach(who: Caller) -> tuple[SessionScope, AgentId | None]:
@@ -86,12 +92,21 @@ def _reach(who: Caller) -> tuple[SessionScope, AgentId | None]:
     return OwnerScope(who.owner_id), who.bearer.agent_id
 
 
+async def _check_agent(who: Caller, agent_id: UUID) -> None:
+    """Refuse an agent that this token doesn't reach, as if there were none."""
+    if who.bearer.agent_id is None:
+        await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    elif who.bearer.agent_id != agent_id:
+        raise NotFound("There is no such agent.")
+
+
 async def _events(
     who: Caller,
     scope: SessionScope,
     agent_id: AgentId | None,
     mark: EventMark | None,
     kinds: list[str],
+    only_agent: UUID | None,
     until: float,
 ) -> AsyncIterator[str]:
     sent_at = checked_at = time.monotonic()
@@ -102,7 +117,7 @@ async def _events(
                 checked_at = time.monotonic()
                 await authenticate(who.db, who.token)
             async with who.db.begin(scope) as tx:
-                found = await events_after(tx, mark, kinds, agent_id)
+                found = await events_after(tx, mark, kinds, agent_id, only_agent=only_agent)
         except Unauthorized:
             return
         except Unavailable:

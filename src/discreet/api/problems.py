@@ -117,7 +117,14 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:
-        return answer(problem(error.status_code, str(error.detail)), dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        detail = str(error.detail)
+        if detail == HTTPStatus(error.status_code).phrase:  # Starlette's own: no route fits
+            detail = {
+                404: "There is no such path. See /api/docs for those that there are.",
+                405: f"This path takes {headers.get('Allow') or headers.get('allow', 'no such')}.",
+            }.get(error.status_code, detail)
+        return answer(problem(error.status_code, detail), headers)
 
     @app.exception_handler(Exception)
     async def of_ours(request: Request, error: Exception) -> JSONResponse:

@@ -52,7 +52,10 @@ async def scope_to_write(
         if agent_id is not None and agent_id != bearer.agent_id:
             raise NotFound("There is no such agent.")
         if contact_id is None:
-            raise Forbidden("An agent's token needs a contact.", hint="Give contact_id.")
+            raise Forbidden(
+                "An agent's token needs a contact.",
+                hint="Name it in the query: ?sender=web:anna, or ?contact_id=ID.",
+            )
     return await scope_of(db, bearer, agent_id or bearer.agent_id, contact_id)
 
 

@@ -26,7 +26,7 @@ def list_policies(as_json: AsJson = False) -> None:
     columns: list[Column[ChannelPolicy]] = [
         Column("AGENT", lambda item: item.agent),
         Column("PLATFORM", lambda item: item.platform),
-        Column("NAME", lambda item: f"@{item.name}" if item.name else item.account),
+        Column("NAME", _name),
         Column("ADMISSION", lambda item: item.admission),
         Column("LET IN", lambda item: str(item.admitted)),
     ]
@@ -38,6 +38,12 @@ def list_policies(as_json: AsJson = False) -> None:
         as_json=as_json,
         empty="No channels yet. The terminal is always open.",
     )
+
+
+def _name(item: ChannelPolicy) -> str:
+    if item.platform == "web":
+        return item.name
+    return f"@{item.name}" if item.name else item.account
 
 
 @app.command("set")

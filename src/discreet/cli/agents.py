@@ -117,7 +117,7 @@ Reference = Annotated[
         metavar="PATH",
         help=(
             "A file, or a folder of files (.md, .txt, .pdf, .docx, .html), to publish to everyone "
-            "the agent talks to. Replaces the current ones."
+            "the agent talks to. Replaces all current ones."
         ),
     ),
 ]
@@ -409,6 +409,8 @@ def _report(line: str, published: Published | None, read: ReferenceFiles | None)
             f"{counted(published.texts, 'reference text')} published, "
             f"in {counted(published.passages, 'passage')}."
         )
+        if published.removed:
+            print_text(f"No longer published: {', '.join(published.removed)}.")
     if read is not None and read.skipped:
         named = ", ".join(read.skipped[:MAX_SKIPPED])
         more = len(read.skipped) - MAX_SKIPPED

@@ -102,12 +102,18 @@ def move_channel(
 
 @app.command("remove")
 def remove_channel(channel: Which) -> None:
-    """Disconnect a channel and delete its token. Its conversations are kept."""
+    """Disconnect a channel and delete its token.
+
+    Its conversations are kept. The visitors of a web chat are signed out.
+    """
     from discreet.cli.printing import print_text
     from discreet.services import channels
 
     removed = in_app(lambda app: channels.disconnect_channel(app.channels, channel))
-    print_text(f"{removed.label} is disconnected and its token is deleted.")
+    if removed.platform == "web":
+        print_text(f"{removed.label} is removed, and its visitors are signed out.")
+    else:
+        print_text(f"{removed.label} is disconnected and its token is deleted.")
 
 
 def _record(item: ConnectedChannel) -> Mapping[str, Any]:
@@ -119,5 +125,6 @@ def _record(item: ConnectedChannel) -> Mapping[str, Any]:
         "agent": item.agent,
         "debounce_seconds": item.debounce.total_seconds(),
         "contact_labels": list(item.contact_labels),
+        "origins": list(item.origins),
         "created_at": item.created_at,
     }

@@ -47,6 +47,7 @@ from discreet.cli import (
 )
 from discreet.cli.runtime import INTERRUPTED
 from discreet.cli.streams import flush_output, prepare_streams
+from discreet.cli.summaries import say_whole_summaries
 from discreet.domain.errors import DiscreetError
 
 app = typer.Typer(
@@ -122,7 +123,9 @@ def run() -> None:
 def _exit_code() -> int:
     """Run the command line and report errors."""
     try:
-        app()
+        command = typer.main.get_command(app)
+        say_whole_summaries(command)
+        command()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DiscreetError as error:

@@ -12,6 +12,7 @@ from discreet.cli.access import noting
 from discreet.cli.options import AsJson, Limit, OfContact, Skip, checked
 from discreet.cli.runtime import in_app
 from discreet.cli.searches import SalienceName, Since, Until, in_utc, recall
+from discreet.cli.typed_ids import whole_id
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from discreet.domain.ids import MemoryId
     from discreet.schemas.memories import Memory, MemoryVersion
 
-app = typer.Typer(help="Memories and the contacts they belong to.", no_args_is_help=True)
+app = typer.Typer(help="List, search, add and change memories.", no_args_is_help=True)
 
 
 @app.callback()
@@ -80,7 +81,7 @@ def list_memories(
 
 
 Id = Annotated[
-    str, typer.Argument(metavar="ID", help="The memory's id, from sb memories list or recall.")
+    str, typer.Argument(metavar="ID", help="The memory's id, or its first six characters.")
 ]
 OneAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -293,9 +294,9 @@ def _console() -> Console:
 
 
 def _id(text: str) -> MemoryId:
-    from discreet.domain.ids import MemoryId, parse_uuid
+    from discreet.domain.ids import MemoryId
 
-    return MemoryId(parse_uuid(text, "memory id"))
+    return MemoryId(whole_id("memory", text))
 
 
 def _moment(text: str) -> datetime:

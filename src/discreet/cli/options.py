@@ -73,4 +73,8 @@ def checked(schema: type[Request], **given: Any) -> Request:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = " ".join(str(part) for part in wrong["loc"]).replace("_", " ")
         why = wrong["msg"].removeprefix("Value error, ")
+        field = schema.model_fields.get(str(wrong["loc"][0])) if wrong["loc"] else None
+        if wrong["type"] == "string_pattern_mismatch" and field is not None and field.description:
+            # The description says in words what the pattern says.
+            raise BadInput(f"This {name} can't be used.", hint=field.description) from None
         raise BadInput(f"{name}: {why[:1].lower()}{why[1:]}.") from None

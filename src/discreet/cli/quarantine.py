@@ -9,6 +9,7 @@ import typer
 
 from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_ids import whole_id
 
 if TYPE_CHECKING:
     from discreet.schemas.quarantine import QuarantinedMessage
@@ -48,10 +49,9 @@ def retry(
     """Try again now to resolve the senders."""
     from discreet.cli.printing import print_text
     from discreet.domain.amounts import counted
-    from discreet.domain.ids import parse_uuid
     from discreet.services import quarantine
 
-    wanted = None if quarantined_id is None else parse_uuid(quarantined_id, "quarantine id")
+    wanted = None if quarantined_id is None else whole_id("quarantined message", quarantined_id)
     done = in_app(lambda app: quarantine.retry_quarantine(app.db, app.owner_id, wanted))
     tried, released = done.tried, done.released
     if not tried:

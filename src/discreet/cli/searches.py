@@ -13,6 +13,7 @@ import typer
 from discreet.cli.access import noting
 from discreet.cli.options import AsJson, OfContact, checked
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_ids import whole_id
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NEAR_COSINE = 0.3
 """Results less close than this, and without a common word, are not shown."""
 
-messages = typer.Typer(help="Messages.", no_args_is_help=True)
+messages = typer.Typer(help="Search what was said.", no_args_is_help=True)
 
 
 class ModeName(StrEnum):
@@ -172,11 +173,11 @@ def _search(
     explain: bool,
     as_json: bool,
 ) -> None:
-    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.domain.ids import SessionId
     from discreet.services import agents, contacts
     from discreet.services.recall import Subset
 
-    session_id = None if session is None else SessionId(parse_uuid(session, "session id"))
+    session_id = None if session is None else SessionId(whole_id("session", session))
 
     async def work(app: App) -> Hits:
         contact_id = agent_id = None

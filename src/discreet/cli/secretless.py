@@ -15,8 +15,11 @@ async def secretless_lines(app: App) -> list[str]:
     from discreet.services.channels import unreadable_secrets
 
     return [
-        f"{channel.label} on {channel.platform} receives and sends nothing: its token is not in"
-        f" this home. Enter it again: sb channels add {channel.platform}"
+        f"{channel.label} on your pages knows no visitor who signs in: its secret is not in this"
+        " home. Remove the chat and add it again"
+        if channel.platform == "web"
+        else f"{channel.label} on {channel.platform} receives and sends nothing: its token is not"
+        f" in this home. Enter it again: sb channels add {channel.platform}"
         for channel in await unreadable_secrets(app.channels)
     ]
 

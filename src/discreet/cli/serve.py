@@ -59,14 +59,14 @@ async def _serve(settings: Settings) -> None:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
             stack.enter_context(tracing())
             if serve_http is None:
-                await serve_app(app, lambda: _say(_welcome(settings)), stopped)
+                await serve_app(app, lambda: _say(_welcome(app)), stopped)
                 return
             try:
                 listening = await stack.enter_async_context(serve_http(app))
             except AddressInUse as error:
                 raise server_pid.explain(settings.home, error) from None
             stack.enter_context(server_pid.noted(settings.home, listening))
-            ready = f"{_welcome(settings)}\n{_machines(listening)}"
+            ready = f"{_welcome(app)}\n{_machines(listening)}"
             for problem in [*await _model_problems(app), *await _secretless(app)]:
                 ready = f"{ready}\n{problem}"
             if sys.stdout.isatty():  # never in a service's log
@@ -104,17 +104,23 @@ async def _secretless(app: App) -> list[str]:
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _welcome(settings: Settings) -> str:
-    sb = _command()
+def _welcome(app: App) -> str:
+    sb, made = _command(), app.made_agent
     return (
-        "Discreet is serving. In a second terminal, write as a sender:\n\n"
+        (
+            f"Your first agent is called {made}. To rename it:\n\n"
+            f"    {sb} agents rename {made} NAME\n\n"
+            if made is not None
+            else ""
+        )
+        + "Discreet is serving. In a second terminal, write as a sender:\n\n"
         f"    {sb} chat --sender telegram:1001\n\n"
         "or as the owner:\n\n"
         f"    {sb} chat\n"
         f"    {sb} status\n\n"
         + (
             ""
-            if settings.model
+            if app.settings.model
             else "No model is configured. The built-in rule-based responder answers.\n"
         )
         + "Press Ctrl-C to stop."

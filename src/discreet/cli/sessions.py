@@ -8,12 +8,13 @@ import typer
 
 from discreet.cli.options import AsJson, Limit, OfContact, Skip
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_ids import whole_id
 
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.schemas.sessions import Message, Session
 
-app = typer.Typer(help="Conversations.", no_args_is_help=True)
+app = typer.Typer(help="List, read and follow conversations.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -47,19 +48,20 @@ def list_sessions(
 @app.command("show")
 def show_session(
     session_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The session's id, from sb sessions list.")
+        str,
+        typer.Argument(metavar="ID", help="A session's id, or its first six characters."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a session's transcript."""
     from discreet.cli.printing import print_json, print_text, when
-    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.domain.ids import SessionId
     from discreet.schemas.pages import MAX_PAGE
     from discreet.schemas.sessions import ListMessages
     from discreet.services import sessions
     from discreet.services.own_data import note_access
 
-    wanted = SessionId(parse_uuid(session_id, "session id"))
+    wanted = SessionId(whole_id("session", session_id))
 
     async def work(app: App) -> tuple[Session, list[Message]]:
         session = await sessions.get_session(app.context, wanted)

@@ -34,6 +34,7 @@ class Installation:
     serving: bool
     model: str | None
     agent_models: Mapping[str, str]
+    channels: tuple[str, ...]
     backups: str
     backup_problem: str
 
@@ -116,6 +117,7 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
     from discreet.queue.server_lock import is_served
     from discreet.services.agents import list_agents
     from discreet.services.backups import backup_problem, list_backups
+    from discreet.services.channels import list_channels
     from discreet.services.concerns import find_concerns
     from discreet.services.status import outage_now
 
@@ -131,6 +133,9 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
             for agent in agents
             if agent.model or agent.fallback_models
         },
+        channels=tuple(
+            f"{one.label} on {one.platform}" for one in await list_channels(app.db, app.owner_id)
+        ),
         backups=describe_schedule(list_backups(app.settings.home).schedule),
         backup_problem=backup_problem(app.settings.home),
     )
@@ -173,6 +178,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
             if waiting.messages
             else "nothing",
         ),
+        ("channels", ", ".join(installation.channels) or "none (sb channels add)"),
         ("model", "; ".join(models)),
         *([("blocked", ", ".join(status.blocked))] if status.blocked else []),
         (

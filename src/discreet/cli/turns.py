@@ -9,6 +9,7 @@ import typer
 
 from discreet.cli.options import AsJson, Limit, OfContact, Skip
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_ids import whole_id
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -30,10 +31,10 @@ def list_turns(
 ) -> None:
     """List turns, newest first."""
     from discreet.cli.printing import Column, print_page, when
-    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.domain.ids import SessionId
     from discreet.services import contacts, turns
 
-    of_session = None if session is None else SessionId(parse_uuid(session, "session id"))
+    of_session = None if session is None else SessionId(whole_id("session", session))
 
     async def work(app: App) -> list[Turn]:
         of = None
@@ -59,7 +60,8 @@ def list_turns(
 @app.command("show")
 def show_turn(
     turn_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The turn's id, from sb turns list.")
+        str,
+        typer.Argument(metavar="ID", help="A turn's id, or its first six characters."),
     ],
     rerun: Annotated[
         bool,
@@ -71,13 +73,13 @@ def show_turn(
 ) -> None:
     """Show a turn's context, memories with scores, tool calls, model and route."""
     from discreet.cli.printing import print_json
-    from discreet.domain.ids import TurnId, parse_uuid
+    from discreet.domain.ids import TurnId
     from discreet.services import turns
     from discreet.services.own_data import note_access
     from discreet.turn.dry_run import rehearse
     from discreet.turn.responders import make_responder
 
-    wanted = TurnId(parse_uuid(turn_id, "turn id"))
+    wanted = TurnId(whole_id("turn", turn_id))
 
     async def work(app: App) -> tuple[TurnRecord, TurnResult | None]:
         record = await turns.get_turn(app.db, app.owner_id, wanted)

@@ -10,7 +10,8 @@ from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
-    from discreet.schemas.events import Webhook
+    from discreet.app import App
+    from discreet.schemas.events import AddedWebhook, Webhook
 
 app = typer.Typer(help="Tell other programs what happens, by signed calls.", no_args_is_help=True)
 Which = Annotated[
@@ -29,6 +30,12 @@ def add(
             help="Only these, separated by commas: message.received,message.sent. Default: all.",
         ),
     ] = "",
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            "--agent", metavar="NAME", help="Only the events of this agent. Default: all events."
+        ),
+    ] = None,
     allow_private: Annotated[
         bool,
         typer.Option(
@@ -41,10 +48,20 @@ def add(
     from discreet.cli.printing import print_json, print_text
     from discreet.schemas.events import WebhookToAdd
     from discreet.services import event_webhooks
+    from discreet.services.agents import get_agent
 
     kinds = [kind.strip() for kind in events.split(",") if kind.strip()]
     given = checked(WebhookToAdd, url=url, events=kinds, allow_private=allow_private)
-    added = in_app(lambda app: event_webhooks.add_webhook(app.webhooks, app.owner_id, given))
+
+    async def work(app: App) -> AddedWebhook:
+        only = None
+        if agent is not None:
+            only = (await get_agent(app.db, app.owner_id, agent)).id
+        return await event_webhooks.add_webhook(
+            app.webhooks, app.owner_id, given.model_copy(update={"agent_id": only})
+        )
+
+    added = in_app(work)
     if as_json:
         print_json(added.model_dump(mode="json"))
         return
@@ -65,6 +82,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
     columns: list[Column[Webhook]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("URL", lambda item: item.url),
+        Column("AGENT", lambda item: item.agent or "all"),
         Column("EVENTS", lambda item: ", ".join(item.events) or "all"),
         Column("STATE", _state),
     ]

@@ -67,6 +67,7 @@ from discreet.schemas.tools import (
     ToolServerToAdd,
 )
 from discreet.schemas.turns import Turn, TurnPage, TurnRecord
+from discreet.schemas.web_chats import AddedWebChat, WebChatToAdd
 
 
 class AdministrationCalls(Transport):
@@ -136,6 +137,10 @@ class AdministrationCalls(Transport):
         }
         body = {**given.model_dump(mode="json", exclude_unset=True), **secrets}
         return await self._post(ConnectedChannel, "/api/admin/channels", body)
+
+    async def add_web_chat(self, given: WebChatToAdd) -> AddedWebChat:
+        """Put a chat on your own web pages. Its secret is shown only once."""
+        return await self._post(AddedWebChat, "/api/admin/channels/web", given)
 
     async def update_channel(self, channel_id: UUID, given: ChannelPatch) -> ConnectedChannel:
         """Change a channel."""

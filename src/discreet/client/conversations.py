@@ -106,15 +106,20 @@ class ConversationCalls(Transport):
         self,
         *,
         kinds: Sequence[EventKind] = (),
+        agent_id: UUID | None = None,
         last_event_id: str | None = None,
         seconds: float | None = None,
     ) -> AsyncIterator[Event]:
         """Return what happens from now on, or since an event; it ends after ``seconds``, or never.
 
+        ``kinds`` and ``agent_id``: only these.
+
         Raises:
             Unavailable: the connection was lost. Go on after the last event that you have seen.
         """
         query: dict[str, Any] = {"kind": list(kinds)}
+        if agent_id is not None:
+            query["agent_id"] = str(agent_id)
         if seconds is not None:
             query["seconds"] = seconds
         headers = {"Accept": "text/event-stream"}

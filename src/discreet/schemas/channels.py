@@ -10,17 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from discreet.domain.ids import ChannelId
 
 MAX_DEBOUNCE_SECONDS = 60
+WEB = "web"
+"""The platform of chats on the owner's own web pages."""
 
 
 class ConnectedChannel(BaseModel):
-    """A connection to a platform."""
+    """A connection to a platform, or a chat on web pages (`platform` is `web`)."""
 
     model_config = ConfigDict(frozen=True)
 
     id: ChannelId
     agent: str
     platform: str
-    account: str = Field(description="The platform's id of the account.")
+    account: str = Field(description="The platform's id of the account, or the web chat's id.")
     name: str
     debounce: timedelta = Field(
         description="Seconds that a first message waits for follow-up messages."
@@ -29,10 +31,15 @@ class ConnectedChannel(BaseModel):
     contact_labels: tuple[str, ...] = Field(
         (), description="Labels that a contact gets when it is admitted here."
     )
+    origins: tuple[str, ...] = Field(
+        (), description="The sites that a web chat may appear on; empty for all others."
+    )
 
     @property
     def label(self) -> str:
-        """The name as people write it: names with a leading @, numbers without."""
+        """The name as people write it: with a leading @, but for numbers and web chats."""
+        if self.platform == WEB:
+            return self.name
         return f"@{self.name}" if self.name[:1].isalpha() else self.name
 
 

@@ -54,6 +54,9 @@ class WebhookToAdd(BaseModel):
     events: Annotated[list[EventKind], Field(max_length=30)] = Field(
         [], description="The kinds of events to send. Default: all."
     )
+    agent_id: UUID | None = Field(
+        None, description="Send the events of this agent only. Default: all events."
+    )
     allow_private: bool = Field(
         False, description="Also call an address of this machine or of a private network."
     )
@@ -65,6 +68,8 @@ class Webhook(BaseModel):
     id: UUID
     url: str
     events: list[EventKind]
+    agent_id: UUID | None = Field(description="Whose events are sent; null: all events.")
+    agent: str | None = Field(description="The name of that agent.")
     allow_private: bool
     created_at: datetime
     disabled_at: datetime | None = Field(

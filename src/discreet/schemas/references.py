@@ -43,7 +43,10 @@ class ReferencesToPublish(BaseModel):
 
 
 class Published(BaseModel):
-    """The number of published texts and passages."""
+    """The number of published texts and passages, and what is no longer published."""
 
     texts: int
     passages: int
+    removed: list[str] = Field(
+        default_factory=list, description="Titles that were published before and no longer are."
+    )

@@ -12,10 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 class WebChatToAdd(BaseModel):
     """A chat to put on a site."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "shop", "origins": ["https://shop.example"]}},
+    )
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    agent: Annotated[str, Field(max_length=100)] | None = None
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="A short name: a-z, 0-9 and -."
+    )
+    agent: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="The agent's name. Default: the first agent."
+    )
     origins: Annotated[list[str], Field(max_length=20)] = Field(
         description="The sites on whose pages it may appear, such as https://shop.example."
     )

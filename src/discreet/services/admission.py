@@ -18,6 +18,7 @@ from discreet.schemas.admission import (
     Pairing,
     PairingDecided,
 )
+from discreet.schemas.channels import WEB
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 _CHANNELS = """
@@ -27,10 +28,17 @@ _CHANNELS = """
       FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
      WHERE c.platform <> 'terminal' AND c.closed_at IS NULL AND c.parent_id IS NULL
 """
+_WEB_CHATS = """
+    SELECT w.id, a.id AS agent_id, a.name AS agent, 'web' AS platform, w.id::text AS account,
+           w.name, 'open' AS admission,
+           (SELECT count(*) FROM discreet.addresses v
+             WHERE v.platform = 'web' AND starts_with(v.platform_id, w.name || '/')) AS admitted
+      FROM discreet.web_chats w JOIN discreet.agents a ON a.id = w.agent_id
+"""
 
 
 async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPolicy]:
-    """Return every channel except terminals, which have no admission."""
+    """Return every channel except terminals, which have no admission. Web chats are open."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _policies(tx)
 
@@ -52,6 +60,8 @@ async def set_admission(
         await tx.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
         )
+        if platform == WEB:
+            return await _set_of_web(tx, agent, admission)
         ids = [channel.id for channel in await _channels_of(tx, agent, platform)]
         # A channel's branches admit the same senders as the channel.
         sharing = await tx.value(
@@ -93,6 +103,9 @@ async def allow_address(
         Conflict: the address is the owner's own.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
+        if address.platform == WEB:
+            await _channels_of(tx, agent, WEB)
+            raise Conflict("Everybody who can see its pages may write in a web chat already.")
         contact_id = None
         for channel in await _channels_of(tx, agent, address.platform):
             contact_id = await tx.value(
@@ -175,7 +188,20 @@ async def list_owner_addresses(db: ScopedDatabase, owner_id: OwnerId) -> list[st
 
 async def _policies(tx: Transaction) -> list[ChannelPolicy]:
     found = await tx.fetch(_CHANNELS + " ORDER BY a.created_at, c.created_at, c.id")
-    return [ChannelPolicy(**row) for row in found]
+    chats = await tx.fetch(_WEB_CHATS + " ORDER BY a.created_at, w.created_at, w.id")
+    return [ChannelPolicy(**row) for row in (*found, *chats)]
+
+
+async def _set_of_web(tx: Transaction, agent: str, admission: Admission) -> AdmissionSet:
+    """Return an agent's web chats, which are open and stay so."""
+    chats = await _channels_of(tx, agent, WEB)
+    if admission != "open":
+        raise Conflict(
+            "A web chat is open to everybody who can see its pages.",
+            hint=f"To close it: sb channels remove {chats[0].name}. To stop one visitor: sb"
+            " contacts block",
+        )
+    return AdmissionSet(items=chats, let_in=0)
 
 
 async def _channels_of(tx: Transaction, agent: str, platform: str) -> list[ChannelPolicy]:

@@ -320,7 +320,7 @@ async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
         raise Conflict(
             f"Anybody may write to {agent.name} on a web page, so it can't share one memory with"
             " everybody.",
-            hint="First: sb channels web remove NAME",
+            hint="First: sb channels remove NAME",
         )
     if platform is not None:
         raise Conflict(

@@ -8,7 +8,7 @@ from discreet.domain.ids import OwnerId
 from discreet.domain.text import is_visible
 from discreet.schemas.channels import Branch, ConnectedChannel
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services.channels import find_channel
+from discreet.services.channels import find_channel, refuse_web
 
 _BRANCHES = """
     SELECT b.id, c.platform, c.account, c.name AS channel, b.only_chat AS chat, a.name AS agent,
@@ -44,6 +44,7 @@ async def add_branch(
             memory.
     """
     found = await find_channel(db, owner_id, channel)
+    refuse_web(found, "Its visitors all write to one agent.", "To change it: sb channels move")
     chat = _chat_of(found, chat)
     async with db.begin(OwnerScope(owner_id)) as tx:
         to = await tx.fetch_one(
@@ -99,6 +100,7 @@ async def remove_branch(db: ScopedDatabase, owner_id: OwnerId, channel: str, cha
         BadInput: it can't be a chat's id.
     """
     found = await find_channel(db, owner_id, channel)
+    refuse_web(found, "Its visitors all write to one agent.", "To change it: sb channels move")
     chat = _chat_of(found, chat)
     async with db.begin(OwnerScope(owner_id)) as tx:
         if not await _close(tx, found, chat):

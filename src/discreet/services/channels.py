@@ -12,8 +12,14 @@ from discreet.domain.errors import BadInput, Conflict, NotFound, SecretMissing
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.labels import label_of
 from discreet.domain.platform import ChannelSecret, Identity, Platform
-from discreet.schemas.channels import MAX_DEBOUNCE_SECONDS, ConnectedChannel
+from discreet.schemas.channels import MAX_DEBOUNCE_SECONDS, WEB, ConnectedChannel
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.web_chats import (
+    WebChatAccess,
+    move_web_chat,
+    remove_web_chat,
+    unreadable_chats,
+)
 
 
 async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
@@ -40,30 +46,60 @@ _CONNECTED = (
     "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
     " WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL"
 )
+_WEB_CHATS = (
+    "SELECT w.id, a.name AS agent, 'web' AS platform, w.id::text AS account, w.name,"
+    " interval '0' AS debounce, w.created_at, w.origins"
+    "  FROM discreet.web_chats w JOIN discreet.agents a ON a.id = w.agent_id"
+)
 
 
 async def list_channels(db: ScopedDatabase, owner_id: OwnerId) -> list[ConnectedChannel]:
-    """Return every connection to a platform, oldest first."""
+    """Return every connection to a platform and every web chat, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await tx.fetch(_CONNECTED + " ORDER BY c.created_at, c.id")
-    return [ConnectedChannel(**row) for row in found]
+        found = [*await tx.fetch(_CONNECTED), *await tx.fetch(_WEB_CHATS)]
+    channels = [ConnectedChannel(**row) for row in found]
+    return sorted(channels, key=lambda one: (one.created_at, str(one.id)))
 
 
 async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> ConnectedChannel:
     """Find a channel by name (with or without @), account or id, or a platform's only one.
 
+    ``telegram:shop`` and ``web:shop`` tell channels of one name apart.
+
     Raises:
         NotFound: there is none.
+        BadInput: several are called like this.
     """
-    wanted = what.removeprefix("@").lower()
+    wanted = what.strip().lower()
     channels = await list_channels(db, owner_id)
-    for channel in channels:
-        if wanted in (channel.name.lower(), channel.account, str(channel.id)):
-            return channel
-    of_platform = [channel for channel in channels if channel.platform == wanted]
-    if len(of_platform) == 1:
-        return of_platform[0]
-    raise NotFound(f"There is no channel {what!a}.", hint="See: sb channels list")
+    found = [one for one in channels if wanted.removeprefix("@") in _names_of(one)]
+    found = found or [one for one in channels if one.platform == wanted]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound(f"There is no channel {what[:100]!a}.", hint="See: sb channels list")
+    names = ", ".join(f"{one.platform}:{one.name or one.account}" for one in found)
+    raise BadInput(f"Several channels are called {what[:100]!a}.", hint=f"Write one of: {names}.")
+
+
+def _names_of(channel: ConnectedChannel) -> set[str]:
+    name = channel.name.lower()
+    return {
+        *({name, f"{channel.platform}:{name}"} if name else ()),
+        channel.account.lower(),
+        f"{channel.platform}:{channel.account}".lower(),
+        str(channel.id),
+    }
+
+
+def refuse_web(channel: ConnectedChannel, why: str, hint: str = "") -> None:
+    """Refuse what a web chat doesn't have.
+
+    Raises:
+        Conflict: the channel is a web chat.
+    """
+    if channel.platform == WEB:
+        raise Conflict(f"{channel.label} is a web chat. {why}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +144,13 @@ async def test_channel(access: ChannelAccess, what: str) -> ConnectedChannel:
         BadInput, Unavailable: the platform's answer.
     """
     channel = await find_channel(access.db, access.owner_id, what)
+    if channel.platform == WEB:
+        if channel in await unreadable_secrets(access):
+            raise SecretMissing(
+                f"The secret of {channel.label} was stored by a server with other credentials.",
+                hint="Remove the chat and add it again, or copy that server's credentials here.",
+            )
+        return channel
     async with access.db.begin(OwnerScope(access.owner_id)) as tx:
         secret = await load_secret(tx, access.key, channel.platform, channel.account)
     if secret is None:
@@ -119,10 +162,15 @@ async def test_channel(access: ChannelAccess, what: str) -> ConnectedChannel:
 async def disconnect_channel(access: ChannelAccess, what: str) -> ConnectedChannel:
     """Disconnect a channel and delete its secret; its conversations are kept.
 
+    The visitors of a web chat are signed out.
+
     Raises:
         NotFound: there is no such channel.
     """
     channel = await find_channel(access.db, access.owner_id, what)
+    if channel.platform == WEB:
+        await remove_web_chat(access.db, access.owner_id, channel.name)
+        return channel
     await remove_channel(access.db, access.owner_id, channel.id)
     return channel
 
@@ -196,6 +244,11 @@ async def move_channel(
             agent shares its memory.
     """
     channel = await find_channel(db, owner_id, what)
+    if channel.platform == WEB:
+        if channel.agent == agent:
+            raise Conflict(f"{channel.label} leads to {agent} already.")
+        await move_web_chat(db, owner_id, channel.name, agent)
+        return await find_channel(db, owner_id, str(channel.id))
     async with db.begin(OwnerScope(owner_id)) as tx:
         to = await tx.fetch_one(
             "SELECT id, memory_model FROM discreet.agents WHERE name = %(agent)s FOR UPDATE",
@@ -272,8 +325,11 @@ async def _move(tx: Transaction, channel: ConnectedChannel, agent_id: Any) -> No
 async def unreadable_secrets(access: ChannelAccess) -> list[ConnectedChannel]:
     """Return the channels whose secret is there and can't be read with the key of this home."""
     found = await list_channels(access.db, access.owner_id)
-    unreadable: list[ConnectedChannel] = []
+    chats = await unreadable_chats(WebChatAccess(access.db, access.owner_id, access.key))
+    unreadable = [one for one in found if one.id in chats]
     for channel in found:
+        if channel.platform == WEB:
+            continue
         try:
             async with access.db.begin(OwnerScope(access.owner_id)) as tx:
                 await load_secret(tx, access.key, channel.platform, channel.account)
@@ -289,7 +345,9 @@ async def set_debounce(
 
     Raises:
         BadInput: negative, or more than a minute.
+        Conflict: it is a web chat.
     """
+    refuse_web(await find_channel(db, owner_id, str(channel_id)), "It waits for no more messages.")
     if not 0 <= seconds <= MAX_DEBOUNCE_SECONDS:
         raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -308,7 +366,13 @@ async def set_contact_labels(
 
     Raises:
         BadInput: a label is invalid.
+        Conflict: it is a web chat.
     """
+    refuse_web(
+        await find_channel(db, owner_id, str(channel_id)),
+        "Nobody is admitted there, so nobody gets a label.",
+        "To label a visitor: sb contacts label",
+    )
     wanted = sorted({label_of(one) for one in labels})
     async with db.begin(OwnerScope(owner_id)) as tx:
         await _set_labels(tx, channel_id, wanted)

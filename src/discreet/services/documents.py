@@ -5,6 +5,7 @@ A file is somebody's: what it unpacks to, its pages and its text are limited.
 
 from __future__ import annotations
 
+import logging
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -59,6 +60,8 @@ def _limited(text: str) -> str:
 def _pdf(data: bytes) -> str:
     from pypdf import PdfReader
 
+    # It logs what it repairs, or why it fails; the caller says the latter in words.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     reader = PdfReader(BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise BadInput("is protected by a password")

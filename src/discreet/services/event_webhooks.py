@@ -59,8 +59,9 @@ DISABLED_AFTER = timedelta(days=3)
 """A webhook that has failed for so long is disabled; events aren't kept longer anyway."""
 
 _WEBHOOKS = (
-    "SELECT id, url, kinds AS events, allow_private, created_at, disabled_at, failing_since,"
-    " last_error FROM discreet.webhooks"
+    "SELECT w.id, w.url, w.kinds AS events, w.agent_id, a.name AS agent, w.allow_private,"
+    " w.created_at, w.disabled_at, w.failing_since, w.last_error"
+    "  FROM discreet.webhooks w LEFT JOIN discreet.agents a ON a.id = w.agent_id"
 )
 
 
@@ -80,6 +81,7 @@ async def add_webhook(
     Raises:
         BadInput: the URL can't be called, its host can't be found, or it leads to a private
             network; or there are too many.
+        NotFound: there is no such agent.
     """
     try:
         await destination_of(request.url, allow_private=request.allow_private)
@@ -94,13 +96,19 @@ async def add_webhook(
             raise BadInput(
                 f"There are {MAX_WEBHOOKS} webhooks already.", hint="See: sb webhooks list"
             )
+        if request.agent_id is not None and not await tx.value(
+            "SELECT true FROM discreet.agents WHERE id = %(id)s FOR KEY SHARE",
+            {"id": request.agent_id},
+        ):
+            raise NotFound("There is no such agent.", hint="See: sb agents list")
         await tx.execute(
-            "INSERT INTO discreet.webhooks (id, url, kinds, allow_private, sealed)"
-            " VALUES (%(id)s, %(url)s, %(kinds)s, %(allow_private)s, %(sealed)s)",
+            "INSERT INTO discreet.webhooks (id, url, kinds, agent_id, allow_private, sealed)"
+            " VALUES (%(id)s, %(url)s, %(kinds)s, %(agent)s, %(allow_private)s, %(sealed)s)",
             {
                 "id": webhook_id,
                 "url": checked_url(request.url, allow_private=request.allow_private),
                 "kinds": list(dict.fromkeys(request.events)),
+                "agent": request.agent_id,
                 "allow_private": request.allow_private,
                 "sealed": seal(access.key, text, *_bound_to(owner_id, webhook_id)),
             },
@@ -111,7 +119,7 @@ async def add_webhook(
 async def list_webhooks(db: ScopedDatabase, owner_id: OwnerId) -> WebhookList:
     """List webhooks, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await tx.fetch(_WEBHOOKS + " ORDER BY created_at, id")
+        found = await tx.fetch(_WEBHOOKS + " ORDER BY w.created_at, w.id")
     return WebhookList(items=[Webhook(**row) for row in found])
 
 
@@ -200,8 +208,9 @@ async def _send_one(access: WebhookAccess, owner_id: OwnerId, webhook_id: UUID) 
                 return
             mark = EventMark(found["told_tx"], found["told_at"], found["told_id"])
             events = await events_after(
-                tx, None if found["is_restored"] else mark, found["kinds"], limit=20
-            )
+                tx, None if found["is_restored"] else mark, found["kinds"],
+                only_agent=found["agent_id"], limit=20,
+            )  # fmt: skip
         if not events:
             break
         for mark, event in events:
@@ -322,7 +331,7 @@ def _bound_to(owner_id: OwnerId, webhook_id: UUID) -> tuple[str, str, str]:
 
 async def _load(tx: Transaction, webhook_id: UUID) -> dict[str, Any] | None:
     row = await tx.fetch_one(
-        "SELECT id, url, kinds, allow_private, sealed, disabled_at, attempts,"
+        "SELECT id, url, kinds, agent_id, allow_private, sealed, disabled_at, attempts,"
         " told_tx::text AS told_tx, told_at, told_id,"
         " told_tx >= pg_snapshot_xmax(pg_current_snapshot()) AS is_restored"
         " FROM discreet.webhooks WHERE id = %(id)s",
@@ -332,7 +341,7 @@ async def _load(tx: Transaction, webhook_id: UUID) -> dict[str, Any] | None:
 
 
 async def _get(tx: Transaction, webhook_id: UUID) -> Webhook:
-    row = await tx.fetch_one(_WEBHOOKS + " WHERE id = %(id)s", {"id": webhook_id})
+    row = await tx.fetch_one(_WEBHOOKS + " WHERE w.id = %(id)s", {"id": webhook_id})
     if row is None:
         raise NotFound("There is no such webhook.", hint="See: sb webhooks list")
     return Webhook(**row)
@@ -341,7 +350,7 @@ async def _get(tx: Transaction, webhook_id: UUID) -> Webhook:
 async def _find(tx: Transaction, which: str) -> Webhook:
     prefix = which.strip().casefold().replace("-", "")
     found = await tx.fetch(
-        _WEBHOOKS + " WHERE starts_with(replace(id::text, '-', ''), %(prefix)s) LIMIT 2",
+        _WEBHOOKS + " WHERE starts_with(replace(w.id::text, '-', ''), %(prefix)s) LIMIT 2",
         {"prefix": prefix},
     )
     if not found or len(prefix) < 6:

@@ -67,9 +67,13 @@ async def events_after(
     kinds: Sequence[str] = (),
     agent_id: AgentId | None = None,
     *,
+    only_agent: UUID | None = None,
     limit: int = MAX_READ,
 ) -> list[tuple[EventMark, Event]]:
-    """Return the next events of these kinds, or of all, with their places."""
+    """Return the next events of these kinds, or of all, with their places.
+
+    ``agent_id``: read as this agent's program; ``only_agent``: leave out all others' events.
+    """
     after = (
         "true"
         if mark is None
@@ -83,6 +87,7 @@ async def events_after(
               LEFT JOIN discreet.messages m
                 ON m.id = e.message_id AND e.kind IN ('message.received', 'message.sent')
              WHERE {after} AND {_SETTLED} AND {_OF_AGENT}
+               AND (%(only)s::uuid IS NULL OR e.agent_id = %(only)s)
                AND (%(kinds)s::text[] = '{{}}' OR e.kind = ANY (%(kinds)s))
              ORDER BY e.tx, e.created_at, e.id LIMIT %(limit)s""",
         {
@@ -90,6 +95,7 @@ async def events_after(
             "created_at": None if mark is None else mark.created_at,
             "id": None if mark is None else mark.id,
             "agent": agent_id,
+            "only": only_agent,
             "kinds": list(kinds),
             "limit": limit,
         },

@@ -50,8 +50,9 @@ async def publish(
     embedder = embedder or bundled_embedder()
     passages = await asyncio.to_thread(_indexed, texts, embedder)
     async with db.begin(OwnerScope(owner_id, agent_id)) as tx:
-        await tx.execute(
-            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
+        gone = await tx.fetch(
+            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s RETURNING title",
+            {"agent": agent_id},
         )
         await tx.execute(
             """INSERT INTO discreet.passages
@@ -63,7 +64,8 @@ async def publish(
                        embedder text, embedding text)""",
             {"agent": agent_id, "passages": Jsonb(passages)},
         )
-    return Published(texts=len(texts), passages=len(passages))
+    removed = {row["title"] for row in gone} - {one.title for one in texts}
+    return Published(texts=len(texts), passages=len(passages), removed=sorted(removed))
 
 
 def read_texts(texts: Sequence[TextToPublish]) -> list[ReferenceText]:

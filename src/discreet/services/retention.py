@@ -25,7 +25,7 @@ from discreet.schemas.retention import (
 )
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.agents import get_agent
-from discreet.services.channels import find_channel
+from discreet.services.channels import find_channel, refuse_web
 
 __all__ = [
     "list_retention",
@@ -201,6 +201,7 @@ async def _target(
 ) -> dict[str, object]:
     if target.channel is not None:
         channel = await find_channel(db, owner_id, target.channel)
+        refuse_web(channel, "What is said there is kept as long as its agent's.", "Use --agent")
         agent = await get_agent(db, owner_id, channel.agent)
         if target.agent is not None and target.agent != channel.agent:
             raise NotFound(f"{channel.label} isn't a channel of {target.agent}.")

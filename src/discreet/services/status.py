@@ -13,6 +13,7 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.schemas import operations as schemas
 from discreet.schemas.admission import Pairing
+from discreet.schemas.channels import WEB
 from discreet.schemas.limits import LimitHit, NearLimit
 from discreet.schemas.quarantine import QuarantinedMessage
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
@@ -126,7 +127,9 @@ async def with_unreadable(found: AttentionType, access: ChannelAccess) -> Attent
         DeafChannel(
             one.platform,
             one.name,
-            f"its token can't be read by this server: sb channels add {one.platform}",
+            "its secret can't be read by this server: remove the chat and add it again"
+            if one.platform == WEB
+            else f"its token can't be read by this server: sb channels add {one.platform}",
         )
         for one in await unreadable_secrets(access)
         if (one.platform, one.name) not in known

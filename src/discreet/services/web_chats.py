@@ -30,15 +30,17 @@ from discreet.schemas.web_chats import (
     WebChat,
     WebChatToAdd,
 )
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 __all__ = [
     "WebChatAccess",
     "add_web_chat",
     "get_web_chat",
     "list_web_chats",
+    "move_web_chat",
     "open_web_chat",
     "remove_web_chat",
+    "unreadable_chats",
 ]
 
 SECRET_BYTES = 32
@@ -79,17 +81,7 @@ async def add_web_chat(access: WebChatAccess, request: WebChatToAdd) -> AddedWeb
     if request.public_key is not None:
         _public_key(request.public_key)
     async with access.db.begin(OwnerScope(access.owner_id)) as tx:
-        agent = await tx.fetch_one(
-            "SELECT name, memory_model FROM discreet.agents"
-            " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY created_at, id LIMIT 1",
-            {"name": request.agent},
-        )
-    if agent is None:
-        raise NotFound(f"There is no agent {request.agent!a}.", hint="See: sb agents list")
-    if agent["memory_model"] == "shared":
-        raise Conflict(
-            f"{agent['name']} shares one memory with everybody, so it can't be open to strangers."
-        )
+        agent = await _find_agent(tx, request.agent)
     minter, _ = await create_token(
         access.db, access.owner_id, agent=agent["name"], name=f"web chat {request.name}"
     )
@@ -101,7 +93,7 @@ async def add_web_chat(access: WebChatAccess, request: WebChatToAdd) -> AddedWeb
             "SELECT true FROM discreet.web_chats WHERE name = %(name)s", {"name": request.name}
         ):
             raise Conflict(
-                f"There is a web chat {request.name!a} already.", hint="See: sb channels web list"
+                f"There is a web chat {request.name!a} already.", hint="See: sb channels list"
             )
         await tx.execute(
             "INSERT INTO discreet.web_chats (id, agent_id, name, origins, sealed, public_key,"
@@ -148,14 +140,72 @@ async def remove_web_chat(db: ScopedDatabase, owner_id: OwnerId, name: str) -> W
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(_CHATS + " WHERE w.name = %(name)s", {"name": name})
         if row is None:
-            raise NotFound(f"There is no web chat {name!a}.", hint="See: sb channels web list")
+            raise NotFound(f"There is no web chat {name!a}.", hint="See: sb channels list")
         await tx.execute("DELETE FROM discreet.web_chats WHERE id = %(id)s", {"id": row["id"]})
-        await tx.execute(
-            "UPDATE discreet.tokens SET revoked_at = coalesce(revoked_at, clock_timestamp())"
-            " WHERE id = %(minter)s OR minted_by = %(minter)s",
-            {"minter": row["minter_id"]},
-        )
+        await _revoke(tx, row["minter_id"])
     return _chat(row)
+
+
+async def move_web_chat(db: ScopedDatabase, owner_id: OwnerId, name: str, agent: str) -> WebChat:
+    """Let another agent answer in a chat. Its visitors are signed out and begin anew.
+
+    Raises:
+        NotFound: there is no such chat or agent.
+        Conflict: the agent shares one memory with everybody.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await _find_agent(tx, agent)
+    made, _ = await create_token(db, owner_id, agent=agent, name=f"web chat {name}")
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(
+            _CHATS + " WHERE w.name = %(name)s FOR UPDATE OF w", {"name": name}
+        )
+        if row is None:
+            raise NotFound(f"There is no web chat {name!a}.", hint="See: sb channels list")
+        await tx.execute(
+            "UPDATE discreet.web_chats w SET agent_id = t.agent_id, minter_id = t.id"
+            "  FROM discreet.tokens t WHERE w.id = %(id)s AND t.id = %(minter)s",
+            {"id": row["id"], "minter": made.id},
+        )
+        await _revoke(tx, row["minter_id"])
+    return await get_web_chat(db, owner_id, row["id"])
+
+
+async def unreadable_chats(access: WebChatAccess) -> set[UUID]:
+    """Return the chats whose secret can't be read with the key of this home."""
+    async with access.db.begin(OwnerScope(access.owner_id)) as tx:
+        found = await tx.fetch(_CHATS + " WHERE w.sealed IS NOT NULL")
+    unreadable = set()
+    for row in found:
+        try:
+            unseal(access.key, bytes(row["sealed"]), *_bound_to(access, row["id"]))
+        except NotSealedSo:
+            unreadable.add(row["id"])
+    return unreadable
+
+
+async def _find_agent(tx: Transaction, name: str | None) -> Mapping[str, Any]:
+    """Return an agent that may be open to strangers; None: the first one."""
+    agent = await tx.fetch_one(
+        "SELECT name, memory_model FROM discreet.agents"
+        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY created_at, id LIMIT 1",
+        {"name": name},
+    )
+    if agent is None:
+        raise NotFound(f"There is no agent {name!a}.", hint="See: sb agents list")
+    if agent["memory_model"] == "shared":
+        raise Conflict(
+            f"{agent['name']} shares one memory with everybody, so it can't be open to strangers."
+        )
+    return agent
+
+
+async def _revoke(tx: Transaction, minter_id: UUID | None) -> None:
+    await tx.execute(
+        "UPDATE discreet.tokens SET revoked_at = coalesce(revoked_at, clock_timestamp())"
+        " WHERE id = %(minter)s OR minted_by = %(minter)s",
+        {"minter": minter_id},
+    )
 
 
 async def open_web_chat(access: WebChatAccess, chat_id: UUID, request: VisitorToOpen) -> OpenedChat:
@@ -281,7 +331,7 @@ async def _row(db: ScopedDatabase, owner_id: OwnerId, chat_id: UUID) -> Mapping[
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(_CHATS + " WHERE w.id = %(id)s", {"id": chat_id})
     if row is None:
-        raise NotFound("There is no such chat.", hint="See: sb channels web list")
+        raise NotFound("There is no such chat.", hint="See: sb channels list")
     return row
 
 

@@ -1213,6 +1213,7 @@ CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid,
         AND EXISTS (
           SELECT FROM discreet.events e
            WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
+             AND (d.agent_id IS NULL OR e.agent_id = d.agent_id)
              -- After a restore, the transactions of another cluster are still to come here.
              AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
                   OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
@@ -8531,7 +8532,8 @@ CREATE TABLE discreet.webhooks (
     told_tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
     told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     told_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    agent_id uuid
 );
 ALTER TABLE ONLY discreet.webhooks ALTER COLUMN url SET STATISTICS 0;
 ALTER TABLE ONLY discreet.webhooks ALTER COLUMN kinds SET STATISTICS 0;
@@ -8549,6 +8551,9 @@ COMMENT ON COLUMN discreet.webhooks.kinds IS 'the kinds of events that are sent;
 
 -- COMMENT COLUMN webhooks.told_tx
 COMMENT ON COLUMN discreet.webhooks.told_tx IS 'with told_at and told_id: the last event that was sent';
+
+-- COMMENT COLUMN webhooks.agent_id
+COMMENT ON COLUMN discreet.webhooks.agent_id IS 'whose events are sent; null: of all agents, and of none';
 
 -- TABLE wrong_codes
 CREATE TABLE discreet.wrong_codes (
@@ -9351,6 +9356,9 @@ CREATE INDEX web_chats_minter ON discreet.web_chats USING btree (minter_id);
 -- INDEX web_chats_name
 CREATE UNIQUE INDEX web_chats_name ON discreet.web_chats USING btree (owner_id, name) WHERE (owner_key IS NOT NULL);
 
+-- INDEX webhooks_agent
+CREATE INDEX webhooks_agent ON discreet.webhooks USING btree (agent_id, owner_id);
+
 -- INDEX webhooks_owner
 CREATE INDEX webhooks_owner ON discreet.webhooks USING btree (owner_id, created_at);
 
@@ -9827,6 +9835,10 @@ ALTER TABLE ONLY discreet.web_chats
 -- FK CONSTRAINT web_chats web_chats_owner_id_fkey
 ALTER TABLE ONLY discreet.web_chats
     ADD CONSTRAINT web_chats_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT webhooks webhooks_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.webhooks
+    ADD CONSTRAINT webhooks_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT webhooks webhooks_owner_id_fkey
 ALTER TABLE ONLY discreet.webhooks
@@ -12910,15 +12922,17 @@ GRANT INSERT (agent_id, id, minter_id, name, origins, public_key, sealed) ON dis
     discreet_owner;
 GRANT SELECT (agent_id, created_at, id, minter_id, name, origins, owner_id, owner_key, public_key,
     sealed) ON discreet.web_chats TO discreet_owner;
+GRANT UPDATE (agent_id, minter_id) ON discreet.web_chats TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.webhooks
-GRANT SELECT (claimed_until, disabled_at, id, kinds, next_try_at, owner_id, owner_key, told_at,
-    told_id, told_tx) ON discreet.webhooks TO discreet_gate;
+GRANT SELECT (agent_id, claimed_until, disabled_at, id, kinds, next_try_at, owner_id, owner_key,
+    told_at, told_id, told_tx) ON discreet.webhooks TO discreet_gate;
 GRANT UPDATE (claimed_until) ON discreet.webhooks TO discreet_gate;
-GRANT INSERT (allow_private, id, kinds, sealed, url) ON discreet.webhooks TO discreet_owner;
-GRANT SELECT (allow_private, attempts, claimed_until, created_at, disabled_at, failing_since, id,
-    kinds, last_error, next_try_at, owner_id, owner_key, sealed, told_at, told_id, told_tx, url) ON
-    discreet.webhooks TO discreet_owner;
+GRANT INSERT (agent_id, allow_private, id, kinds, sealed, url) ON discreet.webhooks TO
+    discreet_owner;
+GRANT SELECT (agent_id, allow_private, attempts, claimed_until, created_at, disabled_at,
+    failing_since, id, kinds, last_error, next_try_at, owner_id, owner_key, sealed, told_at,
+    told_id, told_tx, url) ON discreet.webhooks TO discreet_owner;
 GRANT UPDATE (attempts, claimed_until, disabled_at, failing_since, last_error, next_try_at, told_at,
     told_id, told_tx) ON discreet.webhooks TO discreet_owner;
 

@@ -232,7 +232,8 @@ class _Responder:
             and all(isinstance(it.intent, Statement) for it in understand(one.text, agent))
         ]
         hits = relevant(asked, told)
-        if not hits and near:
+        # What the owner wants said then takes precedence over a guess.
+        if not hits and near and not self._owners_reply:
             return "\n".join([say.nearest, *self._items(say, list(near))])
         if not hits:
             return self._nothing(say)
@@ -319,13 +320,18 @@ class _Responder:
             lines.append(f"- {text}")
         return lines
 
+    @property
+    def _owners_reply(self) -> str:
+        """What the owner wants contacts to be told when nothing is known; empty: nothing set."""
+        return "" if self._context.of_owner else self._context.agent.unknown_reply
+
     def _nothing(self, say: Replies) -> str:
         """Say that nothing was found, and once per conversation why no more can be expected.
 
         The owner's own reply takes precedence.
         """
-        if self._context.agent.unknown_reply and not self._context.of_owner:
-            return self._context.agent.unknown_reply
+        if self._owners_reply:
+            return self._owners_reply
         said = (line.text for line in self._context.history if line.direction == "out")
         if self._admitted or any(say.no_model in text for text in said):
             return say.nothing

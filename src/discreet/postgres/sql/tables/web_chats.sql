@@ -43,6 +43,7 @@ CREATE POLICY owner ON discreet.web_chats TO discreet_owner
 GRANT SELECT (id, owner_id, agent_id, name, origins, sealed, public_key, minter_id, created_at,
               owner_key),
       INSERT (id, agent_id, name, origins, sealed, public_key, minter_id),
+      UPDATE (agent_id, minter_id),
       DELETE
   ON discreet.web_chats
   TO discreet_owner;

@@ -20,11 +20,15 @@ CREATE TABLE discreet.webhooks (
   told_tx       xid8 NOT NULL DEFAULT pg_current_xact_id(),
   told_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
   told_id       uuid NOT NULL DEFAULT gen_random_uuid(),
-  owner_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+  owner_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  agent_id      uuid,
+  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id) ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.webhooks.kinds IS 'the kinds of events that are sent; empty: all';
+COMMENT ON COLUMN discreet.webhooks.agent_id IS 'whose events are sent; null: of all agents, and of none';
 COMMENT ON COLUMN discreet.webhooks.told_tx IS 'with told_at and told_id: the last event that was sent';
 CREATE INDEX webhooks_owner ON discreet.webhooks (owner_id, created_at);
+CREATE INDEX webhooks_agent ON discreet.webhooks (agent_id, owner_id);
 ALTER TABLE discreet.webhooks
   ALTER COLUMN url SET STATISTICS 0,
   ALTER COLUMN kinds SET STATISTICS 0,
@@ -45,15 +49,16 @@ CREATE POLICY owner ON discreet.webhooks TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.webhooks TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (id, owner_id, url, kinds, allow_private, sealed, created_at, disabled_at, failing_since,
-              last_error, attempts, next_try_at, claimed_until, told_tx, told_at, told_id, owner_key),
-      INSERT (id, url, kinds, allow_private, sealed),
+              last_error, attempts, next_try_at, claimed_until, told_tx, told_at, told_id, owner_key,
+              agent_id),
+      INSERT (id, url, kinds, allow_private, sealed, agent_id),
       UPDATE (disabled_at, failing_since, last_error, attempts, next_try_at, claimed_until, told_tx,
               told_at, told_id),
       DELETE
   ON discreet.webhooks
   TO discreet_owner;
 GRANT SELECT (id, owner_id, kinds, disabled_at, next_try_at, claimed_until, told_tx, told_at, told_id,
-              owner_key),
+              owner_key, agent_id),
       UPDATE (claimed_until)
   ON discreet.webhooks
   TO discreet_gate;

@@ -12,6 +12,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         AND EXISTS (
           SELECT FROM discreet.events e
            WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
+             AND (d.agent_id IS NULL OR e.agent_id = d.agent_id)
              -- After a restore, the transactions of another cluster are still to come here.
              AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
                   OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))

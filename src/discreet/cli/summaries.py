@@ -1,0 +1,20 @@
+"""Whole sentences in lists of commands, where the framework would cut them off."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+__all__ = ["say_whole_summaries"]
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s")
+
+
+def say_whole_summaries(command: Any) -> None:
+    """Give a command and all below it the first sentence of their help as the summary."""
+    for below in getattr(command, "commands", {}).values():
+        if not below.short_help and below.help:
+            first, *_ = inspect.cleandoc(below.help).split("\n\n")
+            below.short_help = _SENTENCE_END.split(" ".join(first.split()), maxsplit=1)[0]
+        say_whole_summaries(below)
