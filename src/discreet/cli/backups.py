@@ -83,6 +83,8 @@ def backup(
     if to is None and (every is not None or keep is not None):
         raise BadInput("--every and --keep need a folder.", hint="Use --to FOLDER.")
     keys = _keys(recipients or [], passphrase_file, plain=plain)
+    if to is not None:
+        make_folder(to)
     if to is not None and every is not None:
         _set_schedule(to, every, keep, keys)
         return
@@ -135,8 +137,6 @@ def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Pla
     if interval < timedelta(minutes=SHORTEST_MINUTES):
         raise BadInput(f"--every is at least {SHORTEST_MINUTES}m.")
     folder = to.expanduser().absolute()
-    if not folder.is_dir():
-        raise BadInput(f"The folder {folder} does not exist.")
     home = load_settings().home
     remove_schedule(home)
     save_schedule(home, Schedule(folder, interval, keep or DEFAULT_KEEP, keys))
@@ -144,6 +144,21 @@ def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Pla
         f"A running server (sb serve) backs up to {folder} every {every} from now on and keeps"
         f" {keep or DEFAULT_KEEP}. sb status says what came of it; sb backups stop ends it."
     )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the last part of a path, readable only by its owner, if it is missing.
+
+    Raises:
+        BadInput: it is no folder, or can't be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"The folder {folder} can't be made: {error.strerror}.",
+            hint="Choose another, or make it.",
+        ) from None
 
 
 @app.command("list")
