@@ -94,6 +94,11 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
         ("long_turns", "Turns that have been running for a long time.", shown.long_turns),
         ("deaf_channels", "Connected channels that can't receive.", shown.deaf_channels),
         (
+            "failing_jobs",
+            "Jobs and tasks that fail by an error of the program.",
+            shown.failing_jobs,
+        ),
+        (
             "backup_failed",
             "1 if the last scheduled backup failed or is overdue.",
             int(bool(shown.backup_problem)),

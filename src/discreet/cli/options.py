@@ -71,7 +71,8 @@ def checked(schema: type[Request], **given: Any) -> Request:
         return schema(**given)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = " ".join(str(part) for part in wrong["loc"]).replace("_", " ")
+        places = [f"no. {at + 1}" if isinstance(at, int) else at for at in wrong["loc"]]
+        name = " ".join(places).replace("_", " ")
         why = wrong["msg"].removeprefix("Value error, ")
         field = schema.model_fields.get(str(wrong["loc"][0])) if wrong["loc"] else None
         if wrong["type"] == "string_pattern_mismatch" and field is not None and field.description:

@@ -44,7 +44,9 @@ def unlink(
     from discreet.services import admission
 
     in_app(lambda app: admission.unlink_owner(app.db, app.owner_id, account))
-    print_text(f"{account} is no longer yours. To link it again: sb owner link")
+    print_text(
+        f"{account} is no longer yours. To link it again: sb owner link {account.partition(':')[0]}"
+    )
 
 
 @app.command("list")
