@@ -38,6 +38,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents tools add": TOOLS,
     "agents tools allow": TOOLS,
     "agents tools approve": TOOLS,
+    "agents tools calls": ("POST", "/calls"),
     "agents tools connect": TOOLS,
     "agents tools list": TOOLS,
     "agents tools remove": TOOLS,

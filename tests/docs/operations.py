@@ -71,6 +71,7 @@ class Operation:
 
 
 OWNERS = Missing("the owner's alone; nothing of the owner's is in a contact's turn")
+A_PERSONS = Missing("a yes is a person's: in the owner's chat, the dashboard or the terminal")
 AT_TERMINAL = Missing("whoever runs the installation does this at its terminal")
 NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
 FROM_TURN = Missing("a turn starts with it and can recall")
@@ -747,6 +748,10 @@ OF_OWNER = (
     Operation("allow_tools", "tool_servers.allow_tools", ("agents tools allow",),
               "allow_tools", NO_MACHINE, OWNERS, tools.ToolRights, tools.ToolServer,
               {"allowed": "to", "labels": "label", "in_groups": "groups"}),
+    *(
+        Operation(name, f"tool_calls.{name}", ("agents tools calls",), A_PERSONS, A_PERSONS, OWNERS)
+        for name in ("pending_calls", "approve_call", "deny_call")
+    ),
     Operation("connect_account", "tool_servers.connect_account", ("agents tools connect",),
               AT_TERMINAL, NO_MACHINE, OWNERS),
     Operation("enter_account_code", "tool_servers.enter_account_code", ("agents tools connect",),

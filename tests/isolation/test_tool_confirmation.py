@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from mcp.server.mcpserver import MCPServer
 
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import SessionId
 from discreet.postgres.server import Database
+from discreet.schemas.tools import PendingCall
+from discreet.scope import OwnerScope
+from discreet.services import owner_notices
+from discreet.services.tool_calls import approve_call, deny_call, pending_calls
 from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.served import ToolWorld, http_server, results, tool_world
 from tests.support.turns import rows_of
-from tests.support.world import make_world, open_scoped
+from tests.support.world import make_world, open_scoped, other_owner
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 REFUND = Call((("shop__refund", {"order": "7`*", "euros": 10}), ("shop__refund", {"order": "8"})))
@@ -30,7 +37,7 @@ async def tools(database: Database, tmp_path: Path) -> AsyncIterator[ToolWorld]:
 
 
 @asynccontextmanager
-async def shop(tools: ToolWorld) -> AsyncIterator[list[str]]:
+async def shop(tools: ToolWorld, confirm: str = "contact") -> AsyncIterator[list[str]]:
     """Yield the refunds that a server with a tool that changes things has made."""
     server, made = MCPServer("shop"), list[str]()
 
@@ -42,7 +49,7 @@ async def shop(tools: ToolWorld) -> AsyncIterator[list[str]]:
     async with http_server(server) as seen:
         added = await tools.add("shop", url=seen.url)
         assert [tool.confirm for tool in added.tools] == ["contact"]
-        await tools.allow("shop", allowed="everybody", in_groups=True)
+        await tools.allow("shop", allowed="everybody", in_groups=True, confirm=confirm)
         yield made
 
 
@@ -119,3 +126,101 @@ async def test_a_tool_that_is_set_to_need_no_yes_is_called_at_once(tools: ToolWo
         one = Call((("shop__refund", {"order": "7"}),))
         assert "refunded" in results(await tools.turn(ALICE, "Refund 7", one, Say("Done.")))[0]
         assert made == ["7: 1"]
+
+
+async def asked_for_refund(tools: ToolWorld, sender: str) -> tuple[SessionId, PendingCall]:
+    """Let a contact ask for a refund; return its session, and the call that waits for the owner."""
+    said = await tools.world.say(sender, "Refund 7")
+    await tools.answer(said.session_id, REFUND, Say("x"))
+    [call] = await pending_calls(tools.world.db, tools.world.owner_id)
+    return said.session_id, call
+
+
+async def test_the_owners_yes_makes_exactly_the_stored_call_once_where_it_was_asked(
+    tools: ToolWorld,
+) -> None:
+    db, owner_id = tools.world.db, tools.world.owner_id
+    async with shop(tools, confirm="owner") as made:
+        session_id, call = await asked_for_refund(tools, ALICE)
+        asked = await last_answer(tools)
+        assert "my owner" in asked
+        assert "shop__refund" in asked
+        assert (call.called, call.arguments) == ("shop__refund", {"order": "7`*", "euros": 10})
+        # Nobody but the owner can say yes: not the contact, not another one, not by a command.
+        for text in ("yes", "/approve", f"/approve_{call.id.hex[:6]}", "decided", "/decided"):
+            await tools.turn(ALICE, text, Say("What?"))
+            await tools.turn(BOB, text, Say("What?"))
+        assert made == []
+        await approve_call(db, owner_id, call.id.hex[:6])
+        with pytest.raises(NotFound):
+            await approve_call(db, owner_id, str(call.id))
+        assert made == []
+        assert await tools.answer(session_id, Say("not asked")) == []  # without the model
+        assert made == ["7`*: 10"]
+        assert "refunded" in await last_answer(tools)
+        await tools.turn(ALICE, "yes", Say("What?"))
+        assert made == ["7`*: 10"]
+
+
+async def test_the_owners_no_a_late_yes_and_a_call_that_was_interrupted_make_none(
+    tools: ToolWorld, admin: psycopg.Connection[object]
+) -> None:
+    db, owner_id = tools.world.db, tools.world.owner_id
+    async with shop(tools, confirm="owner") as made:
+        session_id, call = await asked_for_refund(tools, ALICE)
+        await deny_call(db, owner_id, str(call.id))
+        assert await tools.answer(session_id, Say("x")) == []
+        assert "said no" in await last_answer(tools)
+
+        _, call = await asked_for_refund(tools, ALICE)
+        admin.execute(
+            "UPDATE discreet.tool_calls SET expires_at = clock_timestamp() WHERE state = 'waiting'"
+        )
+        with pytest.raises(NotFound):
+            await approve_call(db, owner_id, str(call.id))
+
+        session_id, call = await asked_for_refund(tools, ALICE)
+        await approve_call(db, owner_id, str(call.id))
+        # As if a process was killed while it made the call.
+        admin.execute("UPDATE discreet.tool_calls SET state = 'begun' WHERE state = 'approved'")
+        assert await tools.answer(session_id, Say("x")) == []
+        assert "I don't know whether it was done" in await last_answer(tools)
+
+        session_id, call = await asked_for_refund(tools, ALICE)
+        await approve_call(db, owner_id, str(call.id))
+        await tools.allow("shop", allowed="owner")
+        assert await tools.answer(session_id, Say("x")) == []
+        assert "isn't possible any more" in await last_answer(tools)
+        assert made == []
+
+
+async def test_another_owner_neither_sees_nor_answers_a_call(
+    tools: ToolWorld, admin: psycopg.Connection[Any]
+) -> None:
+    async with shop(tools, confirm="owner"):
+        _, call = await asked_for_refund(tools, ALICE)
+        other = await other_owner(tools.world, admin)
+        assert await pending_calls(other.db, other.owner_id) == []
+        async with other.db.begin(other.owner) as tx:
+            assert not await tx.value("SELECT gate.decide_call_as_owner(%s, true)", (call.id,))
+        assert len(await pending_calls(tools.world.db, tools.world.owner_id)) == 1
+
+
+async def test_the_owner_is_told_and_answers_in_their_own_chat(tools: ToolWorld) -> None:
+    db, owner_id = tools.world.db, tools.world.owner_id
+    async with shop(tools, confirm="owner") as made:
+        session_id, call = await asked_for_refund(tools, ALICE)
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            [notice] = await owner_notices._calls(tx)
+        assert "shop__refund" in notice.text
+        assert "`10`" in notice.text
+        assert f"/approve_{call.id.hex[:6]}" in notice.text
+        await tools.turn(None, f"/approve_{call.id.hex[:6]}", Say("x"))
+        assert "will be made now" in await last_answer(tools)
+        await tools.answer(session_id, Say("x"))
+        assert made == ["7`*: 10"]
+        # In their own chat the owner is the person who is asked.
+        await tools.turn(None, "Refund 7", REFUND, Say("x"))
+        assert "Shall I?" in await last_answer(tools)
+        await tools.turn(None, "yes", Say("x"))
+        assert len(made) == 2

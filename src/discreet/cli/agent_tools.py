@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from discreet.domain.errors import BadInput
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.ids import AgentId
-    from discreet.schemas.tools import ServerTool, ToolServer
+    from discreet.schemas.tools import PendingCall, ServerTool, ToolServer
 
 app = typer.Typer(help="Give an agent tools of MCP servers.", no_args_is_help=True)
 
@@ -229,6 +230,52 @@ def test(agent: Agent, name: Server) -> None:
     _print_changes(found)
 
 
+@app.command("calls")
+def calls(
+    approve: Annotated[
+        str | None, typer.Option("--approve", metavar="ID", help="Let this call be made, once.")
+    ] = None,
+    deny: Annotated[
+        str | None, typer.Option("--deny", metavar="ID", help="Refuse this call.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the calls of tools that wait for your yes, or answer one."""
+    from discreet.cli.printing import Column, print_list
+    from discreet.services.tool_calls import approve_call, deny_call, pending_calls
+
+    if approve is not None and deny is not None:
+        raise BadInput("Give either --approve or --deny.")
+
+    async def answer(app: App) -> PendingCall:
+        decide = deny_call if approve is None else approve_call
+        return await decide(app.db, app.owner_id, approve or deny or "")
+
+    async def work(app: App) -> list[PendingCall]:
+        return await pending_calls(app.db, app.owner_id)
+
+    if approve is not None or deny is not None:
+        decided = in_app(answer)
+        done = "will be made now" if deny is None else "won't be made"
+        _say(f"The call of {decided.called} for {decided.whose} {done}.")
+        return
+    columns: list[Column[PendingCall]] = [
+        Column("ID", lambda item: item.id.hex[:6], whole=True),
+        Column("AGENT", lambda item: item.agent),
+        Column("FOR", lambda item: item.whose),
+        Column("TOOL", lambda item: item.called),
+        Column("WITH", lambda item: json.dumps(item.arguments, ensure_ascii=False)),
+        Column("UNTIL", lambda item: f"{item.expires_at:%Y-%m-%d %H:%M}"),
+    ]
+    print_list(
+        in_app(work),
+        columns,
+        lambda item: item.model_dump(mode="json"),
+        as_json=as_json,
+        empty="No call waits for you.",
+    )
+
+
 @app.command("connect")
 def connect(
     agent: Agent,
@@ -319,11 +366,12 @@ def allow(
         typer.Option("--groups/--no-groups", help="Whether they may be used in groups."),
     ] = None,
     confirm: Annotated[
-        Literal["never", "contact"] | None,
+        Literal["never", "contact", "owner"] | None,
         typer.Option(
             "--confirm",
             help="contact: each call is shown to the person in the conversation, and needs their"
-            " yes. The default for tools that don't say that they only read.",
+            " yes; the default for tools that don't say that they only read. owner: yours, in"
+            " your chat, the dashboard or here (sb agents tools calls).",
         ),
     ] = None,
 ) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
-from discreet.services import admission, held_answers
+from discreet.services import admission, held_answers, tool_calls
 from discreet.services.activity import activity_of_days
 from discreet.services.backups import backup_problem
 from discreet.services.status import get_attention, is_new, with_unreadable
@@ -28,6 +28,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         ),
         backup_problem=backup_problem(dashboard.app.settings.home),
         drafts=await held_answers.list_held_answers(dashboard.db, dashboard.owner_id),
+        calls=await tool_calls.pending_calls(dashboard.db, dashboard.owner_id),
         days=await activity_of_days(dashboard.db, dashboard.owner_id, DAYS_SHOWN),
     )
 
@@ -60,8 +61,20 @@ async def decide_draft(dashboard: Dashboard, request: Request) -> Response:
     return go_to("/", f"Sent to {held.whose}.")
 
 
+async def decide_call(dashboard: Dashboard, request: Request) -> Response:
+    """Answer a call of a tool that waits for a yes."""
+    form, db, owner_id = request.state.form, dashboard.db, dashboard.owner_id
+    which = text_of(form, "call")
+    if text_of(form, "decision") == "approve":
+        call = await tool_calls.approve_call(db, owner_id, which)
+        return go_to("/", f"The call of {call.called} for {call.whose} will be made now.")
+    call = await tool_calls.deny_call(db, owner_id, which)
+    return go_to("/", f"The call of {call.called} for {call.whose} won't be made.")
+
+
 VIEWS: Views = (
     ("GET", "/", show),
     ("POST", "/pairings", decide),
     ("POST", "/drafts", decide_draft),
+    ("POST", "/calls", decide_call),
 )

@@ -16,7 +16,7 @@ ServerName = Annotated[
     ),
 ]
 Allowed = Literal["nobody", "owner", "labels", "everybody"]
-Confirm = Literal["never", "contact"]
+Confirm = Literal["never", "contact", "owner"]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
 
@@ -113,6 +113,19 @@ class CommandToAdd(BaseModel):
     ports: list[int] = []
     readable: list[str] = []
     tells_addresses: bool = False
+
+
+class PendingCall(BaseModel):
+    """A call of a tool that waits for your yes. ``whose``: the conversation that asked for it."""
+
+    id: UUID
+    agent: str
+    whose: str
+    contact_id: UUID | None
+    called: str
+    arguments: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime
 
 
 class SigningKeys(BaseModel):

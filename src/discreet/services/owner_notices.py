@@ -24,13 +24,16 @@ from discreet.domain.links import without_links
 from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.text import literal
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.services.tool_calls import call_lines
 from discreet.services.usage import near_budgets
 
 __all__ = ["NoticeRules", "code_of", "tell_owner", "tell_owners"]
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["stranger", "person", "draft", "said", "failure", "limit", "undelivered", "channel"]
+Kind = Literal[
+    "stranger", "person", "draft", "said", "failure", "limit", "undelivered", "channel", "call"
+]
 LOOK_BACK = timedelta(days=1)
 """Maximum age of an event that is still reported."""
 MAX_AT_ONCE = 5
@@ -177,7 +180,12 @@ async def _pass_on_what_was_said(tx: Transaction) -> int:
 
 
 async def _urgent(tx: Transaction) -> list[_Notice]:
-    return [*await _people_wanted(tx), *await _drafts(tx), *await _strangers(tx)]
+    return [
+        *await _people_wanted(tx),
+        *await _drafts(tx),
+        *await _calls(tx),
+        *await _strangers(tx),
+    ]
 
 
 async def _people_wanted(tx: Transaction) -> list[_Notice]:
@@ -234,6 +242,38 @@ async def _drafts(tx: Transaction) -> list[_Notice]:
             f"{literal(row['agent'])} would answer: {literal(row['text'], 2_500)}\n\n"
             f"/approve_{code_of(row['id'])} or /reject_{code_of(row['id'])}, or"
             f" /edit_{code_of(row['id'])} and the text to send instead",
+        )
+        for row in found
+    ]
+
+
+async def _calls(tx: Transaction) -> list[_Notice]:
+    """Return calls of tools that need the owner's yes."""
+    found = await tx.fetch(
+        f"""SELECT c.id, c.called, c.arguments, s.contact_id, s.shared, a.name AS agent,
+                   {CONTACT_LABEL.format(row="s")} AS label
+              FROM discreet.tool_calls c
+              JOIN discreet.sessions s ON s.id = c.session_id
+              JOIN discreet.agents a ON a.id = s.agent_id
+             WHERE c.decider = 'owner' AND c.state = 'waiting' AND c.expires_at > clock_timestamp()
+               AND {_NOT_TOLD.format(row="c", kind="call", key="c.id::text")}
+             ORDER BY c.created_at LIMIT {MAX_AT_ONCE}"""
+    )
+    return [
+        _Notice(
+            "call",
+            str(row["id"]),
+            row["contact_id"],
+            "\n".join(
+                [
+                    f"{literal(row['agent'])} needs your yes for"
+                    f" {literal(whose(row['label'], shared=row['shared']))}. It would use"
+                    f" {literal(row['called'])}" + (" with:" if row["arguments"] else "."),
+                    *call_lines(row["arguments"]),
+                    "",
+                    f"/approve_{code_of(row['id'])} or /deny_{code_of(row['id'])}, within a day",
+                ]
+            ),
         )
         for row in found
     ]

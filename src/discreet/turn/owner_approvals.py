@@ -1,4 +1,4 @@
-"""Decisions of the owner in their chat: who is admitted, and which answers are sent."""
+"""Decisions of the owner in their chat: who is admitted, which answers are sent and calls made."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.text import literal
 from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, Transaction
-from discreet.services import held_answers
+from discreet.services import held_answers, tool_calls
 from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
+from discreet.services.tool_calls import PendingCall
 from discreet.turn.owner_context import OwnerReply, OwnerRequest
 
 _CODE = re.compile(rf"[0-9a-f]{{{CODE_CHARACTERS}}}")
@@ -173,3 +174,27 @@ async def _requests(tx: Transaction, asked: OwnerRequest) -> list[Pairing]:
         raise _Undecided(OwnerReply("No one is waiting for approval."))
     lines = "\n".join(_request_line(item) for item in waiting)
     raise _Undecided(OwnerReply(f"Which one?\n{lines}", await _contacts_of(tx, waiting)))
+
+
+async def call_meant(asked: OwnerRequest) -> PendingCall | None:
+    """Return the call of a tool that is named or quoted and waits for the owner."""
+    code = asked.rest.partition(" ")[0].casefold()
+    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+        if not code and asked.message.replies_to is not None:
+            code = await tx.value(
+                "SELECT replace(key, '-', '') FROM discreet.owner_notices"
+                " WHERE message_id = %(id)s AND kind = 'call'",
+                {"id": asked.message.replies_to},
+            )
+        with suppress(NotFound, BadInput):
+            return await tool_calls.find_call(tx, code or "")
+    return None
+
+
+async def decide_call(asked: OwnerRequest, call: PendingCall, *, is_yes: bool) -> OwnerReply:
+    """Let a call of a tool be made, or refuse it."""
+    answer_call = tool_calls.approve_call if is_yes else tool_calls.deny_call
+    await answer_call(asked.db, asked.owner_id, str(call.id))
+    of = () if call.contact_id is None else (call.contact_id,)
+    done = "will be made now" if is_yes else "won't be made"
+    return OwnerReply(f"The call of {literal(call.called)} for {literal(call.whose)} {done}.", of)

@@ -25,6 +25,8 @@ from discreet.sessions.transcript import Message
 from discreet.turn.connections import answer_connections
 from discreet.turn.owner_approvals import (
     admit_or_deny,
+    call_meant,
+    decide_call,
     decide_draft,
     drafts_meant,
     show_drafts,
@@ -120,6 +122,8 @@ async def _obey(asked: OwnerRequest, command: str) -> OwnerReply:
             return await _reminders(asked)
         case "connections":
             return await _connections(asked)
+        case "approve" | "deny" if call := await call_meant(asked):
+            return await decide_call(asked, call, is_yes=command == "approve")
         case "approve" if drafts := await drafts_meant(asked):
             return await decide_draft(asked, drafts, "approve")
         case "edit" | "reject":

@@ -42,7 +42,7 @@ from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import Stored, load, read_turn
-from discreet.turn.owner_context import Look
+from discreet.turn.owner_context import Look, OwnerReply
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.reading import (
     Reading,
@@ -52,7 +52,7 @@ from discreet.turn.reading import (
 )
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
-from discreet.turn.server_tools import answer_waiting_call
+from discreet.turn.server_tools import INTERRUPTED, answer_waiting_call, make_decided_call
 from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
@@ -71,6 +71,8 @@ MARGIN_SECONDS = 30.0
 """Seconds that a turn may take in addition to its model's limit."""
 MAX_INDEXED = 5
 """Maximum messages whose search data is saved with their answer; that of more follows it."""
+DECIDED = "decided"
+"""The command by which the owner's yes or no to a call reaches its session. Nobody can type it."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
 
 Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, TurnResult]]
@@ -354,7 +356,10 @@ class _Answer:
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    reply = await run_command(turns.db, scope, lease, command, turns.look)
+    if command == DECIDED:
+        reply = OwnerReply(await _make_decided_call(turns, scope, lease))
+    else:
+        reply = await run_command(turns.db, scope, lease, command, turns.look)
     steps: tuple[Step, ...] = ()
     if reply.contacts:
         # The contacts named in it; the answer is deleted when one of them is erased.
@@ -366,6 +371,22 @@ async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -
             reading.contacts.update(reply.contacts)
             await record_what_was_read(tx, reading, lease.turn_id)
         await save_answer(tx, lease, Prompt("", ()), result, reading)
+
+
+async def _make_decided_call(turns: Turns, scope: SessionScope, lease: Lease) -> str:
+    """Make the call that the owner decided, while the turn holds its session."""
+
+    async def make() -> str:
+        servers = None
+        if turns.servers is not None:
+            async with turns.db.begin(scope) as tx:
+                servers = await turns.servers(tx, scope, lease.session_id, lease.turn_id)
+        return await make_decided_call(servers)
+
+    try:
+        return await while_held(turns.db, scope, lease, make(), turns.total_seconds)
+    except TookTooLong:
+        return INTERRUPTED
 
 
 async def _save_failed(

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.errors import BadInput, NotFound, SecretMissing
 from discreet.domain.ids import SessionId, TurnId
 from discreet.domain.text import literal
-from discreet.scope import ScopedDatabase, Transaction
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services.connections import (
     Account,
@@ -31,6 +31,7 @@ from discreet.services.tool_access import (
     asked_by,
     load_server,
 )
+from discreet.services.tool_calls import call_lines
 from discreet.tools.outgoing_calls import OutgoingCall, ToolCaller
 from discreet.tools.results import ToolResult, shorten
 from discreet.tools.servers import McpServer
@@ -43,7 +44,10 @@ QUESTION_HOLDS = timedelta(minutes=10)
 """How long a call waits for a yes."""
 MAX_SHOWN = 1_500
 """Characters of a result that is shown without the model."""
+OWNER_HOLDS = timedelta(days=1)
+"""The same for a yes of the owner, who may not be there."""
 REFUSED = "All right, I haven't done it."
+OWNER_REFUSED = "My owner said no, so I haven't done it."
 INTERRUPTED = (
     "I was interrupted while I did it, so I don't know whether it was done. Please check before you"
     " ask for it again."
@@ -96,6 +100,7 @@ class ServerTools:
         if tool.confirm == "never":
             outcome = await self._make(tool, way, arguments)
             return outcome if isinstance(outcome, Outcome) else _shown(tool, outcome)
+        of_owner = tool.confirm == "owner" and not isinstance(self.scope, OwnerScope)
         async with self._begin() as tx:
             await tx.execute(
                 "SELECT gate.ask_for_call(%(session)s, %(turn)s, %(called)s, %(given)s, %(valid)s)",
@@ -104,9 +109,12 @@ class ServerTools:
                     "turn": self.turn_id,
                     "called": name,
                     "given": Jsonb(dict(arguments)),
-                    "valid": QUESTION_HOLDS,
+                    "valid": OWNER_HOLDS if of_owner else QUESTION_HOLDS,
                 },
             )
+        if of_owner:
+            text = "Nothing was done yet: the owner is asked."
+            return Outcome(text, done=False, question=asked_owner(name, arguments))
         question = question_of(name, arguments)
         return Outcome("Nothing was done yet: the person is asked.", done=False, question=question)
 
@@ -120,10 +128,23 @@ class ServerTools:
                 "SELECT * FROM gate.decide_call(%(session)s, %(turn)s, %(is_yes)s)",
                 {"session": self.session_id, "turn": self.turn_id, "is_yes": is_yes},
             )
+        return await self._obey(row, REFUSED)
+
+    async def make_decided(self) -> str:
+        """Make the call to which the owner said yes, once; say so if they said no."""
+        async with self._begin() as tx:
+            row = await tx.fetch_one(
+                "SELECT * FROM gate.begin_decided_call(%(session)s, %(turn)s)",
+                {"session": self.session_id, "turn": self.turn_id},
+            )
+        return await self._obey(row, OWNER_REFUSED) or NOT_ALLOWED
+
+    async def _obey(self, row: Mapping[str, Any] | None, refused: str) -> str | None:
+        """Make a call that was decided, and return what to say; None: there is none."""
         if row is None or row["outcome"] is None:
             return None
         if row["outcome"] == "refused":
-            return REFUSED
+            return refused
         if row["outcome"] == "interrupted":
             return INTERRUPTED
         tool = await self._allowed_now(row["tool_called"])
@@ -237,10 +258,7 @@ async def open_server_tools(
 
 def question_of(name: str, arguments: Mapping[str, Any]) -> str:
     """Return the question that shows exactly what would be called."""
-    given = [
-        f"- {literal(key)}: {literal(json.dumps(value, ensure_ascii=False), MAX_SHOWN)}"
-        for key, value in arguments.items()
-    ]
+    given = call_lines(arguments)
     return "\n".join(
         [
             f"For this I need your yes. I would use {literal(name)}" + (" with:" if given else "."),
@@ -251,12 +269,30 @@ def question_of(name: str, arguments: Mapping[str, Any]) -> str:
     )
 
 
+def asked_owner(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return what the person is told while the owner is asked about a call."""
+    given = "".join(f"\n{line}" for line in call_lines(arguments))
+    return (
+        f"For this I need the yes of my owner, whom I have asked. I would use {literal(name)}"
+        f"{' with:' if given else '.'}{given}\n\nI'll tell you here what comes of it."
+    )
+
+
 def answered(text: str) -> bool | None:
     """Return whether a text is a plain yes (True) or no (False); None: it is something else."""
     word = text.strip().strip(".!。！ ").casefold()
     if word in _YES:
         return True
     return False if word in _NO else None
+
+
+async def make_decided_call(servers: Tools | None) -> str:
+    """Make the call that the owner decided; see ``ServerTools.make_decided``.
+
+    Raises:
+        LeaseLost: the turn no longer holds its session.
+    """
+    return await servers.make_decided() if isinstance(servers, ServerTools) else NOT_ALLOWED
 
 
 async def answer_waiting_call(servers: Tools | None, waiting: Sequence[Line]) -> str | None:

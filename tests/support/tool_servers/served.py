@@ -14,6 +14,7 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 
+from discreet.domain.ids import SessionId
 from discreet.postgres.server import Database
 from discreet.schemas.tools import CommandToAdd, ToolRights, ToolServer, ToolServerToAdd
 from discreet.scope import ScopedDatabase
@@ -71,12 +72,16 @@ class ToolWorld:
     ) -> list[dict[str, object]]:
         """Run one turn with these replies of the model; return the requests that it got."""
         said = await self.world.say(sender, text, group=group)
+        return await self.answer(said.session_id, *replies)
+
+    async def answer(self, session_id: SessionId, *replies: Reply) -> list[dict[str, object]]:
+        """Run one turn of a session, for what waits there."""
         with openai_server(*replies) as script:
             settings = Settings(home=self.home, model="scripted", model_base_url=script.base_url)
             turns = turns_of(self.world.db, Models(settings).answer)
             caller = ToolCaller(self.sessions, self.checks)
             servers = partial(open_server_tools, self.access, caller)
-            await run_turn(replace(turns, servers=servers), said.session_id)
+            await run_turn(replace(turns, servers=servers), session_id)
         return script.requests
 
 

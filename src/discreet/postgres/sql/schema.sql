@@ -712,10 +712,14 @@ CREATE FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, giv
 DECLARE
   server uuid;
   asker  text;
+  who    text;
   result uuid;
 BEGIN
   PERFORM gate.lock_session(session);
-  SELECT a.server_id INTO server FROM gate.allowed_tools() a WHERE a.called = tool_called;
+  SELECT a.server_id,
+         CASE WHEN a.confirm = 'owner' AND split_part(session_user::text, '_', -1) <> 'owner'
+              THEN 'owner' ELSE 'contact' END
+    INTO server, who FROM gate.allowed_tools() a WHERE a.called = tool_called;
   IF server IS NULL THEN
     RETURN NULL;
   END IF;
@@ -723,10 +727,11 @@ BEGIN
    WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
    ORDER BY m.position DESC LIMIT 1;
   UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
-   WHERE c.session_id = session AND c.state = 'waiting';
+   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = who;
   INSERT INTO discreet.tool_calls (
-    owner_id, session_id, server_id, called, arguments, shown_to, expires_at)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid
+    owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
+  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid, who,
+         (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
     FROM discreet.sessions s WHERE s.id = session
   RETURNING id INTO result;
   RETURN result;
@@ -959,6 +964,31 @@ END $$;
 
 
 ALTER FUNCTION gate.begin_audit() OWNER TO discreet_gate;
+
+-- FUNCTION begin_decided_call(uuid, uuid)
+CREATE FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  wanted discreet.tool_calls;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT c.* INTO wanted FROM discreet.tool_calls c
+    JOIN discreet.messages m ON m.id = c.decided_by AND m.session_id = c.session_id
+   WHERE c.session_id = session AND m.turn_id = turn AND c.decider = 'owner' FOR UPDATE OF c;
+  IF wanted.id IS NULL THEN
+    RETURN;
+  END IF;
+  UPDATE discreet.tool_calls c SET state = 'begun' WHERE c.id = wanted.id AND c.state = 'approved';
+  outcome := CASE WHEN wanted.state IN ('approved', 'refused') THEN wanted.state ELSE 'interrupted' END;
+  call := wanted.id;
+  tool_called := wanted.called;
+  given := wanted.arguments;
+END $$;
+
+
+ALTER FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION begin_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.begin_mcp_session(shown bytea, token uuid) RETURNS void
@@ -1602,12 +1632,53 @@ BEGIN
      SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
          decided_at = clock_timestamp(), decided_by = said.id
    WHERE c.session_id = session AND c.state = 'waiting' AND c.expires_at > clock_timestamp()
-     AND c.shown_to = coalesce(said.sender_address, '')
+     AND c.decider = 'contact' AND c.shown_to = coalesce(said.sender_address, '')
   RETURNING c.state, c.id, c.called, c.arguments INTO outcome, call, tool_called, given;
 END $$;
 
 
 ALTER FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) OWNER TO discreet_gate;
+
+-- FUNCTION decide_call_as_owner(uuid, boolean)
+CREATE FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  wanted discreet.tool_calls;
+  here   discreet.sessions;
+  order_ uuid := gen_random_uuid();
+BEGIN
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+    FROM discreet.tool_calls c
+   WHERE c.id = call AND c.owner_id = owner AND s.id = c.session_id AND s.owner_id = owner
+     AND gate.may_connect(s.contact_id)
+  RETURNING s.* INTO here;
+  UPDATE discreet.tool_calls c
+     SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
+         decided_at = clock_timestamp(), decided_by = order_
+   WHERE c.id = call AND c.session_id = here.id AND c.decider = 'owner' AND c.state = 'waiting'
+     AND c.expires_at > clock_timestamp()
+  RETURNING c.* INTO wanted;
+  IF wanted.id IS NULL THEN
+    RETURN false;
+  END IF;
+  -- A command that nobody can type; its turn takes no other message.
+  INSERT INTO discreet.messages (
+    id, owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    sender_name, sender_address, channel_id, chat_id, command)
+  SELECT order_, owner, here.agent_id, here.contact_id, here.shared, here.id, r.id, here.last_position,
+         'in', 'waiting', 'The owner answered.', 'owner', 'owner:' || wanted.id, r.channel_id, r.chat_id,
+         'decided'
+    FROM discreet.routes r WHERE r.id = wanted.route_id AND r.session_id = here.id;
+  PERFORM gate.defer_turn(here.id, NULL, true);
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) OWNER TO discreet_gate;
 
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
@@ -2108,7 +2179,7 @@ CREATE FUNCTION gate.end_call(session uuid, call uuid) RETURNS void
 BEGIN
   PERFORM gate.lock_session(session);
   UPDATE discreet.tool_calls c SET state = 'done'
-   WHERE c.id = call AND c.session_id = session AND c.state = 'approved';
+   WHERE c.id = call AND c.session_id = session AND c.state IN ('approved', 'begun');
 END $$;
 
 
@@ -6241,7 +6312,7 @@ BEGIN
   SELECT owner, t.kind, t.key, t.contact_id, result
     FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
   DELETE FROM discreet.owner_notices n
-   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft')
+   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft', 'call')
      AND n.told_at < clock_timestamp() - interval '30 days';
   RETURN result;
 END $$;
@@ -8052,7 +8123,7 @@ CREATE TABLE discreet.owner_notices (
     message_id uuid NOT NULL,
     told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT owner_notices_kind_check CHECK ((kind = ANY (ARRAY['stranger'::text, 'person'::text, 'draft'::text, 'said'::text, 'failure'::text, 'limit'::text, 'undelivered'::text, 'channel'::text])))
+    CONSTRAINT owner_notices_kind_check CHECK ((kind = ANY (ARRAY['stranger'::text, 'person'::text, 'draft'::text, 'said'::text, 'failure'::text, 'limit'::text, 'undelivered'::text, 'channel'::text, 'call'::text])))
 );
 ALTER TABLE ONLY discreet.owner_notices ALTER COLUMN key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.owner_notices ALTER COLUMN owner_key SET STATISTICS 0;
@@ -8310,13 +8381,17 @@ CREATE TABLE discreet.tool_calls (
     decided_at timestamp with time zone,
     decided_by uuid,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT tool_calls_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'refused'::text, 'replaced'::text, 'done'::text])))
+    decider text DEFAULT 'contact'::text NOT NULL,
+    route_id uuid,
+    CONSTRAINT tool_calls_decider_check CHECK ((decider = ANY (ARRAY['contact'::text, 'owner'::text]))),
+    CONSTRAINT tool_calls_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'begun'::text, 'refused'::text, 'replaced'::text, 'done'::text])))
 );
 ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN called SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN arguments SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN shown_to SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN state SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tool_calls ALTER COLUMN decider SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.tool_calls FORCE ROW LEVEL SECURITY;
 
@@ -8328,6 +8403,12 @@ COMMENT ON COLUMN discreet.tool_calls.shown_to IS 'address of the person who was
 
 -- COMMENT COLUMN tool_calls.decided_by
 COMMENT ON COLUMN discreet.tool_calls.decided_by IS 'the message that answered';
+
+-- COMMENT COLUMN tool_calls.decider
+COMMENT ON COLUMN discreet.tool_calls.decider IS 'whose yes it needs';
+
+-- COMMENT COLUMN tool_calls.route_id
+COMMENT ON COLUMN discreet.tool_calls.route_id IS 'where its turn answered, and where the call is made; no foreign key, it ends with the session''s';
 
 -- TABLE tool_servers
 CREATE TABLE discreet.tool_servers (
@@ -10805,6 +10886,12 @@ REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.begin_audit() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_audit() FROM PUBLIC;
 
+-- ACL FUNCTION begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb)
+GRANT ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) FROM PUBLIC;
+
 -- ACL FUNCTION begin_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
@@ -10910,6 +10997,10 @@ GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, 
 GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) FROM PUBLIC;
+
+-- ACL FUNCTION decide_call_as_owner(call uuid, is_yes boolean)
+GRANT ALL ON FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) FROM PUBLIC;
 
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
@@ -12876,8 +12967,9 @@ GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, mi
 GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.tool_calls
-GRANT SELECT (arguments, called, created_at, decided_at, decided_by, expires_at, id, owner_id,
-    server_id, session_id, shown_to, state) ON discreet.tool_calls TO discreet_owner;
+GRANT SELECT (arguments, called, created_at, decided_at, decided_by, decider, expires_at, id,
+    owner_id, route_id, server_id, session_id, shown_to, state) ON discreet.tool_calls TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.tool_servers
 GRANT SELECT (agent_id, id, name, owner_id, owner_key, signs_in, url) ON discreet.tool_servers TO

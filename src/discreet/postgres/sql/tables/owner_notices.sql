@@ -4,7 +4,7 @@ SET ROLE discreet_schema;
 CREATE TABLE discreet.owner_notices (
   owner_id   uuid NOT NULL REFERENCES discreet.owners,
   kind       text NOT NULL CHECK (kind IN (
-    'stranger', 'person', 'draft', 'said', 'failure', 'limit', 'undelivered', 'channel')),
+    'stranger', 'person', 'draft', 'said', 'failure', 'limit', 'undelivered', 'channel', 'call')),
   key        text NOT NULL,
   contact_id uuid,
   message_id uuid NOT NULL,

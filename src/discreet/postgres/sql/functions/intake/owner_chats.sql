@@ -87,7 +87,7 @@ BEGIN
   SELECT owner, t.kind, t.key, t.contact_id, result
     FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
   DELETE FROM discreet.owner_notices n
-   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft')
+   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft', 'call')
      AND n.told_at < clock_timestamp() - interval '30 days';
   RETURN result;
 END $$;
