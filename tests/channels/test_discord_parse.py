@@ -102,7 +102,7 @@ def test_a_place_that_nobody_knows_is_a_group_of_its_own_never_a_direct_chat() -
     assert isinstance(heard(payload).sender, UnknownSender)
 
 
-def test_bots_and_webhooks_are_nobodys_words() -> None:
+def test_messages_of_bots_and_webhooks_are_ignored() -> None:
     assert read(message(CHANNEL, OTHER_BOT, f"{AT_ME} hi", mentions=[BOT])) is None
     assert read(message(DIRECT, BOT, "my own answer")) is None
     assert read(message(CHANNEL, ALICE, "hi", webhook_id="1")) is None
@@ -121,7 +121,7 @@ def test_what_programs_do_to_a_channel_is_overheard_and_never_under_a_members_na
     assert read(message(DIRECT, OTHER_BOT, "", type=6)) is None
 
 
-def test_an_edit_is_known_and_answered_by_nobody() -> None:
+def test_an_edit_names_its_message_and_is_not_answered() -> None:
     first = message(CHANNEL, ALICE, f"{AT_ME} helo", mentions=[BOT])
     edit = heard(edited(first, f"{AT_ME} hello"))
     assert (edit.text, edit.addressed) == ("hello", False)
@@ -176,7 +176,7 @@ def test_the_same_person_is_one_sender_in_a_server_and_directly() -> None:
     assert nick.sender.name == "Ali"
 
 
-def test_what_can_not_be_read_waits_where_the_owner_sees_it() -> None:
+def test_an_unreadable_message_goes_to_quarantine() -> None:
     for broken in ({"timestamp": "yesterday"}, {"mentions": 7}, {"attachments": [{}]}):
         said = heard(message(CHANNEL, ALICE, "hi", **broken))
         assert isinstance(said.sender, UnknownSender)

@@ -129,7 +129,7 @@ async def test_an_answer_grows_in_one_message_and_takes_its_place(desk: Desk) ->
     assert desk.api.texts(here) == ["other", "third"]
 
 
-async def test_a_draft_that_can_not_be_taken_away_holds_the_answer_up(desk: Desk) -> None:
+async def test_a_draft_that_cannot_be_deleted_delays_the_answer(desk: Desk) -> None:
     shown = await desk.channel.show_draft(HERE, "hel", None, None)
     assert isinstance(shown, Sent)
     desk.api.failures["delete"] = [Failure(500)]

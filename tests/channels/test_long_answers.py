@@ -100,7 +100,7 @@ def test_an_answer_is_cut_once_for_all_of_its_parts_and_for_no_other_answer() ->
     assert cut == [text, text]
 
 
-def test_of_answers_that_are_never_sent_to_their_end_few_are_kept() -> None:
+def test_only_a_few_unfinished_answers_are_kept() -> None:
     def in_words(text: str, *, plain: bool) -> list[str]:
         return text.split()
 

@@ -177,7 +177,7 @@ async def test_a_channel_that_was_removed_sends_nothing(
     assert api.calls == []
 
 
-async def test_that_somebody_types_is_shown_and_never_fails(
+async def test_a_typing_indicator_is_shown_and_never_fails(
     api: BotApi, channel: TelegramChannel
 ) -> None:
     api.faults["sendChatAction"] = [Fault("status", 500)]

@@ -124,7 +124,7 @@ def test_a_message_that_can_not_be_read_stops_no_other() -> None:
     assert second.text == "Does it come in another color?"
 
 
-def test_what_became_of_an_answer_is_told() -> None:
+def test_receipts_report_what_became_of_an_answer() -> None:
     stages = [
         status("wamid.out1", "sent"),
         status("wamid.out1", "delivered"),

@@ -234,7 +234,7 @@ async def test_a_lost_connection_loses_no_message_and_stores_none_twice(
     assert await count(world, "messages") == 12
 
 
-async def test_where_the_database_is_full_or_closing_the_platform_shall_come_again(
+async def test_if_the_database_is_full_or_shutting_down_the_platform_delivers_again(
     world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
     admin.execute(

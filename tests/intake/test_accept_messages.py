@@ -71,7 +71,7 @@ async def test_messages_of_one_call_are_stored_in_their_order(
     ],
     ids=["no such channel", "no sender", "no text", "null", "files that are no list"],
 )
-async def test_one_that_fails_leaves_nothing_and_the_others_stay(
+async def test_a_message_that_fails_leaves_nothing_and_the_others_are_stored(
     world: World, database: Database, bad: dict[str, object], code: str
 ) -> None:
     other = {"chat": "2002", "sender_id": "2002"}
@@ -102,7 +102,7 @@ async def test_a_message_that_is_twice_in_one_call_is_stored_once(
     assert await count(world, "messages") == 1
 
 
-async def test_a_ticket_that_is_not_valid_stores_none(world: World, database: Database) -> None:
+async def test_an_invalid_ticket_stores_no_message(world: World, database: Database) -> None:
     with (
         psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as intake,
         pytest.raises(psycopg.errors.InsufficientPrivilege),

@@ -111,7 +111,7 @@ async def test_a_strangers_code_does_not_work_if_the_stranger_sends_it(platform:
     assert await platform.reason(ALICE, await code_of(platform, ALICE)) == "aside"
 
 
-async def test_an_expired_code_is_none_and_the_next_message_brings_another(
+async def test_an_expired_code_is_invalid_and_the_next_message_brings_a_new_one(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await platform.say(ALICE, "hello")
@@ -139,7 +139,7 @@ async def test_after_too_many_wrong_codes_none_is_looked_at_but_an_address_still
     assert await decide(platform, ALICE) == 1
 
 
-async def test_who_is_denied_gets_silence_until_the_owner_thinks_otherwise(
+async def test_a_denied_stranger_gets_no_answer_until_the_owner_admits_them(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await platform.say(ALICE, "hello")
@@ -151,7 +151,7 @@ async def test_who_is_denied_gets_silence_until_the_owner_thinks_otherwise(
     assert (await platform.accepted(ALICE, "thank you")).new
 
 
-async def test_who_was_denied_stays_out_when_the_channel_is_opened(platform: Platform) -> None:
+async def test_a_denied_stranger_stays_out_when_the_channel_is_opened(platform: Platform) -> None:
     db, owner = platform.world.db, platform.world.owner_id
     assert await platform.reason(ALICE, "hello", name="Alice") == "aside"
     await decide(platform, ALICE, let_in=False)
@@ -326,7 +326,7 @@ async def test_the_owners_code_works_once_in_time_and_in_a_direct_chat_only(
     assert await platform.reason(BOB, code) == "linked"
 
 
-async def test_who_guesses_at_the_owners_code_uses_up_their_own_tries_and_nobody_elses(
+async def test_wrong_guesses_at_the_owners_code_use_up_only_the_guessers_tries(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     code = await link(platform)

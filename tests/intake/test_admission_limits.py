@@ -86,7 +86,7 @@ async def test_a_limited_number_of_messages_waits_and_an_answer_frees_a_place(
     assert (await platform.accepted(ALICE, "hello")).new
 
 
-async def test_who_has_used_up_the_days_tokens_waits_for_the_next_day(
+async def test_a_contact_that_used_up_the_days_tokens_waits_for_the_next_day(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await limit(platform, tokens_a_day=1000)

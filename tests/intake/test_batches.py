@@ -54,13 +54,15 @@ def sizes(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-async def test_one_that_arrives_alone_is_stored_alone(world: World, sizes: list[int]) -> None:
+async def test_a_message_that_arrives_alone_is_stored_in_a_call_of_its_own(
+    world: World, sizes: list[int]
+) -> None:
     for sender in range(3):
         await accept(world.db, world.owner_id, _from(world, sender))
     assert sizes == [1, 1, 1]
 
 
-async def test_those_that_arrive_while_calls_are_under_way_share_one(
+async def test_messages_that_arrive_during_calls_share_the_next_one(
     world: World, sizes: list[int]
 ) -> None:
     tasks = [accept(world.db, world.owner_id, _from(world, sender)) for sender in range(MANY)]
@@ -70,7 +72,7 @@ async def test_those_that_arrive_while_calls_are_under_way_share_one(
     assert sum(sizes) == MANY == await count(world, "messages") == await count(world, "contacts")
 
 
-async def test_one_that_fails_in_its_own_savepoint_fails_alone(world: World) -> None:
+async def test_a_message_that_fails_in_its_savepoint_fails_alone(world: World) -> None:
     nowhere = replace(_from(world, 20), channel_id=ChannelId(uuid4()))
     given = [*[_from(world, sender) for sender in range(20)], nowhere, _from(world, 21)]
     found = await asyncio.gather(
@@ -80,7 +82,7 @@ async def test_one_that_fails_in_its_own_savepoint_fails_alone(world: World) -> 
     assert await count(world, "messages") == 21
 
 
-async def test_one_that_breaks_the_call_fails_alone(world: World) -> None:
+async def test_a_message_that_breaks_the_call_fails_alone(world: World) -> None:
     given = [_message(_from(world, sender)) for sender in range(20)]
     given[10]["written_at"] = "never"
     found = await asyncio.gather(
@@ -92,7 +94,7 @@ async def test_one_that_breaks_the_call_fails_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("cancelled", [0, MAX_CALLS, MAX_CALLS + 1])
-async def test_one_that_is_cancelled_keeps_nobody_waiting(world: World, cancelled: int) -> None:
+async def test_a_cancelled_message_does_not_delay_the_others(world: World, cancelled: int) -> None:
     tasks = [
         asyncio.create_task(accept(world.db, world.owner_id, _from(world, sender)))
         for sender in range(20)

@@ -54,7 +54,7 @@ async def second_agent(platform: Platform) -> Platform:
     return Platform(world, await world.add_channel("telegram", "eves", "open"))
 
 
-async def test_what_contacts_use_together_ends_the_day_for_all_until_the_budget_is_raised(
+async def test_a_used_up_budget_stops_all_contacts_until_it_is_raised(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await budget(platform, agent="Ada", tokens_a_day=1000)
@@ -71,7 +71,7 @@ async def test_what_contacts_use_together_ends_the_day_for_all_until_the_budget_
     assert (await platform.accepted(EVE, "one more")).new
 
 
-async def test_yesterdays_use_counts_for_nothing(
+async def test_usage_of_yesterday_does_not_count(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await budget(platform, money_a_day=Decimal("0.5"))

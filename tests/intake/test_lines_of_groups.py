@@ -36,7 +36,7 @@ async def take(platform: Platform, inbound: Inbound) -> Accepted | TurnedAway | 
     return await accept_or_quarantine(platform.world.db, platform.world.owner_id, inbound)
 
 
-async def test_it_is_stored_beside_what_members_say_starts_no_turn_and_is_not_the_owners(
+async def test_an_unsigned_line_is_stored_with_the_group_starts_no_turn_and_is_not_the_owners(
     platform: Platform, admin: psycopg.Connection[object]
 ) -> None:
     world = platform.world
@@ -60,7 +60,9 @@ async def test_it_is_stored_beside_what_members_say_starts_no_turn_and_is_not_th
     assert (first.name, first.address) == (ADMIN.shown_as, GROUP)
 
 
-async def test_it_is_never_answered_and_never_said_outside_of_a_group(platform: Platform) -> None:
+async def test_an_unsigned_line_is_refused_if_it_is_addressed_or_outside_of_a_group(
+    platform: Platform,
+) -> None:
     for wrong in (
         replace(line(platform, "@ada_bot hello"), addressed=True),
         replace(line(platform), group=None),
@@ -68,7 +70,7 @@ async def test_it_is_never_answered_and_never_said_outside_of_a_group(platform: 
         assert isinstance(await take(platform, wrong), Quarantined)
 
 
-async def test_a_group_that_is_not_admitted_has_none(
+async def test_an_unsigned_line_of_a_group_that_is_not_admitted_is_refused(
     platform: Platform, admin: psycopg.Connection[object]
 ) -> None:
     admin.execute(
@@ -79,7 +81,9 @@ async def test_a_group_that_is_not_admitted_has_none(
     assert refused.reason == "stranger"
 
 
-def test_from_the_quarantine_it_comes_back_as_the_groups_own(platform: Platform) -> None:
+def test_an_unsigned_line_comes_back_from_the_quarantine_as_the_groups_own(
+    platform: Platform,
+) -> None:
     for name in (ADMIN.shown_as, ""):
         inbound = replace(line(platform), sender=GroupSender(name))
         assert from_json(to_json(inbound)) == inbound

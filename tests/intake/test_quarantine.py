@@ -55,7 +55,7 @@ def make_due(admin: Admin) -> None:
     admin.execute("UPDATE discreet.quarantine SET next_try_at = now()")
 
 
-async def test_who_cannot_be_made_a_contact_waits_in_quarantine_and_in_nobodys_session(
+async def test_a_sender_who_cannot_become_a_contact_is_quarantined_and_in_no_session(
     world: World, admin: Admin
 ) -> None:
     owner = await world.say(None, "mine")
@@ -77,7 +77,7 @@ async def test_who_cannot_be_made_a_contact_waits_in_quarantine_and_in_nobodys_s
     assert isinstance(fine, Accepted)
 
 
-async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
+async def test_a_quarantined_message_reaches_its_contact_once_the_fault_is_gone(
     database: Database, world: World, admin: Admin
 ) -> None:
     break_contacts(admin, "Alice")
@@ -106,7 +106,9 @@ async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
     assert contact == (again.contact_id,)
 
 
-async def test_it_waits_longer_after_each_vain_try_and_is_kept(world: World, admin: Admin) -> None:
+async def test_a_quarantined_message_is_kept_and_retried_at_growing_intervals(
+    world: World, admin: Admin
+) -> None:
     break_contacts(admin, "Alice")
     await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
     waits = []
@@ -129,7 +131,7 @@ async def test_a_repeated_delivery_to_quarantine_is_one_row(world: World, admin:
     assert waiting.attempts == 3
 
 
-async def test_what_many_workers_release_at_once_is_answered_once(
+async def test_a_message_released_by_many_workers_at_once_is_answered_once(
     database: Database, world: World, admin: Admin
 ) -> None:
     break_contacts(admin, "Alice")
@@ -147,7 +149,7 @@ async def test_what_many_workers_release_at_once_is_answered_once(
     assert len(await answers_of(world, session[0])) == 1
 
 
-async def test_what_has_found_its_contact_is_not_released_again(world: World, admin: Admin) -> None:
+async def test_a_released_message_is_not_released_again(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
     await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice"), "hi"))
     mend_contacts(admin)
@@ -214,7 +216,9 @@ async def test_text_that_no_column_takes_is_kept_readable_and_given_to_its_sende
     assert row == ("half a pair \ufffd", "telegram:1001")
 
 
-async def test_what_another_version_kept_holds_up_nobody(world: World, admin: Admin) -> None:
+async def test_a_quarantined_row_of_another_version_does_not_block_the_others(
+    world: World, admin: Admin
+) -> None:
     admin.execute(
         "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason,"
         " next_try_at) VALUES (%s, %s, 'old', '{\"v\": 0}', 'old', now() - interval '1 hour')",
@@ -230,7 +234,7 @@ async def test_what_another_version_kept_holds_up_nobody(world: World, admin: Ad
     assert old.next_try_at > datetime.now(UTC)
 
 
-async def test_nobody_releases_another_owners(world: World, admin: Admin) -> None:
+async def test_an_owner_cannot_release_another_owners_message(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
     await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
     mend_contacts(admin)
@@ -243,7 +247,7 @@ async def test_nobody_releases_another_owners(world: World, admin: Admin) -> Non
     assert isinstance(waiting.id, UUID)
 
 
-async def test_where_not_even_the_quarantine_can_be_written_the_platform_shall_come_again(
+async def test_if_the_quarantine_cannot_be_written_the_platform_delivers_again(
     world: World, admin: Admin
 ) -> None:
     break_contacts(admin, "Alice")

@@ -54,7 +54,7 @@ def test_the_very_day_is_closer_than_its_month_and_another_month_is_not_close() 
 
 
 @given(st.text(max_size=80), st.datetimes(timezones=st.just(UTC)))
-def test_no_text_and_no_clock_breaks_it(text: str, now: datetime) -> None:
+def test_no_text_and_no_clock_breaks_the_reading_of_dates(text: str, now: datetime) -> None:
     days_asked_for(text, now)
 
 

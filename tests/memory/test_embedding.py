@@ -27,7 +27,7 @@ def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
     assert np.array_equal(alone, among[1])
 
 
-def test_what_means_the_same_is_nearer_than_what_does_not() -> None:
+def test_texts_with_the_same_meaning_are_nearer() -> None:
     asked, near, far = bundled_embedder().embed(
         ["What animal does she have?", "Her dog is called Rex", "The invoice is due on Friday"]
     )

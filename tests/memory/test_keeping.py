@@ -121,7 +121,7 @@ async def test_nearly_the_same_words_are_one_memory_with_the_id_of_the_first(
         ("😀", "😡"),
     ],
 )
-async def test_what_says_something_else_is_kept_beside(
+async def test_a_different_statement_is_kept_as_a_second_memory(
     people: People, first: str, second: str
 ) -> None:
     one, two = await people.keep(people.alice, first, second)

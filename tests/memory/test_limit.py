@@ -21,7 +21,7 @@ async def few(people: People) -> People:
     return people
 
 
-async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
+async def test_a_contact_at_its_limit_stores_no_more_memories_and_others_do(
     few: People,
 ) -> None:
     kept = await few.keep(few.alice, "tea", "rain", "my dog is called Rex")
@@ -43,14 +43,14 @@ async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
         await restore_memory(tx, kept[0].id, 1)
 
 
-async def test_what_replaces_a_memory_needs_no_room(few: People) -> None:
+async def test_a_memory_that_replaces_another_is_stored_at_the_limit(few: People) -> None:
     for n in range(6):
         await few.keep(few.alice, f"I live in town number {n}", topic_key="home")
     await few.keep(few.alice, "tea", "rain")
     await few.keep(few.alice, "I live at sea", topic_key="home")
 
 
-async def test_sql_of_ones_own_keeps_no_more_either(few: People) -> None:
+async def test_direct_sql_cannot_exceed_the_limit_of_memories(few: People) -> None:
     insert = (
         "INSERT INTO discreet.memories (content) SELECT 'thing ' || n FROM generate_series(1, %s) n"
     )

@@ -67,7 +67,7 @@ async def test_an_expired_memory_can_be_stored_again(people: People) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 70_000])
-async def test_nothing_and_too_much_are_refused(people: People, text: str) -> None:
+async def test_an_empty_or_too_long_memory_is_refused(people: People, text: str) -> None:
     with pytest.raises(BadInput):
         await people.keep(people.alice, text)
 

@@ -17,7 +17,7 @@ from tests.memory.conftest import People, texts
 MODES: list[Mode] = ["text", "semantic", "hybrid"]
 
 
-async def test_the_one_who_told_it_is_answered_and_nobody_else(people: People) -> None:
+async def test_a_memory_is_recalled_by_its_contact_and_nobody_else(people: People) -> None:
     await people.keep(people.alice, "The dog is called Rex")
     await people.keep(people.bob, "Plays the cello")
     (found,) = await people.ask(people.alice, "What is my dog called?")
@@ -26,7 +26,7 @@ async def test_the_one_who_told_it_is_answered_and_nobody_else(people: People) -
     assert "The dog is called Rex" not in texts(await people.ask(people.bob, "my dog Rex?"))
 
 
-async def test_the_owner_reads_everybodys_each_with_whose_it_is(people: People) -> None:
+async def test_the_owner_recalls_everyones_memories_each_with_its_contact(people: People) -> None:
     await people.keep(people.alice, "Alice's dog is called Rex")
     await people.keep(people.bob, "Bob's dog is called Bello")
     await people.keep(people.world.owner, "A dog needs a licence")
@@ -49,7 +49,7 @@ async def test_a_contact_that_filters_by_another_gets_nothing(people: People) ->
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
-async def test_nobody_gets_fewer_because_others_rows_are_nearer(people: People, mode: Mode) -> None:
+async def test_nearer_rows_of_others_do_not_reduce_the_results(people: People, mode: Mode) -> None:
     await people.keep(people.bob, *(f"the dog is called Rex number {n}" for n in range(60)))
     await people.keep(people.alice, "a dog in the garden", "the bill is paid", "tea at five")
     found = await people.ask(people.alice, "the dog is called Rex", mode=mode, limit=10)
@@ -58,7 +58,7 @@ async def test_nobody_gets_fewer_because_others_rows_are_nearer(people: People, 
     assert len(await people.ask(people.alice, "the dog is called Rex", mode=mode, limit=2)) == 2
 
 
-async def test_scores_do_not_tell_of_others(people: People) -> None:
+async def test_scores_reveal_nothing_about_other_contacts(people: People) -> None:
     kept = ["the dog is called Rex", "tea at five", "the bill is paid"]
     await people.keep(people.alice, *kept)
 
@@ -74,7 +74,7 @@ async def test_scores_do_not_tell_of_others(people: People) -> None:
     assert [await seen(mode) for mode in MODES] == before
 
 
-async def test_what_expired_is_never_recalled_unless_asked_for(people: People) -> None:
+async def test_an_expired_memory_is_recalled_only_on_request(people: People) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     await people.keep(people.alice, "the dog is at the vet", expires_at=past)
     for mode in MODES:
@@ -135,7 +135,9 @@ async def test_a_limit_that_makes_no_sense_is_refused(people: People, limit: int
         (Filters(kinds=frozenset(["passage"])), []),
     ],
 )
-async def test_filters_narrow(people: People, filters: Filters, expected: list[str]) -> None:
+async def test_each_filter_narrows_the_result(
+    people: People, filters: Filters, expected: list[str]
+) -> None:
     await people.keep(people.alice, "dog one", salience="high", topics=["pets"])
     await people.keep(people.alice, "dog two", topics=["pets", "vet"])
     await people.keep(people.alice, "dog three", source="owner", topic_key="key")
@@ -208,7 +210,7 @@ async def test_a_question_without_a_vector_is_answered_by_words(people: People) 
     assert found.parts.cosine is None
 
 
-async def test_the_parts_say_why_and_add_up(people: People) -> None:
+async def test_the_parts_of_a_score_add_up_to_it(people: People) -> None:
     await people.keep(people.alice, "the dog is called Rex", "tea at five", salience="high")
     found = await people.ask(people.alice, "dog called")
     for hit in found:

@@ -144,6 +144,6 @@ def test_minilm_finds_the_meaning_without_a_common_word() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "bundled:x", "openai:", "gpt", "onnx:", "minilm:x"])
-def test_an_embedder_that_there_is_not_is_refused(name: str) -> None:
+def test_an_unknown_embedder_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="DISCREET_EMBEDDER"):
         open_embedder(Settings(embedder=name))

@@ -306,9 +306,7 @@ def test_an_installation_with_data_is_overwritten_only_when_told(
     assert load_credentials(full_home) == kept
 
 
-def test_a_restore_while_the_database_is_in_use_puts_the_users_out(
-    full_home: Path, saved: Path
-) -> None:
+def test_a_restore_disconnects_the_users_of_the_database(full_home: Path, saved: Path) -> None:
     with (
         opened_database(full_home) as database,
         psycopg.connect(database.conninfo("discreet_worker")) as conn,
@@ -359,7 +357,7 @@ def test_a_restore_that_fails_closes_a_home_that_had_no_data(home: Path, tmp_pat
     assert owners(home) == ["Ada"]
 
 
-def test_a_restore_that_fails_on_a_server_of_ones_own_leaves_the_home_closed(
+def test_a_restore_that_fails_on_an_external_server_leaves_the_home_closed(
     saved: Path, foreign: Credentials, tmp_path: Path
 ) -> None:
     own, url = tmp_path / "own", admin_url(foreign)
@@ -488,7 +486,7 @@ def erase(home: Path, owner: OwnerId, contact: str) -> None:
     asyncio.run(work())
 
 
-def test_who_was_erased_after_the_backup_stays_erased_when_it_is_restored(
+def test_a_contact_erased_after_the_backup_stays_erased_after_a_restore(
     full_home: Path, saved: Path, tmp_path: Path
 ) -> None:
     owner, ann = add_contact(full_home, "Ann")
@@ -600,7 +598,7 @@ def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:
         backup(settings(full_home), saved / "not" / "there", keys=PLAIN)
 
 
-def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
+def test_a_backup_moves_to_an_external_server_and_from_there_into_a_file(
     saved: Path, foreign: Credentials, tmp_path: Path
 ) -> None:
     own, url = tmp_path / "own", admin_url(foreign)

@@ -118,7 +118,7 @@ def test_a_file_that_is_cut_off_is_refused(kept: float, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "hello", "age1qqqq", "AGE-SECRET-KEY-1QQ", "ssh-ed25519 AA"])
-def test_what_is_no_public_key_is_refused(text: str) -> None:
+def test_an_invalid_public_key_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="age public key"):
         keys_of_recipients([text])
 
@@ -142,7 +142,7 @@ def test_an_identity_file_open_to_others_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000])
-def test_a_full_disk_is_told_also_for_the_last_bytes(size: int, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_even_for_the_last_bytes(size: int, tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"x" * size)
     keys = keys_of_recipients([new_identity()[1]])
     with (

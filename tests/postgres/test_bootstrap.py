@@ -137,7 +137,9 @@ def test_a_database_whose_roles_can_do_more_is_not_opened(
         pass
 
 
-def test_a_server_that_is_not_there_is_one_line(own_server: Credentials, tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported_in_one_line(
+    own_server: Credentials, tmp_path: Path
+) -> None:
     initialise_external(tmp_path / "own", admin_url(own_server), reset_roles=True)
     elsewhere = replace(own_server, host=str(tmp_path))
     with pytest.raises(Unavailable, match="can't be used"):

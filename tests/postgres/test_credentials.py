@@ -41,7 +41,7 @@ def test_secrets_are_random_and_long_and_show_in_no_repr() -> None:
     assert not any(secret in repr(one) for secret in secrets)
 
 
-def test_a_server_of_ones_own_has_no_admin_password() -> None:
+def test_an_external_server_has_no_stored_admin_password() -> None:
     assert set(new_credentials(embedded=False).passwords) == set(LOGIN_ROLES)
 
 

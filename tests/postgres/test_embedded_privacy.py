@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_what_we_make_is_closed_and_the_mode_of_a_home_that_existed_is_left_alone(
+def test_new_folders_are_private_and_an_existing_home_keeps_its_mode(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
@@ -49,7 +49,7 @@ def test_what_we_make_is_closed_and_the_mode_of_a_home_that_existed_is_left_alon
         assert mode(layout.run / SOCKET_NAME) & 0o077 == 0
 
 
-def test_a_home_that_we_make_is_closed(tmp_path: Path) -> None:
+def test_a_new_home_is_private(tmp_path: Path) -> None:
     make_layout(tmp_path / "new")
     assert mode(tmp_path / "new") == 0o700
 
@@ -132,7 +132,7 @@ def test_a_long_home_has_its_socket_in_a_private_folder_that_all_find(
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", 'a"b', "ä%s{0}'$(x)", "-D"])
-def test_any_name_will_do_for_a_home(
+def test_a_home_can_have_any_name(
     home: Path, tmp_path: Path, name: str, start_client: StartClient
 ) -> None:
     named = tmp_path / name

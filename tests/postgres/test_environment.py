@@ -120,7 +120,7 @@ def test_a_backup_and_a_restore_work_whatever_is_set(
     restore_backup(Settings(home=tmp_path / "fresh"), tmp_path / "saved")
 
 
-def test_a_server_of_ones_own_takes_only_how_tls_is_done_and_the_admins_password(
+def test_an_external_server_uses_only_the_variables_for_tls_and_the_admins_password(
     own_server: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in set(DOCUMENTED) - HONOURED:

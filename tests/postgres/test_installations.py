@@ -96,7 +96,7 @@ def _state(url: str, credentials: Credentials) -> list[Any]:
     return found
 
 
-def test_each_has_roles_of_its_own_that_no_other_lets_in(
+def test_each_installation_has_roles_that_no_other_installation_admits(
     installations: dict[str, Credentials],
 ) -> None:
     for of, at in permutations(installations.values(), 2):
@@ -109,7 +109,7 @@ def test_each_has_roles_of_its_own_that_no_other_lets_in(
                 psycopg.connect(replace(at, passwords=of.passwords).conninfo(role))
 
 
-def test_its_schema_is_the_committed_one_with_other_roles(
+def test_the_schema_of_an_installation_is_the_committed_one_with_its_own_roles(
     installations: dict[str, Credentials], url: str
 ) -> None:
     for credentials in installations.values():
@@ -118,7 +118,7 @@ def test_its_schema_is_the_committed_one_with_other_roles(
         assert found.splitlines() == SCHEMA.read_text(encoding="utf-8").splitlines()
 
 
-def test_initialising_resetting_migrating_and_checking_one_leaves_the_others_as_they_are(
+def test_managing_one_installation_leaves_the_others_unchanged(
     homes: tuple[Path, Path], installations: dict[str, Credentials], url: str
 ) -> None:
     home, _ = homes
@@ -148,7 +148,7 @@ def test_initialising_resetting_migrating_and_checking_one_leaves_the_others_as_
     save_credentials(home, _credentials(stranger))
 
 
-def test_opening_one_looks_at_its_own_roles(
+def test_opening_an_installation_checks_only_its_own_roles(
     homes: tuple[Path, Path], installations: dict[str, Credentials], url: str
 ) -> None:
     home, other = homes

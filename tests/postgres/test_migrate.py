@@ -122,7 +122,7 @@ def test_a_role_that_a_file_takes_on_does_not_outlive_it(conn: Conn) -> None:
     assert steps(conn) == [1]
 
 
-def test_two_who_migrate_at_once_apply_each_file_once(empty_database: str) -> None:
+def test_two_migrations_at_once_apply_each_file_once(empty_database: str) -> None:
     def run(_: int) -> list[str]:
         with psycopg.connect(empty_database, autocommit=True) as conn:
             return migrate(conn, [FIRST, SECOND, last(0)])

@@ -59,7 +59,7 @@ def own_home(own_server: Credentials, tmp_path: Path) -> Path:
     return tmp_path / "own"
 
 
-def test_the_embedded_database_puts_settings_and_passwords_right_when_it_is_opened(
+def test_opening_the_embedded_database_restores_role_settings_and_passwords(
     home: Path, own_server: Credentials
 ) -> None:
     change(own_server, "discreet_contact", *BY_ITSELF)
@@ -89,7 +89,7 @@ def test_reset_settings_are_reported_in_one_line(home: Path, own_server: Credent
     ]
 
 
-def test_where_no_role_can_log_in_any_more_its_admin_is_asked_for(
+def test_if_no_role_can_log_in_the_error_says_how_the_admin_resets_them(
     own_home: Path, own_server: Credentials
 ) -> None:
     for role in LOGIN_ROLES:
@@ -104,7 +104,7 @@ def test_where_no_role_can_log_in_any_more_its_admin_is_asked_for(
 
 
 @pytest.mark.parametrize("broken", ["discreet_contact", "discreet_worker"])
-def test_on_a_server_of_ones_own_a_role_resets_its_settings_itself(
+def test_on_an_external_server_a_role_resets_its_own_settings(
     broken: str, own_home: Path, own_server: Credentials
 ) -> None:
     change(credentials_of(own_home), broken, *BY_ITSELF)
@@ -117,7 +117,7 @@ def test_on_a_server_of_ones_own_a_role_resets_its_settings_itself(
 
 
 @pytest.mark.parametrize("broken", ["discreet_contact", "discreet_worker"])
-def test_on_a_server_of_ones_own_a_changed_password_is_named_with_what_to_do(
+def test_on_an_external_server_a_changed_password_is_reported_with_a_remedy(
     broken: str, own_home: Path, own_server: Credentials
 ) -> None:
     change(credentials_of(own_home), broken, "ALTER ROLE CURRENT_USER PASSWORD 'mine'")

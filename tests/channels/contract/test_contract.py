@@ -160,7 +160,7 @@ async def test_an_account_that_was_removed_sends_nothing(bench: Bench) -> None:
     assert bench.sent() == []
 
 
-async def test_signs_that_an_answer_comes_never_fail(bench: Bench) -> None:
+async def test_typing_indicators_never_fail(bench: Bench) -> None:
     place = Place(bench.me.account, bench.chat, "")
     await bench.channel.show_typing(place)
     await bench.channel.show_typing(Place("31415926535", bench.chat, ""))
@@ -169,7 +169,7 @@ async def test_signs_that_an_answer_comes_never_fail(bench: Bench) -> None:
         assert isinstance(await bench.channel.show_draft(place, "hel", None, None), Rejected)
 
 
-async def test_a_secret_that_is_none_is_said_to_be_so_and_is_in_no_text(bench: Bench) -> None:
+async def test_an_invalid_secret_is_reported_and_quoted_nowhere(bench: Bench) -> None:
     assert bench.secret.token not in repr(bench.secret)
     with pytest.raises(BadInput) as raised:
         await bench.platform.identify(ChannelSecret("not a token"), bench.me.account)
