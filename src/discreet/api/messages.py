@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -21,6 +22,7 @@ from discreet.api.problems import documented, of_error
 from discreet.auth.access import check_access
 from discreet.auth.scopes import (
     agent_to_ask,
+    make_sender,
     require_contact,
     resolve_contact,
     scope_of_message,
@@ -146,9 +148,12 @@ async def _accept(
         assert who.bearer.token_id is not None  # noqa: S101 - it came with a token
         said = replace(said, message_id=str(uuid5(who.bearer.token_id, key)))
     stored: list[Accepted] = []
+    sender = said.sender if who.bearer.kind == "owner" else None
+    # In the transaction that looks up the terminal: one less.
+    make_it = None if sender is None else partial(make_sender, address=sender)
 
     async def make() -> UUID:
-        stored.append(await send_message(who.db, who.owner_id, said))
+        stored.append(await send_message(who.db, who.owner_id, said, make_it))
         return stored[0].message_id
 
     asked = f"{request.url.path}\n".encode() + await request.body()
@@ -188,7 +193,7 @@ async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
     if given.sender is not None and contact_id is not None:
         raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
     sender = None if given.sender is None else Address.parse(given.sender)
-    if sender is not None:
+    if sender is not None and who.bearer.kind == "agent":
         await resolve_contact(who.db, who.bearer, sender, auto_create=True, meet=False)
     group = None if given.group is None else Address.parse(given.group)
     if group is not None and who.bearer.kind == "agent":

@@ -181,10 +181,27 @@ async def resolve_contact(
     return entry
 
 
+async def make_sender(tx: Transaction, address: Address) -> None:
+    """Create the contact of an address that writes with an owner's token, unless there is one.
+
+    Raises:
+        BadInput: it is the owner's own, or a group's.
+    """
+    if await _contact_at(tx, address, make=True) is None:
+        raise BadInput(f"{address} belongs to the owner.")
+
+
 async def _behind(
     tx: Transaction, address: Address, *, kind: str = "external", name: str = "", make: bool = False
 ) -> Entry | None:
-    contact_id = await tx.value(
+    contact_id = await _contact_at(tx, address, kind=kind, name=name, make=make)
+    return None if contact_id is None else await get_entry(tx, contact_id)
+
+
+async def _contact_at(
+    tx: Transaction, address: Address, *, kind: str = "external", name: str = "", make: bool = False
+) -> ContactId | None:
+    contact_id: ContactId | None = await tx.value(
         "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
         {
             "platform": address.platform,
@@ -194,7 +211,7 @@ async def _behind(
             "make": make,
         },
     )
-    return None if contact_id is None else await get_entry(tx, ContactId(contact_id))
+    return contact_id
 
 
 async def _is_known(

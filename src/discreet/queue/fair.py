@@ -165,6 +165,8 @@ class FairJobs(JobManager):
         self._deleted.discard(job.id)
         for queues, looking in self._looking.items():
             if (TURNS in queues) if job.queue.startswith(f"{TURNS}-") else job.queue in queues:
+                # What it has put into the queue is younger than the last answer.
+                looking.empty = False
                 if not is_deleted:
                     looking.ended.append(job.id)
                 # Its deletion has notified whoever waited for it; its queue may have room again.

@@ -15,7 +15,7 @@ from discreet.intake import Accepted, accept
 from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.queue.wakes import Wakes
 from discreet.schemas import messages as wire
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services.channels import terminal_of
 from discreet.services.requeue import Silence, silence_of
@@ -72,13 +72,22 @@ class Stopped(DiscreetError):
     """The message is stored and won't be answered: ``/stop``, or a rejected answer."""
 
 
-async def send_message(db: ScopedDatabase, owner_id: OwnerId, message: TerminalMessage) -> Accepted:
+async def send_message(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    message: TerminalMessage,
+    prepare: Callable[[Transaction], Awaitable[None]] | None = None,
+) -> Accepted:
     """Store a message as if it were typed at a terminal.
+
+    ``prepare``: run before, in the transaction that looks up the terminal.
 
     Raises:
         BadInput, NotFound: the message can't be sent; nothing was stored.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
+        if prepare is not None:
+            await prepare(tx)
         channel_id = await terminal_of(tx, message.agent)
     return await accept(db, owner_id, to_inbound(message, channel_id))
 

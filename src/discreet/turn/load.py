@@ -45,6 +45,11 @@ _AGENT: LiteralString = (
     " FROM discreet.agents WHERE id = %(agent)s"
 )
 _SESSION: LiteralString = "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s"
+_CONTACT: LiteralString = (
+    "SELECT c.name, c.type, c.time_zone, a.platform FROM discreet.contacts c"
+    " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
+    " WHERE c.id = %(contact)s ORDER BY a.created_at LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,16 @@ class Stored:
 
 async def read_turn(tx: Transaction, scope: SessionScope, lease: Lease) -> Stored | None:
     """Read what is stored for a turn, or return None if it is gone."""
-    agents, sessions, summaries, taken, files = await tx.fetch_each(
+    contact: tuple[tuple[LiteralString, Mapping[str, Any]], ...] = ()
+    if isinstance(scope, ContactScope):
+        contact = ((_CONTACT, {"contact": scope.contact_id}),)
+    agents, sessions, summaries, taken, files, *parties = await tx.fetch_each(
         (_AGENT, {"agent": scope.agent_id}),
         (_SESSION, {"session": lease.session_id}),
         (SUMMARY, {"session": lease.session_id}),
         (OF_TURN, {"turn": lease.turn_id}),
         (FILES, {"turn": lease.turn_id, "most": MAX_FILES}),
+        *contact,
     )
     if not agents or not sessions or not taken:
         return None
@@ -83,7 +92,7 @@ async def read_turn(tx: Transaction, scope: SessionScope, lease: Lease) -> Store
     )
     replied = [each.replies_to for each in (*waiting, *said) if each.replies_to is not None]
     answered = await messages_of_ids(tx, replied) if replied else {}
-    party = _writing_from(await party_of(tx, scope), waiting[0].sender_address)
+    party = _writing_from(_party(scope, *parties), waiting[0].sender_address)
     thread_key = sessions[0]["thread_key"]
     return Stored(agents[0], party, thread_key, summary, waiting, said, answered, files)
 
@@ -139,20 +148,21 @@ async def party_of(tx: Transaction, scope: SessionScope) -> Party:
     Raises:
         NotFound: the contact is gone.
     """
+    if isinstance(scope, ContactScope):
+        return _party(scope, await tx.fetch(_CONTACT, {"contact": scope.contact_id}))
+    return _party(scope)
+
+
+def _party(scope: SessionScope, contacts: Sequence[Mapping[str, Any]] = ()) -> Party:
     match scope:
         case OwnerScope():
             return Party("owner")
         case SharedScope():
             return Party("shared")
         case ContactScope():
-            row = await tx.fetch_one(
-                "SELECT c.name, c.type, c.time_zone, a.platform FROM discreet.contacts c"
-                " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
-                " WHERE c.id = %(contact)s ORDER BY a.created_at LIMIT 1",
-                {"contact": scope.contact_id},
-            )
-            if row is None:
+            if not contacts:
                 raise NotFound("The contact of this turn is gone.")
+            row = contacts[0]
             return Party(
                 "group" if row["type"] == "group" else "contact",
                 name=row["name"],
