@@ -19,13 +19,21 @@ from benchmarks.scratch import p50_p95, scratch_home
 from discreet.app import App
 from discreet.asgi import http_app
 from discreet.auth.sign_ins import create_sign_in_code
+from discreet.domain.paging import next_of
 from discreet.http_server import serving_http
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
+from discreet.queue.worker import count_owner_terms
 from discreet.settings import Settings
 
 P95_TARGET_MS, SIZE_TARGET_KB, PAINT_TARGET_MS = 150, 200, 1_000
 ROUNDS = 20
+# When the browser first painted something of the page; it tells only after it has painted.
+FIRST_PAINT = """() => new Promise((done) => {
+  const told = (list) => list.getEntriesByName("first-contentful-paint")[0]?.startTime;
+  new PerformanceObserver((list) => told(list) === undefined || done(told(list)))
+    .observe({ type: "paint", buffered: true });
+})"""
 
 _ROWS = """
 WITH made AS (
@@ -75,6 +83,7 @@ async def main(contacts: int, messages: int) -> None:
                 contacts,
                 messages,
             )
+            await count_owner_terms(db)  # as a server does
             took = time.perf_counter() - began
             print(f"made {contacts:,} contacts, {messages:,} messages in {took:.0f} s", flush=True)
             app = App(settings, database, db, world.owner_id)
@@ -100,11 +109,20 @@ async def _measure(app: App, url: str) -> None:
             "SELECT contact_id FROM discreet.sessions ORDER BY last_message_at DESC LIMIT 1"
         )
         memory = await tx.value("SELECT id FROM discreet.memories LIMIT 1")
-    pages = ["/", "/inbox", "/inbox?skip=5000", "/inbox?q=number+777", "/inbox?show=waiting",
-             "/inbox?show=groups", f"/contacts/{contact}", f"/contacts/{contact}?q=window",
-             f"/contacts/{contact}/erase", "/memories", "/memories?q=window", f"/memories/{memory}",
-             "/simulator", "/agents", "/channels", "/limits", "/usage", "/tokens", "/settings",
-             "/quarantine", "/links", "/backups", "/sign-ins"]  # fmt: skip
+        deep_in_it = await tx.value(
+            "SELECT last_message_at FROM discreet.sessions WHERE last_message_at IS NOT NULL"
+            " ORDER BY last_message_at DESC OFFSET 5000 LIMIT 1"
+        )
+    cursor = next_of([(deep_in_it, contact)] * 2, 1, lambda mark: mark)
+    deep = f"/inbox?after={cursor}"
+    pages = [
+        "/", "/inbox", deep, "/inbox?q=number+777", "/inbox?show=unread", "/inbox?show=waiting",
+        "/inbox?show=groups", "/messages?q=no+such+words", f"/contacts/{contact}",
+        f"/contacts/{contact}?q=window", f"/contacts/{contact}/erase", "/memories",
+        "/memories?q=window", f"/memories/{memory}", "/simulator", "/agents", "/channels", "/tools",
+        "/webhooks", "/web-chats", "/retention", "/reminders", "/first-steps", "/limits", "/usage",
+        "/tokens", "/settings", "/quarantine", "/links", "/backups", "/sign-ins",
+    ]  # fmt: skip
     chromium = find_chromium()
     print(f"{'page':<24} {'p50 ms':>7} {'p95 ms':>7} {'kB':>6} {'paint ms':>9}")
     async with (
@@ -134,11 +152,9 @@ async def _one(client: httpx.AsyncClient, page: playwright.Page, url: str, path:
         size = len(got.content)
     p50, p95 = (1000 * value for value in p50_p95(seconds))
     await page.goto(url + path)
-    paint: float = await page.evaluate(
-        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
-    )
+    paint: float = await page.evaluate(FIRST_PAINT)
     over = p95 > P95_TARGET_MS or size > SIZE_TARGET_KB * 1000 or paint > PAINT_TARGET_MS
-    shown = path if len(path) < 40 else path[:12] + "…" + path[46:]
+    shown = path if len(path) < 40 else f"{path[:14]}…{path.partition('-')[2][31:]}"
     print(
         f"{shown:<24} {p50:>7.0f} {p95:>7.0f} {size / 1000:>6.0f} {paint:>9.0f}"
         f"{'  over' if over else ''}",

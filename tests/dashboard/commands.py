@@ -11,17 +11,10 @@ class Missing(str):
     __slots__ = ()
 
 
-PROGRAMS = Missing(
-    "for developers: its secret goes into a program, which the terminal and REST hand it to"
-)
 MACHINE = Missing(
     "for whoever runs the machine: it moves or replaces the database under the server"
 )
 PROCESS = Missing("it is a process of its own, and the dashboard is a page of a running one")
-TOOLS = Missing(
-    "a command of this machine is added at its terminal; REST has the rest; no page yet"
-)
-
 DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "admission allow": ("POST", "/channels/allow"),
     "admission list": ("GET", "/channels"),
@@ -35,15 +28,15 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents set": ("POST", "/agents/{id}"),
     "agents show": ("GET", "/agents/{id}"),
     "agents test": ("POST", "/agents/{id}"),
-    "agents tools add": TOOLS,
-    "agents tools allow": TOOLS,
-    "agents tools approve": TOOLS,
+    "agents tools add": ("POST", "/tools"),
+    "agents tools allow": ("POST", "/tools/{id}"),
+    "agents tools approve": ("POST", "/tools/{id}"),
     "agents tools calls": ("POST", "/calls"),
-    "agents tools connect": TOOLS,
-    "agents tools list": TOOLS,
-    "agents tools remove": TOOLS,
-    "agents tools show": TOOLS,
-    "agents tools test": TOOLS,
+    "agents tools connect": ("POST", "/tools/{id}"),
+    "agents tools list": ("GET", "/tools"),
+    "agents tools remove": ("POST", "/tools/{id}"),
+    "agents tools show": ("GET", "/tools/{id}"),
+    "agents tools test": ("POST", "/tools/{id}"),
     "audit verify": Missing("it checks a file that somebody was handed, on any machine"),
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),
@@ -114,7 +107,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "memories restore": ("POST", "/memories/{id}"),
     "memories show": ("GET", "/memories/{id}"),
     "memories update": ("POST", "/memories/{id}"),
-    "messages search": ("GET", "/contacts/{id}"),
+    "messages search": ("GET", "/messages"),
     "owner link": ("POST", "/channels/owner"),
     "owner list": ("GET", "/channels"),
     "pairing approve": ("POST", "/pairings"),
@@ -147,11 +140,11 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "upgrade": MACHINE,
     "usage": ("GET", "/usage"),
     "version": ("GET", "/settings"),
-    "channels add web": PROGRAMS,
-    "channels web list": PROGRAMS,
-    "channels web remove": PROGRAMS,
-    "webhooks add": PROGRAMS,
-    "webhooks list": PROGRAMS,
-    "webhooks remove": PROGRAMS,
-    "webhooks test": PROGRAMS,
+    "channels add web": ("POST", "/web-chats"),
+    "channels web list": ("GET", "/web-chats"),
+    "channels web remove": ("POST", "/web-chats/{id}"),
+    "webhooks add": ("POST", "/webhooks"),
+    "webhooks list": ("GET", "/webhooks"),
+    "webhooks remove": ("POST", "/webhooks/{id}"),
+    "webhooks test": ("POST", "/webhooks/{id}"),
 }

@@ -9,10 +9,11 @@ from discreet.dashboard.application import VIEWS
 from discreet.scope import OwnerScope
 from tests.api.conftest import Harness
 
-NO_PAGES = ("/agents/{id}/delete", "/live", "/lines", "/column", "/export", "/files/{id}")
-"""Ends of paths that give a part of a page, a file, or for the only agent a refusal."""
+NO_PAGES = ("/live", "/lines", "/column", "/export", "/files/{id}")
+"""Ends of paths that give a part of a page or a file."""
 MORE = {
-    "/inbox": ("?q=a", "?skip=1"),
+    "/inbox": ("?q=a", "?show=unread"),
+    "/messages": ("?q=alert",),
     "/memories": ("?q=walnuts",),
     "/": ("?home",),
     "/usage": ("?by=contact",),
@@ -26,7 +27,8 @@ _IDS = {
     " ON m.contact_id = c.id GROUP BY c.id ORDER BY count(m.id) DESC LIMIT 4",
     "memories": "SELECT id FROM discreet.memories ORDER BY length(content) DESC LIMIT 3",
     "turns": "SELECT id FROM discreet.turns ORDER BY length(prompt::text) DESC LIMIT 2",
-    "agents": "SELECT id FROM discreet.agents",
+    "agents": "SELECT id FROM discreet.agents ORDER BY created_at DESC",
+    "tools": "SELECT id FROM discreet.tool_servers",
 }
 
 

@@ -21,7 +21,8 @@ from discreet.serving import working
 from discreet.settings import Settings
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.small_png import smaller
-from tests.dashboard.people import settle
+from tests.dashboard.people import deliver_all, settle
+from tests.dashboard.pictures import STORED, digest
 from tests.support.world import make_world, open_scoped
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
@@ -39,12 +40,7 @@ async def main() -> None:
         db = await stack.enter_async_context(open_scoped(database, 8))
         world = await make_world(db)
         await settle(world)
-        async with db.begin(world.owner) as tx:
-            # They were delivered: no platform is connected here.
-            await tx.execute(
-                "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp()"
-                " WHERE state <> 'sent'"
-            )
+        await deliver_all(world)
         app = App(settings, database, db, world.owner_id)
         stack.push_async_callback(app.wakes.close)
         served = serving_http(http_app(app), "127.0.0.1:0", setting="DISCREET_LISTEN")
@@ -76,6 +72,7 @@ async def main() -> None:
         await page.goto(f"{url}/inbox")
         await _take(page, "phone")
         await browser.close()
+    STORED.write_text(f"{digest()}\n")
 
 
 async def _take(page: playwright.Page, name: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import discreet.dashboard
 from discreet.dashboard.application import VIEWS
 from tests.dashboard.commands import DASHBOARD, Missing
+from tests.dashboard.pictures import STORED, digest
 from tests.docs.test_operations import COMMANDS
 
 TEMPLATES = Path(discreet.dashboard.__file__).parent / "templates"
@@ -39,3 +40,8 @@ def test_every_page_names_a_command() -> None:
     pages = [one for one in TEMPLATES.glob("*.html") if 'extends "base.html"' in one.read_text()]
     assert [one.name for one in pages if "m.same(" not in one.read_text()
             and 'include "about.html"' not in one.read_text()] == []  # fmt: skip
+
+
+def test_the_screenshots_in_the_documentation_are_of_the_pages_of_today() -> None:
+    stale = "stale screenshots; take new ones: python -m tests.dashboard.screenshots"
+    assert STORED.read_text().strip() == digest(), stale

@@ -126,6 +126,29 @@ async def test_an_answer_opens_what_went_into_it(tab: Tab, people: People) -> No
     await expect(steps).to_contain_text("What did I say about walnuts?")
     await steps.locator("summary", has_text="recall").click()
     await expect(steps.get_by_text("allergic to walnuts").first).to_be_visible()
+    await tab.page.get_by_role("button", name="Run it again").click()
+    await expect(tab.page.get_by_role("heading", level=1)).to_contain_text("asked again")
+    calls = tab.page.get_by_role("listitem").filter(has_text="recall")
+    # Nothing but the built-in responder answers here, which needs no tool for it.
+    await expect(calls.first).to_contain_text("not called this time")
+    await expect(tab.page.locator("del").first).to_have_text("Table")
+    await expect(tab.page.locator("ins").first).to_be_visible()
+
+
+async def test_an_agent_is_deleted_after_a_preview_with_a_receipt(tab: Tab, people: People) -> None:
+    page = tab.page
+    await tab.open("/agents")
+    await page.get_by_label("Name").fill("Bea")
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_role("link", name="Delete this agent").click()
+    await page.get_by_label("Its contacts").select_option("erase")
+    await page.get_by_role("button", name="Count again").click()
+    await expect(page.get_by_role("row", name=re.compile("^channels"))).to_be_visible()
+    await page.get_by_role("button", name="Delete permanently").click()
+    await expect(page.get_by_text("Receipt")).to_be_visible()
+    await page.get_by_role("link", name="All agents").click()
+    await expect(page.get_by_role("main").get_by_text("Bea")).to_have_count(0)
+    await expect(page.get_by_role("main").get_by_text("Ada")).to_be_visible()
 
 
 async def test_erasing_shows_what_goes_first_and_a_receipt_after(tab: Tab, people: People) -> None:
@@ -167,6 +190,26 @@ async def test_the_inbox_is_usable_on_a_phone(tab: Tab, people: People) -> None:
     await expect(said).to_be_in_viewport()
     await page.get_by_role("link", name="Inbox").first.click()
     await expect(page.get_by_role("link", name=re.compile("Priya Raman"))).to_be_visible()
+
+
+async def test_without_scripts_a_contact_is_found_read_and_answered(
+    house: House, people: People
+) -> None:
+    context = await house.chrome.new_context(java_script_enabled=False, viewport=PHONE)  # type: ignore[arg-type]
+    page = await context.new_page()
+    try:
+        await page.goto(await house.link())
+        await page.goto(f"{house.harness.url}/inbox")
+        await page.get_by_label("Channel").select_option("discord")
+        await page.get_by_role("button", name="Filter").click()
+        await page.get_by_role("link", name=re.compile("Lucía Ortega")).click()
+        await page.get_by_role("button", name="Answer in person").click()
+        await page.get_by_label("Your answer to").fill("I will ask the baker.")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator(".person").last).to_contain_text("I will ask the baker.")
+        await page.get_by_role("button", name="Hand back").click()
+    finally:
+        await context.close()
 
 
 async def test_signing_out_everywhere_ends_an_open_page_of_another_browser(

@@ -165,9 +165,10 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
     await do_all(database, world.db, Responder())
     turn = (await list_turns(world.db, world.owner_id, contact_id=alice.contact_id))[0]
     before = _everything(admin)
-    result = await rehearse(
+    run = await rehearse(
         world.db, world.owner_id, turn.id, bundled_embedder(), Responder(do_as_told)
     )
+    result = run.result
     assert "Gustav" in result.text
     assert "Otto" not in result.text
     assert result.text.count("A dry run") == 3

@@ -14,7 +14,7 @@ from discreet.cli.typed_ids import whole_id
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.schemas.turns import Turn, TurnRecord
-    from discreet.turn.result import TurnResult
+    from discreet.turn.dry_run import DryRun
 
 app = typer.Typer(help="Inspect what went into each answer.", no_args_is_help=True)
 
@@ -66,7 +66,9 @@ def show_turn(
     rerun: Annotated[
         bool,
         typer.Option(
-            "--rerun", help="Answer the same context again without saving or sending anything."
+            "--rerun",
+            help="Answer the same context again without saving or sending anything. What it costs"
+            " counts as yours.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -81,7 +83,7 @@ def show_turn(
 
     wanted = TurnId(whole_id("turn", turn_id))
 
-    async def work(app: App) -> tuple[TurnRecord, TurnResult | None]:
+    async def work(app: App) -> tuple[TurnRecord, DryRun | None]:
         record = await turns.get_turn(app.db, app.owner_id, wanted)
         read = [one.id for one in record.read]
         await note_access(app.db, app.owner_id, read, "read", "terminal")
@@ -90,13 +92,13 @@ def show_turn(
         responder = make_responder(app.settings)
         return record, await rehearse(app.db, app.owner_id, wanted, app.embedder(), responder)
 
-    record, result = in_app(work)
+    record, rerun_of_it = in_app(work)
     if as_json:
-        print_json(_whole(record, result))
+        print_json(_whole(record, rerun_of_it))
         return
     _print(record)
-    if result is not None:
-        _print_rerun(result)
+    if rerun_of_it is not None:
+        _print_rerun(rerun_of_it)
 
 
 def _print(record: TurnRecord) -> None:
@@ -112,6 +114,7 @@ def _print(record: TurnRecord) -> None:
         ("state", f"{turn.state}, attempt {turn.attempt}"),
         ("started", when(turn.started_at)),
         ("finished", when(turn.finished_at)),
+        ("took", ", ".join(f"{name} {n:.2f} s" for name, n in record.stages.items()) or "-"),
         ("model", turn.model or "-"),
         *([("instead of", turn.instead_of)] if turn.instead_of else []),
         ("used", used_in_words(turn.usage)),
@@ -170,13 +173,17 @@ def _delivery(turn: Turn) -> str:
     return f"{turn.delivery.state} {when(at) if at else ''}".strip() + why
 
 
-def _print_rerun(result: TurnResult) -> None:
+def _print_rerun(rerun: DryRun) -> None:
     from discreet.cli.printing import print_text
 
+    result = rerun.result
     _heading("Tool calls of the dry run")
-    _print_steps([step for step in result.steps_as_json() if "tool" in step])
+    for step, source in zip(result.steps, rerun.sources, strict=True):
+        print_text(f"({source})")
+        _print_steps([{"tool": step.tool, "arguments": step.arguments, "result": step.result}])
     _heading(f"Answer of the dry run ({result.model}); nothing was saved or sent")
     print_text(result.text)
+    print_text(f"Used, and counted as yours: {used_in_words(result.usage.as_json())}")
 
 
 def _print_steps(steps: list[dict[str, Any]] | tuple[Mapping[str, Any], ...]) -> None:
@@ -198,13 +205,15 @@ def _score(found: Mapping[str, Any]) -> str:
     return "known" if found["score"] is None else f"{found['score']:5.2f}"
 
 
-def _whole(record: TurnRecord, result: TurnResult | None) -> Mapping[str, Any]:
+def _whole(record: TurnRecord, rerun: DryRun | None) -> Mapping[str, Any]:
     whole = {**_record(record.turn), **record.model_dump(exclude={"turn"})}
-    if result is not None:
+    if rerun is not None:
+        result = rerun.result
         whole["rerun"] = {
             "answer": result.text,
             "model": result.model,
             "steps": result.steps_as_json(),
+            "sources": rerun.sources,
             "usage": result.usage_as_json(),
         }
     return whole

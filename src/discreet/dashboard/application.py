@@ -34,7 +34,10 @@ from discreet.dashboard import (
     sign_ins,
     simulator,
     tokens,
+    tools,
     turns,
+    web_chats,
+    webhooks,
 )
 from discreet.dashboard.context import Dashboard, View, Views
 from discreet.dashboard.rendering import make_renderer
@@ -65,6 +68,9 @@ ROOMS = (
     files,
     linking,
     channels,
+    tools,
+    web_chats,
+    webhooks,
     reminders,
     settings,
     retention,

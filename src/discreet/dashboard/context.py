@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from discreet.app import App
 
 PAGE_ITEMS = 50
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ def text_of(form: FormData, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def words_of(form: FormData, field: str) -> list[str]:
+    """Return the words of a field, which commas, spaces and ends of lines separate."""
+    return text_of(form, field).replace(",", " ").split()
+
+
 def number_of(form: FormData, field: str) -> float:
     """Return a number of a form.
 
@@ -68,6 +75,21 @@ def number_of(form: FormData, field: str) -> float:
         return float(text_of(form, field))
     except ValueError:
         raise BadInput(f"{field.replace('_', ' ').capitalize()}: a number is needed.") from None
+
+
+def checked(schema: type[Asked], **given: Any) -> Asked:
+    """Build the request of an operation from fields of a form.
+
+    Raises:
+        BadInput: a field is out of range.
+    """
+    try:
+        return schema.model_validate(given)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = " ".join(str(part) for part in wrong["loc"]).replace("_", " ")
+        why = wrong["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{name.capitalize()}: {why[:1].lower()}{why[1:]}.") from None
 
 
 def id_of(request: Request, name: str = "id") -> UUID:

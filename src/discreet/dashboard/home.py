@@ -10,6 +10,7 @@ from discreet.dashboard.rendering import go_to
 from discreet.services import admission, held_answers, tool_calls
 from discreet.services.activity import activity_of_days
 from discreet.services.backups import backup_problem
+from discreet.services.disk import disk_of
 from discreet.services.status import get_attention, is_new, with_unreadable
 
 DAYS_SHOWN = 14
@@ -27,6 +28,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
             dashboard.app.channels_of(dashboard.owner_id),
         ),
         backup_problem=backup_problem(dashboard.app.settings.home),
+        disk=await disk_of(dashboard.db, dashboard.owner_id, dashboard.app.settings.home),
         drafts=await held_answers.list_held_answers(dashboard.db, dashboard.owner_id),
         calls=await tool_calls.pending_calls(dashboard.db, dashboard.owner_id),
         days=await activity_of_days(dashboard.db, dashboard.owner_id, DAYS_SHOWN),

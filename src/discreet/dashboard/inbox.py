@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from discreet.auth.sign_ins import find_session
-from discreet.dashboard.context import PAGE_ITEMS, Dashboard, Views, id_of, skip_of
+from discreet.dashboard.context import PAGE_ITEMS, Dashboard, Views, id_of
 from discreet.dashboard.files import media_type
+from discreet.dashboard.rendering import go_to
 from discreet.dashboard.security import COOKIE
 from discreet.domain.ids import ContactId, MessageId
 from discreet.schemas.memories import ListMemories, SearchMessages
 from discreet.services import agents, contacts, inbox, memories, takeover
 from discreet.services.attachments import files_of_messages
 from discreet.services.recall import Subset, search_messages
+from discreet.services.said import find_said
 
 LINES_SHOWN = 100
 BESIDE = 30
@@ -30,7 +32,7 @@ ALIVE_SECONDS = 15.0
 
 async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
     """List contacts by last message, those that a search or a filter names."""
-    skip, query = skip_of(request), request.query_params
+    query = request.query_params
     wanted, platform = query.get("q", "").strip()[:200], query.get("channel", "")
     label, agent = query.get("label", "")[:100], query.get("agent", "")[:100]
     show: inbox.Show = next((one for one in inbox.SHOWS if one == query.get("show")), "")
@@ -42,8 +44,8 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
         platform=platform,
         label=label,
         agent=agent,
-        limit=PAGE_ITEMS + 1,
-        skip=skip,
+        limit=PAGE_ITEMS,
+        cursor=query.get("after") or None,
     )
     fields = {
         "q": wanted,
@@ -51,16 +53,36 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
         "channel": platform,
         "label": label,
         "agent": agent,
-        "skip": str(skip + PAGE_ITEMS),
+        "after": found.next or "",
     }
-    more = f"/inbox?{urlencode(fields)}" if len(found) > PAGE_ITEMS else ""
+    more = f"/inbox?{urlencode(fields)}" if found.next else ""
     return dashboard.renderer.page(
         request,
         "inbox.html",
-        **await _list(dashboard, found[:PAGE_ITEMS], show, platform, agent=agent),
+        **await _list(dashboard, found.items, show, platform, agent=agent),
         wanted=wanted or label,
         more=more,
     )
+
+
+async def read_everything(dashboard: Dashboard, _: Request) -> Response:
+    """Mark all conversations as read."""
+    await inbox.mark_read(dashboard.db, dashboard.owner_id)
+    return go_to("/inbox", "Everything is marked as read.")
+
+
+async def show_said(dashboard: Dashboard, request: Request) -> Response:
+    """Find a text in what anybody said."""
+    wanted = request.query_params.get("q", "").strip()[:2_000]
+    found = None
+    if wanted:
+        after = request.query_params.get("after") or None
+        found = await find_said(dashboard.db, dashboard.owner_id, wanted, after)
+        await dashboard.note("searched", *(one.contact_id for one in found.items))
+    more = ""
+    if found is not None and found.next:
+        more = f"/messages?{urlencode({'q': wanted, 'after': found.next})}"
+    return dashboard.renderer.page(request, "said.html", found=found, wanted=wanted, more=more)
 
 
 async def show_contact(dashboard: Dashboard, request: Request) -> Response:
@@ -80,7 +102,8 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
         asked = SearchMessages.model_validate({"query": within, "limit": FOUND_WITHIN})
         part = Subset(contact_id=contact_id)
         hits = (await search_messages(dashboard.app.context, asked, part)).items
-    beside = await inbox.list_inbox(dashboard.db, dashboard.owner_id, limit=BESIDE)
+    await inbox.mark_read(dashboard.db, dashboard.owner_id, contact_id)
+    beside = (await inbox.list_inbox(dashboard.db, dashboard.owner_id, limit=BESIDE)).items
     return dashboard.renderer.page(
         request,
         "contact.html",
@@ -111,6 +134,7 @@ async def _list(
     return {
         "contacts": [item.activity for item in items],
         "texts": {item.activity.contact.id: item.last_text for item in items},
+        "unread": {item.activity.contact.id for item in items if item.unread},
         "shows": [(one, one.capitalize() or "All") for one in inbox.SHOWS],
         "show": show,
         "channel": platform,
@@ -124,6 +148,7 @@ async def _list(
 async def show_lines(dashboard: Dashboard, request: Request) -> Response:
     """Show the conversation alone, for a page that stays open."""
     await dashboard.note("read", id_of(request))
+    await inbox.mark_read(dashboard.db, dashboard.owner_id, ContactId(id_of(request)))
     return dashboard.renderer.part(
         "lines.html", **await _lines(dashboard, ContactId(id_of(request)))
     )
@@ -165,6 +190,8 @@ async def _lines(dashboard: Dashboard, contact_id: ContactId) -> dict[str, Any]:
 
 VIEWS: Views = (
     ("GET", "/inbox", show_inbox),
+    ("POST", "/inbox/read", read_everything),
+    ("GET", "/messages", show_said),
     ("GET", "/contacts/{id}", show_contact),
     ("GET", "/contacts/{id}/lines", show_lines),
     ("GET", "/contacts/{id}/live", follow),

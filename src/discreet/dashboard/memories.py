@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,7 +51,7 @@ async def show_one(dashboard: Dashboard, request: Request) -> Response:
     versions = []
     newer = memory.content
     for version in older:
-        versions.append((version, list(_difference(version.content, newer))))
+        versions.append((version, difference(version.content, newer)))
         newer = version.content
     return dashboard.renderer.page(request, "memory.html", memory=memory, versions=versions)
 
@@ -94,17 +93,19 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _difference(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """Yield the words of both texts with how they differ."""
+def difference(before: str, after: str) -> Words:
+    """Return the words of both texts with how they differ."""
+    found: Words = []
     old, new = re.findall(r"\s*\S+", before), re.findall(r"\s*\S+", after)
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
-            yield "same", "".join(old[a:b])
+            found.append(("same", "".join(old[a:b])))
             continue
         if a < b:
-            yield "old", "".join(old[a:b])
+            found.append(("old", "".join(old[a:b])))
         if c < d:
-            yield "new", "".join(new[c:d])
+            found.append(("new", "".join(new[c:d])))
+    return found
 
 
 VIEWS: Views = (

@@ -36,6 +36,7 @@ NAVIGATION = (
     ("/settings", "Settings", "settings", False),
     ("/agents", "Agents", "agents", True),
     ("/channels", "Channels", "channels", True),
+    ("/tools", "Tools", "tools", True),
     ("/reminders", "Reminders", "time", True),
     ("/limits", "Limits", "limits", True),
     ("/usage", "Usage", "time", True),

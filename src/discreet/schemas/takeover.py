@@ -24,6 +24,11 @@ class SpokenLine(BaseModel):
     at: datetime
     turn_id: UUID | None
     state: str
+    edited: bool = Field(False, description="Whether its sender changed it after sending it.")
+    quoted: str | None = Field(
+        None, description="What it replies to or quotes; for a late edit, what it said before."
+    )
+    quoted_of: str | None = Field(None, description="Who said that, if it is known.")
 
 
 class SpokenLines(BaseModel):

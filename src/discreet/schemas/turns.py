@@ -71,6 +71,10 @@ class TurnRecord(BaseModel):
     )
     steps: tuple[Mapping[str, Any], ...] = Field(description="Its tool calls.")
     reasoning: str | None = Field(description="The model's reasoning, which nobody was shown.")
+    stages: Mapping[str, float] = Field(
+        description="Seconds: `waited` until it began, `prompt` (loading and building it), `model`"
+        " with its tool calls, `saved`, and `sent` to the platform."
+    )
     read: tuple[ReadContact, ...] = Field(
         description="The contacts whose rows it has read, by way of earlier turns too."
     )

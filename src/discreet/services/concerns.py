@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from discreet.domain.amounts import counted
 from discreet.services.backups import backup_problem
 from discreet.services.channels import ChannelAccess
+from discreet.services.disk import Disk, disk_of
 from discreet.services.policy import other_numbers
 from discreet.services.status import Status, get_status, with_unreadable
 from discreet.services.status_connections import ToolServerNote
@@ -98,6 +99,7 @@ async def find_concerns(
             for other in await other_numbers(access.db, settings)
         ),
         *_backups(settings),
+        *_disk(await disk_of(access.db, access.owner_id, settings.home)),
         *_people(status),
         *_work(status),
         *_connections(status),
@@ -109,6 +111,15 @@ async def find_concerns(
 def _backups(settings: Settings) -> Iterator[Concern]:
     if problem := backup_problem(settings.home):
         yield Concern("{problem}", "sb backups list", {"problem": problem})
+
+
+def _disk(disk: Disk) -> Iterator[Concern]:
+    if disk.is_low:
+        yield Concern(
+            f"The disk is nearly full: {disk.free / 1e9:.1f} of {disk.total / 1e9:.1f} GB are free."
+            " When it is full, messages can't be stored",
+            "sb retention preview",
+        )
 
 
 def _people(status: Status) -> Iterator[Concern]:

@@ -85,6 +85,11 @@ async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, te
             "SELECT gate.speak_in_person(%(contact)s, %(text)s)",
             {"contact": contact_id, "text": checked_text(text)},
         )
+        await tx.execute(
+            "UPDATE discreet.sessions SET seen_at = clock_timestamp() WHERE id ="
+            " (SELECT session_id FROM discreet.messages WHERE id = %(said)s)",
+            {"said": said},
+        )
     if said is None:
         raise BadInput(
             "This contact is not taken over, or has not written anything to answer.",
@@ -103,13 +108,23 @@ async def lines_after(
     """Return the newest lines of a contact after a time, oldest first; at most ``limit``."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
-            """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at, m.turn_id,
+            """SELECT m.id, m.direction, m.in_person, m.created_at AS at, m.turn_id,
+                      CASE WHEN m.edited_by IS NULL THEN m.text
+                           ELSE regexp_replace(m.text, '^\\[edited\\] ', '') END AS text,
+                      m.edited_by IS NOT NULL AS edited,
+                      coalesce(nullif(m.details->'quote'->>'text', ''), r.text) AS quoted,
+                      CASE WHEN r.direction = 'out'
+                             OR (m.details->'quote'->>'is_ours')::boolean THEN a.name
+                           ELSE coalesce(nullif(r.sender_name, ''),
+                                         nullif(m.details->'quote'->>'said_by', ''))
+                      END AS quoted_of,
                       coalesce(o.state, m.state) AS state,
                       CASE WHEN m.in_person THEN 'you' WHEN m.direction = 'out' THEN a.name
                            ELSE coalesce(nullif(m.sender_name, ''), nullif(m.sender_address, ''),
                                          'contact') END AS speaker
                  FROM discreet.messages m JOIN discreet.agents a ON a.id = m.agent_id
                  LEFT JOIN discreet.outbox o ON o.message_id = m.id
+                 LEFT JOIN discreet.messages r ON r.id = m.replies_to AND r.party = m.party
                 WHERE m.agent_id = ANY(ARRAY(SELECT id FROM discreet.agents))
                   AND m.contact_id = %(contact)s AND m.command IS DISTINCT FROM 'notice'
                   AND (%(after)s::timestamptz IS NULL OR m.created_at > %(after)s)

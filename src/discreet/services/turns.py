@@ -114,24 +114,55 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
             {"id": turn_id},
         )
         lines = await tx.fetch(
-            "SELECT direction, text FROM discreet.messages WHERE turn_id = %(id)s"
+            "SELECT direction, text, created_at FROM discreet.messages WHERE turn_id = %(id)s"
             " ORDER BY position",
             {"id": turn_id},
         )
         read = await _read(tx, kept or {})
     prompt = (kept or {}).get("prompt") or {}
     steps = (kept or {}).get("steps") or ()
+    turn = _turn(row)
+    seconds: Mapping[str, Any] = next((step["seconds"] for step in steps if "seconds" in step), {})
+    arrived = [line["created_at"] for line in lines if line["direction"] == "in"]
     return TurnRecord(
-        turn=_turn(row),
+        turn=turn,
         said=tuple(line["text"] for line in lines if line["direction"] == "in"),
         answer=_last([line["text"] for line in lines if line["direction"] == "out"]),
         system=prompt.get("system"),
         chat=tuple(prompt.get("messages", ())),
         found=tuple(prompt.get("found", ())),
-        steps=tuple(step for step in steps if "tool" in step),
+        steps=_timed([step for step in steps if "tool" in step], seconds.get("tools", ())),
         reasoning=next((step["reasoning"] for step in steps if "reasoning" in step), None),
+        stages=_stages(turn, min(arrived, default=None), seconds),
         read=read,
     )
+
+
+def _timed(
+    steps: Sequence[Mapping[str, Any]], seconds: Sequence[float]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return steps with the time that each took, if that was measured."""
+    if len(steps) != len(seconds):
+        return tuple(steps)
+    return tuple({**step, "seconds": n} for step, n in zip(steps, seconds, strict=True))
+
+
+def _stages(turn: Turn, arrived: datetime | None, measured: Mapping[str, Any]) -> dict[str, float]:
+    """Return how long each stage took, in order, as far as that is known."""
+    stages = {}
+    if arrived is not None:
+        stages["waited"] = (turn.started_at - arrived).total_seconds()
+    within = {name: measured[name] for name in ("prompt", "model") if name in measured}
+    stages |= within
+    if turn.finished_at is None:
+        return stages
+    took = (turn.finished_at - turn.started_at).total_seconds()
+    if within:
+        stages["saved"] = max(took - sum(within.values()), 0.0)
+    sent_at = None if turn.delivery is None else turn.delivery.sent_at
+    if sent_at is not None:
+        stages["sent"] = max((sent_at - turn.finished_at).total_seconds(), 0.0)
+    return stages
 
 
 async def _read(tx: Transaction, turn: Mapping[str, Any]) -> tuple[ReadContact, ...]:

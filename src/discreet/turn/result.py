@@ -27,11 +27,15 @@ FailureKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One tool call: its arguments as the model gave them, and the text returned."""
+    """One tool call: its arguments as the model gave them, and the text returned.
+
+    ``seconds``: how long it took.
+    """
 
     tool: str
     arguments: Mapping[str, Any]
     result: str
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
+    def as_json(self) -> dict[str, float]:
+        """Return it as JSON values."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
@@ -63,6 +71,7 @@ class TurnResult:
     what the model thought, for its owner only. ``prompt`` is the prompt the model got, if it
     differs from the planned one; ``instead_of`` says which models failed before, and why.
     ``closed_alone``: only a closing tag revealed its reasoning. ``finished``: the model ended it.
+    ``stages``: seconds by stage of the turn, as far as it was measured.
     """
 
     text: str
@@ -75,15 +84,20 @@ class TurnResult:
     instead_of: str | None = None
     closed_alone: bool = False
     finished: bool = False
+    stages: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def steps_as_json(self) -> list[dict[str, Any]]:
-        """Return the steps and the reasoning as JSON values."""
-        return steps_as_json(self.steps, self.reasoning)
+        """Return the steps, the reasoning and the times as JSON values."""
+        kept = steps_as_json(self.steps, self.reasoning)
+        if not self.stages:
+            return kept
+        tools = [round(step.seconds, 4) for step in self.steps]
+        return [*kept, {"seconds": {**self.stages, "tools": tools}}]
 
     def usage_as_json(self) -> dict[str, Any]:
         """Return the usage as JSON values, with the models that failed before."""
         told = {} if self.instead_of is None else {"instead_of": self.instead_of}
-        return {**asdict(self.usage), **told}
+        return {**self.usage.as_json(), **told}
 
 
 class ModelError(Unavailable):

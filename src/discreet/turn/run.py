@@ -6,6 +6,7 @@ No transaction is open while the model runs.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -232,6 +233,7 @@ class _Answer:
     ) -> None:
         self._turns, self.scope, self.lease = turns, scope, lease
         self._stored, self._servers = stored, servers
+        self._began = time.monotonic()
         self.reading = Reading.of(scope)
         self._draft = Draft(turns.db, scope, lease, self.reading)
         self.prompt: Prompt | None = None
@@ -283,10 +285,15 @@ class _Answer:
         said = await answer_waiting_call(tools.servers, context.waiting)
         if said is not None:
             return TurnResult(said, "confirmed call", usage=spent)
+        prompted = time.monotonic()
         with span("respond"):
             result = await turns.responder(context, prompt, tools, self._draft.write)
         self.prompt = result.prompt or prompt
-        return replace(result, usage=result.usage + spent)
+        stages = {
+            "prompt": round(prompted - self._began, 4),
+            "model": round(time.monotonic() - prompted, 4),
+        }
+        return replace(result, usage=result.usage + spent, stages=stages)
 
     async def _note(self, context: TurnContext) -> None:
         lease = self.lease

@@ -252,7 +252,7 @@ async def _end_failed(
             "prompt": None if prompt is None else Jsonb(_as_json(prompt)),
             "model": failure.model,
             "steps": Jsonb(steps_as_json(failure.steps, failure.reasoning)),
-            "usage": Jsonb(asdict(failure.usage)),
+            "usage": Jsonb(failure.usage.as_json()),
         },
     )
 

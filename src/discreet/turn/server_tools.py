@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -244,16 +244,20 @@ async def open_server_tools(
     found = await allowed_tools(tx)
     if not found:
         return None
-    specs = [
+    return ServerTools(access, caller, access.db, scope, session_id, turn_id, specs_of(found))
+
+
+def specs_of(tools: Iterable[AllowedTool]) -> list[ServerToolSpec]:
+    """Describe tools to a model."""
+    return [
         ServerToolSpec(
             tool.called,
             tool.description,
             dict(tool.schema),
             "" if tool.reads_only else f"I've used {tool.called}.",
         )
-        for tool in found
+        for tool in tools
     ]
-    return ServerTools(access, caller, access.db, scope, session_id, turn_id, specs)
 
 
 def question_of(name: str, arguments: Mapping[str, Any]) -> str:

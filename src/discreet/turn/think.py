@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -329,8 +330,10 @@ class _Thinking:
         if spec is None:
             self._repeated += 1
             return f"Nothing was done: there is no tool {call.tool_name!r}."
+        began = time.monotonic()
         outcome = await self._outcome(spec, arguments)
-        self.steps.append(Step(call.tool_name, arguments, outcome.text))
+        seconds = time.monotonic() - began
+        self.steps.append(Step(call.tool_name, arguments, outcome.text, seconds))
         return outcome.text
 
     async def _outcome(self, spec: ToolSpec, arguments: Mapping[str, Any]) -> Outcome:

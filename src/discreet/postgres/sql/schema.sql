@@ -652,6 +652,7 @@ END))))) STORED,
     compacted_to bigint DEFAULT 0 NOT NULL,
     summary_id uuid,
     speaks_to uuid,
+    seen_at timestamp with time zone,
     CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
 );
 ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
@@ -674,6 +675,9 @@ COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, o
 
 -- COMMENT COLUMN sessions.speaks_to
 COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
+
+-- COMMENT COLUMN sessions.seen_at
+COMMENT ON COLUMN discreet.sessions.seen_at IS 'when the owner last looked at it; what was said since then is unread';
 
 -- FUNCTION are_answers_held(discreet.sessions)
 CREATE FUNCTION gate.are_answers_held(here discreet.sessions) RETURNS boolean
@@ -1492,6 +1496,33 @@ $$;
 
 
 ALTER FUNCTION gate.contacts_with_digests(wanted text[]) OWNER TO discreet_gate;
+
+-- FUNCTION count_dry_run(uuid, text, jsonb, interval)
+CREATE FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  channel uuid;
+  here    discreet.sessions;
+BEGIN
+  SELECT c.id INTO channel FROM discreet.channels c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.platform = 'terminal'
+     AND c.closed_at IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_agent' USING ERRCODE = 'DS001';
+  END IF;
+  here := gate.find_or_create_session(owner, agent, NULL, false, 'dry runs', false);
+  INSERT INTO discreet.turns (
+    owner_id, agent_id, shared, session_id, route_id, state, model, usage, started_at, finished_at)
+  VALUES (owner, agent, false, here.id,
+          gate.find_or_create_route(here, channel, 'dry runs', ''), 'answered',
+          nullif(of_model, ''), used, clock_timestamp() - took, clock_timestamp());
+END $$;
+
+
+ALTER FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) OWNER TO discreet_gate;
 
 -- FUNCTION count_owner_terms(bigint)
 CREATE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
@@ -2478,8 +2509,7 @@ BEGIN
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
        SELECT m.agent_id, m.party FROM discreet.messages m
-        WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
-          AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
+        WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
@@ -2491,8 +2521,7 @@ BEGIN
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
     INTO said, turns
     FROM discreet.messages m
-   WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
-     AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
+   WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id));
 
   -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
@@ -5573,6 +5602,27 @@ $$;
 
 ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
 
+-- FUNCTION said_elsewhere(uuid, uuid[], text[])
+CREATE FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.agent_id = ANY (ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner))
+     AND m.sender_contact_id = ANY (gone)
+     AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+   UNION
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.sender_address <> '' AND m.sender_address = ANY (addresses)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+$$;
+
+
+ALTER FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
 -- FUNCTION say_reminder(discreet.reminders, text)
 CREATE FUNCTION gate.say_reminder(due discreet.reminders, line text) RETURNS void
     LANGUAGE plpgsql
@@ -5915,7 +5965,7 @@ BEGIN
     INSERT INTO discreet.messages (
       owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-      reply_to, replies_to, details, sent_at, album, state, not_before, command)
+      reply_to, replies_to, details, sent_at, album, state, not_before, command, edited_by)
     VALUES (
       here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
       here.last_position, 'in', said.body, speaker,
@@ -5923,7 +5973,8 @@ BEGIN
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
       replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
+      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command,
+      CASE WHEN said.edit_of <> '' THEN said.platform_message END)
     RETURNING id INTO message_id;
   END IF;
   PERFORM gate.store_files(here, route, message_id, via.id, said);
@@ -8159,7 +8210,8 @@ CREATE TABLE discreet.owners (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(id))) STORED
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(id))) STORED,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 ALTER TABLE ONLY discreet.owners ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.owners ALTER COLUMN owner_key SET STATISTICS 0;
@@ -8168,6 +8220,9 @@ ALTER TABLE ONLY discreet.owners FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE discreet.owners OWNER TO discreet_schema;
+
+-- COMMENT COLUMN owners.seen_at
+COMMENT ON COLUMN discreet.owners.seen_at IS 'what was said before then counts as read';
 
 -- TABLE pairings
 CREATE TABLE discreet.pairings (
@@ -9290,6 +9345,9 @@ CREATE INDEX memories_near_c4bb918bbab8 ON discreet.memories USING hnsw (((embed
 -- INDEX memories_once
 CREATE UNIQUE INDEX memories_once ON discreet.memories USING btree (owner_id, agent_id, party, digest);
 
+-- INDEX memories_recent
+CREATE INDEX memories_recent ON discreet.memories USING btree (owner_id, created_at, id) INCLUDE (agent_id, owner_key) WHERE (owner_key IS NOT NULL);
+
 -- INDEX memories_scope
 CREATE INDEX memories_scope ON discreet.memories USING btree (owner_id, agent_id, contact_id, created_at);
 
@@ -9314,11 +9372,17 @@ CREATE INDEX messages_among_others ON discreet.messages USING btree (agent_id, s
 -- INDEX messages_context
 CREATE INDEX messages_context ON discreet.messages USING btree (session_id, "position", owner_id, agent_id, party) WHERE (state = 'context'::text);
 
+-- INDEX messages_day
+CREATE INDEX messages_day ON discreet.messages USING btree (owner_id, created_at, direction, owner_key) WHERE (owner_key IS NOT NULL);
+
 -- INDEX messages_once
 CREATE UNIQUE INDEX messages_once ON discreet.messages USING btree (channel_id, chat_id, platform_message_id, owner_id) WHERE ((direction = 'in'::text) AND (owner_key IS NOT NULL));
 
 -- INDEX messages_scope
 CREATE INDEX messages_scope ON discreet.messages USING btree (owner_id, agent_id, contact_id, created_at);
+
+-- INDEX messages_sender
+CREATE INDEX messages_sender ON discreet.messages USING btree (owner_id, sender_address) WHERE ((sender_address <> ''::text) AND (owner_key IS NOT NULL));
 
 -- INDEX messages_turn
 CREATE INDEX messages_turn ON discreet.messages USING btree (turn_id, owner_id, agent_id, party) WHERE (turn_id IS NOT NULL);
@@ -10976,6 +11040,10 @@ REVOKE ALL ON FUNCTION gate.connects_here(c discreet.connections) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) FROM PUBLIC;
 
+-- ACL FUNCTION count_dry_run(agent uuid, of_model text, used jsonb, took interval)
+GRANT ALL ON FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) FROM PUBLIC;
+
 -- ACL FUNCTION count_owner_terms(many bigint)
 GRANT ALL ON FUNCTION gate.count_owner_terms(many bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
@@ -11588,6 +11656,9 @@ REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
 -- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
 GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
+
+-- ACL FUNCTION said_elsewhere(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION say_reminder(due discreet.reminders, line text)
 REVOKE ALL ON FUNCTION gate.say_reminder(due discreet.reminders, line text) FROM PUBLIC;
@@ -12882,7 +12953,8 @@ GRANT SELECT (document_frequency, owner_id, owner_key, word) ON discreet.owner_t
     discreet_owner;
 
 -- ACL COLUMNS OF discreet.owners
-GRANT SELECT (created_at, id, name, owner_key) ON discreet.owners TO discreet_owner;
+GRANT SELECT (created_at, id, name, owner_key, seen_at) ON discreet.owners TO discreet_owner;
+GRANT UPDATE (seen_at) ON discreet.owners TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.pairings
 GRANT SELECT (agent_id, channel_id, contact_id, created_at, expires_at, id, issued_at, owner_id,
@@ -12948,10 +13020,10 @@ GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ende
 GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
     discreet.sessions TO discreet_contact;
 GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
-    last_message_at, last_position, owner_id, owner_key, party, scope_key, shared, speaks_to,
-    summary_id, thread_key) ON discreet.sessions TO discreet_owner;
-GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, speaks_to,
-    summary_id) ON discreet.sessions TO discreet_owner;
+    last_message_at, last_position, owner_id, owner_key, party, scope_key, seen_at, shared,
+    speaks_to, summary_id, thread_key) ON discreet.sessions TO discreet_owner;
+GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, seen_at,
+    speaks_to, summary_id) ON discreet.sessions TO discreet_owner;
 GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
     last_message_at, last_position, owner_id, party, shared, summary_id, thread_key) ON
     discreet.sessions TO discreet_shared;

@@ -6,6 +6,7 @@ that it isn't a language model when asked for more.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, assert_never
 
@@ -349,8 +350,9 @@ class _Responder:
         return [one for one in outcome.found if one.position not in waiting]
 
     async def _call(self, tool: str, **arguments: Any) -> Outcome:
+        began = time.monotonic()
         outcome = await self._tools.call(tool, arguments)
-        self.steps.append(Step(tool, arguments, outcome.text))
+        self.steps.append(Step(tool, arguments, outcome.text, time.monotonic() - began))
         return outcome
 
 

@@ -41,6 +41,10 @@ COMMENT ON COLUMN discreet.memories.turn_id IS
 COMMENT ON COLUMN discreet.memories.used_at IS
   'about when a turn of its scope last found it, to the day';
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
+-- Of everybody, for the owner: the newest, and how many there are of each agent.
+CREATE INDEX memories_recent
+  ON discreet.memories (owner_id, created_at, id)
+  INCLUDE (agent_id, owner_key) WHERE owner_key IS NOT NULL;
 -- Memories still to be embedded; the server embeds them in the owner's scope.
 CREATE INDEX memories_unindexed
   ON discreet.memories (owner_id, created_at, id) WHERE embedder IS NULL AND owner_key IS NOT NULL;

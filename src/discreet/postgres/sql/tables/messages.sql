@@ -83,6 +83,13 @@ CREATE INDEX messages_context
 CREATE INDEX messages_album
   ON discreet.messages (session_id, album, owner_id)
   WHERE album <> '' AND state IN ('waiting', 'context') AND owner_key IS NOT NULL;
+-- How many messages there were each day, from the index alone.
+CREATE INDEX messages_day
+  ON discreet.messages (owner_id, created_at, direction, owner_key) WHERE owner_key IS NOT NULL;
+-- What an address said in any conversation, for an erasure.
+CREATE INDEX messages_sender
+  ON discreet.messages (owner_id, sender_address)
+  WHERE sender_address <> '' AND owner_key IS NOT NULL;
 CREATE INDEX messages_among_others
   ON discreet.messages (agent_id, sender_contact_id)
   WHERE (contact_id IS NULL OR (sender_contact_id <> contact_id)) AND owner_key IS NOT NULL;

@@ -5,8 +5,11 @@ CREATE TABLE discreet.owners (
   id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   name       text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
-  owner_key  text GENERATED ALWAYS AS (gate.key_of(uuid_send(id))) STORED
+  owner_key  text GENERATED ALWAYS AS (gate.key_of(uuid_send(id))) STORED,
+  seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+COMMENT ON COLUMN discreet.owners.seen_at IS
+  'what was said before then counts as read';
 ALTER TABLE discreet.owners
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
@@ -23,5 +26,7 @@ CREATE POLICY owner ON discreet.owners TO discreet_owner
     owner_key IS NOT NULL
     AND id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.owners TO discreet_gate USING (owner_key IS NOT NULL);
-GRANT SELECT (id, name, created_at, owner_key) ON discreet.owners TO discreet_owner;
+GRANT SELECT (id, name, created_at, owner_key, seen_at), UPDATE (seen_at)
+  ON discreet.owners
+  TO discreet_owner;
 GRANT SELECT, INSERT, DELETE ON discreet.owners TO discreet_gate;

@@ -30,6 +30,7 @@ CREATE TABLE discreet.sessions (
   compacted_to    bigint NOT NULL DEFAULT 0,
   summary_id      uuid,
   speaks_to       uuid,
+  seen_at         timestamptz,
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id),
@@ -46,6 +47,8 @@ COMMENT ON COLUMN discreet.sessions.summary_id IS
   'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
 COMMENT ON COLUMN discreet.sessions.speaks_to IS
   'a contact that the owner answers in person here: what they write goes to it';
+COMMENT ON COLUMN discreet.sessions.seen_at IS
+  'when the owner last looked at it; what was said since then is unread';
 CREATE INDEX sessions_speaking
   ON discreet.sessions (speaks_to, owner_id) WHERE speaks_to IS NOT NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX sessions_open
@@ -98,9 +101,9 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, las
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, scope_key, owner_key,
-              compacted_to, summary_id, speaks_to),
+              compacted_to, summary_id, speaks_to, seen_at),
       UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id,
-              speaks_to)
+              speaks_to, seen_at)
   ON discreet.sessions
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.sessions TO discreet_gate;

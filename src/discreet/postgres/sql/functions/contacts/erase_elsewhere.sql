@@ -21,8 +21,7 @@ BEGIN
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
        SELECT m.agent_id, m.party FROM discreet.messages m
-        WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
-          AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
+        WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
@@ -34,8 +33,7 @@ BEGIN
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
     INTO said, turns
     FROM discreet.messages m
-   WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
-     AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
+   WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id));
 
   -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
@@ -71,6 +69,23 @@ BEGIN
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
     'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.empty_turns(sessions));
 END $$;
+
+-- Return what these people said, or what came from their addresses, outside of their own conversations.
+-- Written so that each part is served by an index: among others' messages there are many.
+CREATE OR REPLACE FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[])
+RETURNS SETOF uuid LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.agent_id = ANY (ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner))
+     AND m.sender_contact_id = ANY (gone)
+     AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+   UNION
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.sender_address <> '' AND m.sender_address = ANY (addresses)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+$$;
 
 -- Leave it known that a turn read somebody's rows, but not whose.
 CREATE OR REPLACE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS void
@@ -143,4 +158,4 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.words_to_the_owner, gate.erase_quotes,
-  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read FROM PUBLIC;
+  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read, gate.said_elsewhere FROM PUBLIC;

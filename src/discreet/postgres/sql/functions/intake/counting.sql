@@ -23,7 +23,31 @@ BEGIN
   RAISE EXCEPTION 'counts_less' USING ERRCODE = 'insufficient_privilege';
 END $$;
 
-REVOKE ALL ON FUNCTION gate.is_usage, gate.refuse_to_count_less FROM PUBLIC;
+-- Count what a dry run of a turn used, as the owner's: a turn without any content, in a session of the
+-- owner's own. Errors: DS001 no such agent.
+CREATE OR REPLACE FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  channel uuid;
+  here    discreet.sessions;
+BEGIN
+  SELECT c.id INTO channel FROM discreet.channels c
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.platform = 'terminal'
+     AND c.closed_at IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_agent' USING ERRCODE = 'DS001';
+  END IF;
+  here := gate.find_or_create_session(owner, agent, NULL, false, 'dry runs', false);
+  INSERT INTO discreet.turns (
+    owner_id, agent_id, shared, session_id, route_id, state, model, usage, started_at, finished_at)
+  VALUES (owner, agent, false, here.id,
+          gate.find_or_create_route(here, channel, 'dry runs', ''), 'answered',
+          nullif(of_model, ''), used, clock_timestamp() - took, clock_timestamp());
+END $$;
+
+REVOKE ALL ON FUNCTION gate.is_usage, gate.refuse_to_count_less, gate.count_dry_run FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.count_dry_run TO discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.is_usage
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.refuse_to_count_less TO discreet_schema;

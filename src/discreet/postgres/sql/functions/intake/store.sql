@@ -71,7 +71,7 @@ BEGIN
     INSERT INTO discreet.messages (
       owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-      reply_to, replies_to, details, sent_at, album, state, not_before, command)
+      reply_to, replies_to, details, sent_at, album, state, not_before, command, edited_by)
     VALUES (
       here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
       here.last_position, 'in', said.body, speaker,
@@ -79,7 +79,8 @@ BEGIN
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
       replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
+      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command,
+      CASE WHEN said.edit_of <> '' THEN said.platform_message END)
     RETURNING id INTO message_id;
   END IF;
   PERFORM gate.store_files(here, route, message_id, via.id, said);
