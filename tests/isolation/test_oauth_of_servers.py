@@ -1,0 +1,105 @@
+"""What a tool server says about where to sign in is checked before anything is sent there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from discreet.domain.errors import BadInput, DiscreetError, Unavailable
+from discreet.tools.oauth import Kept, SignInLost, finish, look
+from tests.support.waiting import until
+
+RESOURCE = "/.well-known/oauth-protected-resource/mcp"
+SERVER = "/.well-known/oauth-authorization-server"
+
+
+@asynccontextmanager
+async def saying(**changed: Mapping[str, Any]) -> AsyncIterator[tuple[str, list[str]]]:
+    """Serve metadata on loopback; yield the tool server's URL, and the paths asked for."""
+    asked: list[str] = []
+    base = [""]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope)
+        asked.append(request.url.path)
+        url = base[0]
+        pages: dict[str, dict[str, Any]] = {
+            RESOURCE: {"resource": f"{url}/mcp", "authorization_servers": [url]},
+            SERVER: {
+                "issuer": url,
+                "authorization_endpoint": f"{url}/authorize",
+                "token_endpoint": f"{url}/token",
+                "registration_endpoint": f"{url}/register",
+                "code_challenge_methods_supported": ["S256"],
+            },
+        }
+        pages[RESOURCE] |= changed.get("resource", {})
+        pages[SERVER] |= changed.get("server", {})
+        found = pages.get(request.url.path)
+        answer = Response(status_code=401) if found is None else JSONResponse(found)
+        await answer(scope, receive, send)
+
+    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.get_running_loop().create_task(running.serve())
+    try:
+        await until(lambda: running.started, "the server listens")
+        base[0] = f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+        yield f"{base[0]}/mcp", asked
+    finally:
+        running.should_exit = True
+        await task
+
+
+async def anywhere(_: str) -> None:
+    """Let every URL be called."""
+
+
+async def test_what_does_not_fit_the_server_is_refused() -> None:
+    async with saying() as (url, _):
+        await look(url, anywhere)
+    for changed, why, kind in (
+        ({"resource": {"resource": "http://127.0.0.1:1/mcp"}}, "another address", Unavailable),
+        ({"server": {"issuer": "https://other.example"}}, "another one", Unavailable),
+        ({"server": {"code_challenge_methods_supported": ["plain"]}}, "PKCE", Unavailable),
+        ({"server": {"code_challenge_methods_supported": None}}, "PKCE", Unavailable),
+        (
+            {"resource": {"authorization_servers": ["http://localhost:1"]}},
+            "isn't https",
+            BadInput,
+        ),
+    ):
+        async with saying(**changed) as (url, _):
+            with pytest.raises(kind, match=why):
+                await look(url, anywhere)
+
+
+async def test_a_place_that_the_check_forbids_is_never_called() -> None:
+    async def nowhere(url: str) -> None:
+        raise BadInput(f"not {url}")
+
+    async with saying() as (url, asked):
+        with pytest.raises(DiscreetError):
+            await look(url, nowhere)
+        assert asked == ["/mcp"]  # the server itself, which the owner named
+
+
+async def test_an_answer_of_another_issuer_is_not_exchanged() -> None:
+    kept = Kept(
+        client={"client_id": "x"},
+        issuer="https://right.example",
+        token_endpoint="https://right.example/token",
+        redirect_uri="https://agent.example/connect/back",
+        resource="https://right.example/mcp",
+        states_issuer=True,
+    )
+    for issuer in ("https://wrong.example", None):
+        with pytest.raises(SignInLost):
+            await finish("https://right.example/mcp", kept, "code", issuer, anywhere)
