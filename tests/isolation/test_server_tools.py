@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,10 +15,14 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
 
 from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.ids import ContactId
 from discreet.postgres.server import Database
 from discreet.schemas.tools import ToolChangesToApprove
+from discreet.scope import ContactScope
+from discreet.services.agents import create_agent
 from discreet.services.contacts import block_contact, label_contact
 from discreet.services.status import get_status
+from discreet.services.tool_access import allowed_tools
 from discreet.services.tool_servers import (
     approve_tools,
     get_tool_server,
@@ -294,6 +299,12 @@ async def test_secrets_reach_the_server_and_only_it(
         assert "hidden-value" not in added.model_dump_json()
     [stored] = admin.execute("SELECT sealed FROM discreet.tool_servers").fetchall()
     assert b"hidden-value" not in bytes(stored[0])
+    await tools.allow("shop", allowed="everybody")
+    eve = await create_agent(tools.world.db, tools.world.owner_id, "Eve")
+    for agent_id, number in ((tools.world.agent_id, 1), (eve.id, 0)):
+        scope = ContactScope(tools.world.owner_id, agent_id, ContactId(uuid4()))
+        async with tools.world.db.begin(scope) as tx:
+            assert len(await allowed_tools(tx)) == number
     other = await other_owner(tools.world, admin)
     assert (await list_tool_servers(tools.access, other.owner_id)).items == []
 

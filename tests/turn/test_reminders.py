@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +18,7 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import NotFound
 from discreet.domain.outbound import Channel
 from discreet.intake.groups import move_group
+from discreet.postgres.roles import LOGIN_ROLES
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import scope_of_reminder
 from discreet.schemas.agents import AgentChange
@@ -495,3 +499,76 @@ async def test_two_servers_say_sixty_reminders_once_each_and_within_five_seconds
     assert sorted(text for text, _ in said) == sorted(f"⏰ {text}" for text in due)
     late = max(at - due[text.removeprefix("⏰ ")] for text, at in said)
     assert late < timedelta(seconds=5), late
+
+
+FIRING = """
+import asyncio, json, os, sys
+from uuid import UUID
+from discreet.scope import ScopedDatabase
+from discreet.turn.reminders import fire_reminder
+
+given = json.load(sys.stdin)
+db = ScopedDatabase(given["conninfo"].__getitem__, bytes.fromhex(given["key"]))
+
+async def main():
+    print(await fire_reminder(db, UUID(given["reminder"])), flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@asynccontextmanager
+async def firing(database: Database, reminder: UUID) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Fire a reminder in a process of its own, and kill it with SIGKILL at the end."""
+    given = {
+        "conninfo": {role: database.conninfo(role) for role in LOGIN_ROLES},
+        "key": database.ticket_key.hex(),
+        "reminder": str(reminder),
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FIRING, stdin=pipe, stdout=pipe
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(given).encode())
+        process.stdin.close()
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_process_killed_while_it_fires_a_reminder_says_it_neither_twice_nor_never(
+    platform: Platform, admin: Admin, database: Database
+) -> None:
+    before = await remind(platform, admin, ANN, "before")
+    after = await remind(platform, admin, ANN, "after")
+    for one in (before, after):
+        make_due(admin, one)
+    # Killed in the middle of its transaction: it waits to write the outbox.
+    with admin.transaction():
+        admin.execute("LOCK TABLE discreet.outbox IN SHARE MODE")
+        async with firing(database, before):
+            await until(lambda: is_blocked(admin), "it waits in its transaction")
+    await until(lambda: not is_blocked(admin), "its transaction is over")
+    await until(lambda: "before" in left(admin), "nothing is changed")
+    # Killed after its commit, and before its job is over.
+    async with firing(database, after) as process:
+        assert process.stdout is not None
+        assert b"fired" in await process.stdout.readline()
+    for one in (before, after):  # whoever does the work of the dead looks at both again
+        await fired(platform, one)
+        await fired(platform, one)
+    said = admin.execute("SELECT text FROM discreet.messages WHERE text LIKE '⏰%'").fetchall()
+    assert sorted(text for (text,) in said) == ["⏰ after", "⏰ before"]
+    assert left(admin) == []
+
+
+def is_blocked(admin: Admin) -> bool:
+    row = admin.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks l WHERE NOT l.granted"
+        "  AND l.relation = 'discreet.outbox'::regclass)"
+    ).fetchone()
+    return bool(row and row[0])
