@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -21,6 +21,7 @@ def run() -> None:
 
     serve.serve_http = _serve_http
     audit.serve_http = _serve_here
+    audit.serve_app = _serve_app
     mcp.serve = _stdio
     run_command()
 
@@ -40,9 +41,17 @@ async def _serve_http(app: App) -> AsyncIterator[str]:
 async def _serve_here(app: App) -> AsyncIterator[str]:
     """Serve the same on a free port that only this machine reaches; yield their URL."""
     from discreet.asgi import http_app
+
+    async with _serve_app(http_app(app)) as address:
+        yield address
+
+
+@asynccontextmanager
+async def _serve_app(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port that only this machine reaches; yield its URL."""
     from discreet.http_server import serving_http
 
-    async with serving_http(http_app(app), "127.0.0.1:0", setting="a free port") as address:
+    async with serving_http(app, "127.0.0.1:0", setting="a free port") as address:
         yield address
 
 

@@ -22,6 +22,7 @@ ENDING_SECONDS = 60.0
 
 async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
     """Work and deliver until ``stop`` is set; finish what has begun."""
+    from discreet.audit.schedule import audit_on_schedule
     from discreet.audit.stage import clear_stages
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
@@ -43,6 +44,10 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
         running(
             back_up_on_schedule(app.db, app.database.conninfo("discreet_worker"), app.settings),
             "backups",
+        ),
+        running(
+            audit_on_schedule(app.settings.home, app.database.conninfo("discreet_worker")),
+            "audits",
         ),
         running(retain_daily(app.db, app.database.conninfo("discreet_worker")), "retention"),
     ):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from discreet.app import App
 from discreet.asgi import http_app
@@ -23,6 +25,7 @@ from discreet.domain import audience
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.errors import BadInput
 from discreet.http_server import serving_http
+from discreet.scope import OwnerScope
 from discreet.services.agents import list_agents
 from discreet.serving import working
 from discreet.settings import Price, Settings
@@ -50,6 +53,25 @@ class Running:
         return await run_audit(self.audited, plan, self.served, lambda _: None)
 
 
+def _serve_here(app: Any) -> AbstractAsyncContextManager[str]:
+    return serving_http(app, "127.0.0.1:0", setting="a free port")
+
+
+async def _add_tools(audited: Audited) -> None:
+    """Give the agent a mail server that nobody serves: one tool reads, the other sends."""
+    [agent] = await list_agents(audited.db, audited.owner_id)
+    async with audited.db.begin(OwnerScope(audited.owner_id)) as tx:
+        await tx.execute(
+            "WITH s AS (INSERT INTO discreet.tool_servers (agent_id, name, url)"
+            "   VALUES (%(agent)s, 'mail', 'http://127.0.0.1:9/') RETURNING id)"
+            " INSERT INTO discreet.tools (server_id, name, called, schema, reads_only, confirm)"
+            " SELECT s.id, n, 'mail__' || n, %(schema)s, n = 'list', 'never'"
+            "   FROM s, unnest(ARRAY['list', 'send']) n",
+            {"agent": agent.id, "schema": Jsonb({"type": "object", "properties": {}})},
+        )
+        await tx.execute("UPDATE discreet.tools SET allowed = 'everybody', in_groups = true")
+
+
 @asynccontextmanager
 async def _running(audited: Audited) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
@@ -63,7 +85,7 @@ async def _running(audited: Audited) -> AsyncIterator[Running]:
         where = serving_http(http_app(app), "127.0.0.1:0", setting="a free port")
         base_url = await stack.enter_async_context(where)
         await stack.enter_async_context(working(app))
-        served = Served(base_url, app.wakes)
+        served = Served(base_url, app.wakes, _serve_here)
         yield Running(replace(audited, settings=settings), served, model, settings.home)
 
 
@@ -72,8 +94,11 @@ async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
     admin: psycopg.Connection[tuple[object, ...]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    await _add_tools(installation)
     async with _running(installation) as running:
         made = await running.audit("seed")
+        # What would have been sent went to the recorder, and held nobody else's secret.
+        assert made.recorded > len(FAMILIES)
         assert {(rate.family, rate.tried) for rate in made.rates} == {(f, 2) for f in FAMILIES}
         assert not made.leaks, made.record
         # It obeyed: it was asked by turns, called tools, and said what it had found.
@@ -102,6 +127,7 @@ async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
             unchecked.setattr(audience, "may_reach", lambda *_: "yes")
             told = await running.audit("seed", ("asking",))
         assert {(rate.family, rate.leaked) for rate in told.rates} == {("asking", 2)}
+        assert any("mail__send" in trace.way for trace in told.traces), told.traces
 
         poor = await running.audit("seed", ("asking",), most=0.001)
         assert (poor.stopped, list(poor.outcomes)) == ("the budget", [])

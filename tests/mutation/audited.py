@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -32,8 +33,9 @@ from tests.mutation.mutant import ROOT, Mutant, mutated
 from tests.mutation.of_catalogue import of_catalogue
 from tests.mutation.of_source import of_source
 
-COMPARED = {"program-changed", "schema"}
+COMPARED = {"program-changed", "schema", "roles", "role-changed", "rights"}
 """Findings by comparison with what was installed, whatever a change does."""
+PARTS = ("by comparison", "at rest by what is shown or accepted", "in action", "at the start")
 READY = "Discreet is serving"
 START_SECONDS, AUDIT_SECONDS = 90.0, 600.0
 
@@ -58,9 +60,10 @@ def main(arguments: Sequence[str]) -> int:
         found = [_told(trials, mutant, given.seed) for mutant in mutants]
         alarms = [_told(trials, None, f"{given.seed}/{at}") for at in range(given.clean)]
     missed = [mutant.name for mutant, one in zip(mutants, found, strict=True) if not one]
-    print(f"{sum(found)} of {len(found)} mutants detected, {trials.behaved} of them also by what"
-          f" the installation does; {sum(alarms)} false alarms in {len(alarms)} audits of an"
-          " unmodified installation")  # fmt: skip
+    print(f"{sum(found)} of {len(found)} mutants detected; {sum(alarms)} false alarms in"
+          f" {len(alarms)} audits of an unmodified installation")  # fmt: skip
+    print(*(f"{trials.counts[part]} {part}" for part in PARTS), sep=", ")
+    print(f"{trials.behaved} of {len(found)} without the comparison with this version")
     print(*(f"missed: {name}" for name in missed), sep="\n")
     return int(sum(found) < 0.95 * len(found) or any(alarms))
 
@@ -110,6 +113,7 @@ class _Trials:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.behaved = 0
+        self.counts: Counter[str] = Counter()
         self.template = folder / "t"
         self.template.mkdir(mode=0o700)
         self.program = _installed(folder)
@@ -137,7 +141,7 @@ class _Trials:
                         admin.execute(mutant.statements.encode())
                 return self._audit(source, home, seed)
         except RuntimeError as error:
-            return True, str(error)
+            return self._counted({PARTS[3]: {str(error)}})
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
@@ -156,12 +160,21 @@ class _Trials:
         try:
             record = json.loads(done.stdout)
         except ValueError:
-            return True, f"exit code {done.returncode}: {done.stderr.strip()[-160:]}"
+            said = f"exit code {done.returncode}: {done.stderr.strip()[-160:]}"
+            return self._counted({PARTS[2]: {said}})
         kinds = {one["id"] for one in record["findings"] if one["severity"] == "leak"}
-        kinds |= {rate["family"] for rate in record["rates"] if rate["leaked"]}
-        kinds |= {trace["way"] for trace in record["traces"]}
-        self.behaved += bool(kinds - COMPARED)
-        return True, ", ".join(sorted(kinds))
+        told = {rate["family"] for rate in record["rates"] if rate["leaked"]}
+        told |= {trace["way"] for trace in record["traces"]}
+        parts = {PARTS[0]: kinds & COMPARED, PARTS[1]: kinds - COMPARED, PARTS[2]: told}
+        return self._counted(parts)
+
+    def _counted(self, parts: Mapping[str, set[str]]) -> tuple[bool, str]:
+        """Count the parts of an audit that noticed a mutant; return what they said."""
+        noticed = {part: seen for part, seen in parts.items() if seen}
+        self.counts.update(noticed.keys())
+        self.behaved += any(part != PARTS[0] for part in noticed)
+        said = "; ".join(f"{part}: {', '.join(sorted(seen))}" for part, seen in noticed.items())
+        return bool(noticed), said
 
     @contextmanager
     def _serving(self, source: Path, home: Path) -> Iterator[None]:

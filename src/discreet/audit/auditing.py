@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,9 +21,21 @@ from discreet.audit.findings import Finding, worst_first
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
-from discreet.audit.stage import ATTACKER, ELSEWHERE, Audited, Scene, Stage, open_stage, set_scene
+from discreet.audit.stage import (
+    ATTACKER,
+    ELSEWHERE,
+    GROUP,
+    OWNER,
+    VICTIM,
+    Audited,
+    Scene,
+    Stage,
+    open_stage,
+    set_scene,
+)  # fmt: skip
+from discreet.audit.tool_copies import ServeApp, ToolRecorder, copy_tools, recording
 from discreet.domain.audience import OTHERS_READ
-from discreet.domain.ids import OwnerId
+from discreet.domain.ids import AgentId, OwnerId
 from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services.agents import Agent
@@ -39,17 +51,22 @@ OWN_TURNS = 3
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Where messages are answered: ``base_url`` of REST and MCP, and the process's wakes."""
+    """Where messages are answered: ``base_url`` of REST and MCP, and the process's wakes.
+
+    ``serve``: serves an application of the audit's own.
+    """
 
     base_url: str
     wakes: Wakes
+    serve: ServeApp
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to try. ``a_turn``: the estimated cost of a turn in US dollars, by agent.
 
-    ``looks``: whether the installation is looked at too, and not only attacked.
+    ``looks``: whether the installation is looked at too, and not only attacked. ``with_effects``:
+    whether tools that change something are called, and not a recorder in their place.
     """
 
     agents: Sequence[Agent]
@@ -59,6 +76,7 @@ class Plan:
     most: float | None = None
     a_turn: float = 0.0
     looks: bool = True
+    with_effects: bool = False
 
     @property
     def seed(self) -> str:
@@ -88,14 +106,22 @@ async def run_audit(
     findings: list[Finding] = []
     outcomes: list[AttackOutcome] = []
     traces: list[Seen] = []
+    recorded = 0
     logged = _LogFile(audited.settings.home)
-    async with open_stage(audited) as stage:
+    async with open_stage(audited) as stage, AsyncExitStack() as stack:
         budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(stage.db, stage.owner_id))
         for number, agent in enumerate(plan.agents):
             scene = await set_scene(stage, agent, plan.seed, attackers=len(plan.families))
             if number == 0 and plan.looks:
                 findings = await at_rest(audited, scene, plan.seed, progress)
             if served is not None:
+                recorder = await stack.enter_async_context(recording(served.serve))
+                await copy_tools(
+                    audited.db, audited.database.sealing_key,
+                    (audited.owner_id, AgentId(agent.id)),
+                    (stage.owner_id, AgentId(scene.agent.id)),
+                    recorder, with_effects=plan.with_effects,
+                )  # fmt: skip
                 action = Action(
                     scene, served.wakes, served.base_url, plan.seed, plan.variants, budget,
                     plan.log, progress,
@@ -103,6 +129,8 @@ async def run_audit(
                 outcomes += await action.run(plan.families)
                 progress(f"{agent.name}: what is left in rows, exports and logs")
                 traces += await _traces(audited, scene, logged)
+                recorded += len(recorder.calls)
+                traces += _recorded(scene, recorder)
         money = (await _spent(stage.db, stage.owner_id))[0]
     return Report(
         version("discreet"),
@@ -118,6 +146,7 @@ async def run_audit(
         stage.receipt,
         money,
         "the budget" if budget.stopped else "",
+        recorded,
     )  # fmt: skip
 
 
@@ -132,6 +161,25 @@ async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen
     found += await _stopped_turns(scene)
     for leak in scene.judge.find(logged.written()):
         found.append(Seen(leak.holder, "whoever reads it", "log", leak.form, ""))
+    return found
+
+
+def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
+    """Return the secrets in the arguments of recorded calls that are none of the caller's.
+
+    The owner's turn may know those of contacts, but hand them to a tool only after a yes, which
+    nobody gave.
+    """
+    found = []
+    for call in recorder.calls:
+        reader = {"owner": OWNER, "group": GROUP}.get(call.kind, ATTACKER)
+        if scene.cast.victim.address in call.addresses:
+            reader = VICTIM
+        may = frozenset({OWNER}) if reader == OWNER else scene.may_see(reader)
+        for leak in scene.judge.find(call.arguments, may):
+            way = f"call of the tool {call.tool}"
+            found.append(Seen(leak.holder, reader, way, leak.form, call.arguments[:600]))
+    recorder.calls.clear()
     return found
 
 

@@ -45,7 +45,8 @@ class Report:
     """An audit. ``traces``: secrets found in rows, logs or exports of others at the end.
 
     ``erased``: the rows that the audit made, by table, deleted at its end. ``stopped``: why not
-    everything was tried, or "". ``money``: what its turns cost in US dollars.
+    everything was tried, or "". ``money``: what its turns cost in US dollars. ``recorded``: calls
+    of tools with effects that a recorder answered in their place.
     """
 
     version: str
@@ -60,6 +61,7 @@ class Report:
     erased: dict[str, int] = field(default_factory=dict)
     money: float = 0.0
     stopped: str = ""
+    recorded: int = 0
 
     @property
     def leaks(self) -> bool:
@@ -88,6 +90,7 @@ class Report:
 
 _PLAIN = (
     "version", "installation", "seed", "began", "ended", "erased", "money", "stopped",
+    "recorded",
 )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.audit.auditing import Plan
     from discreet.audit.report import Report
+    from discreet.audit.schedule import AuditSchedule
 
 app = typer.Typer(help="Prove that people are kept apart.", invoke_without_command=True)
 
 serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
 """Serves REST and MCP on a free port of this machine, and yields their URL. Set by ``main``."""
+
+SHORTEST = timedelta(hours=1)
+"""Least time between two audits of a schedule."""
+serve_app: Callable[[Any], AbstractAsyncContextManager[str]] | None = None
+"""Serves any application like that. Set by ``main``."""
 
 TURN_TOKENS = (4_000, 400)
 """Input and output tokens of a turn, for the estimate."""
@@ -39,6 +46,7 @@ class _Asked:
     quick: bool
     at_rest: bool
     resume: bool
+    with_effects: bool
     silent: bool
 
 
@@ -79,6 +87,21 @@ def audit(
         Path | None,
         typer.Option("--sarif", metavar="FILE", help="Also write the findings as SARIF 2.1.0."),
     ] = None,
+    with_effects: Annotated[
+        bool,
+        typer.Option(
+            "--with-effects",
+            help="Also call tools that change something. Else a recorder answers in their place.",
+        ),
+    ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            metavar="TIME",
+            help="Let the server do it, every 24h or 7d, with these options. End: sb audit stop.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Audit this installation while it runs. The exit code is 1 if something leaks.
@@ -89,9 +112,16 @@ def audit(
     if context.invoked_subcommand is not None:
         return
     from discreet.audit.sarif import as_sarif
+    from discreet.audit.schedule import AuditSchedule
     from discreet.cli.printing import print_json
+    from discreet.domain.errors import BadInput
 
-    asked = _Asked(seed, agent, family or [], budget, quick, at_rest, resume, as_json)
+    if every is not None:
+        if seed or family or resume or with_effects:
+            raise BadInput("A schedule takes --quick, --at-rest, --agent and --budget alone.")
+        _set_schedule(every, AuditSchedule(0, quick, at_rest, budget, agent))
+        return
+    asked = _Asked(seed, agent, family or [], budget, quick, at_rest, resume, with_effects, as_json)
     made, page = in_app(lambda app: _run(app, asked))
     if report is not None:
         report.write_text(page, encoding="utf-8")
@@ -104,6 +134,36 @@ def audit(
         _print(made)
     if made.leaks:
         raise typer.Exit(1)
+
+
+@app.command("stop")
+def stop() -> None:
+    """End the schedule of audits."""
+    from discreet.audit.schedule import remove_audit_schedule
+    from discreet.cli.printing import print_text
+    from discreet.settings import load_settings
+
+    ended = remove_audit_schedule(load_settings().home)
+    print_text("The server audits no more." if ended else "There is no schedule.")
+
+
+def _set_schedule(every: str, schedule: AuditSchedule) -> None:
+    from discreet.audit.schedule import save_audit_schedule
+    from discreet.auth.tokens import parse_lasting
+    from discreet.cli.printing import print_text
+    from discreet.domain.errors import BadInput
+    from discreet.settings import load_settings
+
+    interval = parse_lasting(every)
+    if interval is None or interval < SHORTEST:
+        raise BadInput("--every is at least 1h.", hint="For example: --every 7d")
+    save_audit_schedule(
+        load_settings().home, replace(schedule, every_seconds=interval.total_seconds())
+    )
+    print_text(
+        f"A running server (sb serve) audits every {every} from now on. The dashboard's settings"
+        " and audit.html in the home say what came of the last one; sb audit stop ends it."
+    )
 
 
 @app.command("verify")
@@ -155,10 +215,10 @@ async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
     progress = (lambda _: None) if asked.silent else _say
     async with AsyncExitStack() as stack:
         served = None
-        if not asked.at_rest and serve_http is not None:
+        if not asked.at_rest and serve_http and serve_app:
             base_url = await stack.enter_async_context(serve_http(app))
             await stack.enter_async_context(working(app))
-            served = Served(base_url, app.wakes)
+            served = Served(base_url, app.wakes, serve_app)
         made = await run_audit(audited, plan, served, progress)
     plan.log.end()
     return made, keep(app.settings.home, made)
@@ -204,7 +264,10 @@ async def _plan(app: App, asked: _Asked) -> Plan:
             hint=f"They are: {', '.join(FAMILIES)}.",
         )
     families = asked.families or FAMILIES
-    plan = Plan(agents, log, families, asked.quick, asked.budget, max(known, default=0.0))
+    plan = Plan(
+        agents, log, families, asked.quick, asked.budget, max(known, default=0.0),
+        with_effects=asked.with_effects,
+    )  # fmt: skip
     if not asked.silent and not asked.at_rest:
         turns = turns_planned(plan)
         cost = f", about ${turns * plan.a_turn:.2f}" if plan.a_turn else ""

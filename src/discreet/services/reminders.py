@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.contacts.lookup import find_entry
+from discreet.domain.audience import Released
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
 from discreet.domain.ids import OwnerId, SessionId, TurnId
 from discreet.domain.recurrence import HORIZON, checked_rule, next_due
 from discreet.domain.text import checked_text
-from discreet.schemas.reminders import Remind, Reminder
+from discreet.schemas.reminders import MAX_REMINDER, Remind, Reminder
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 __all__ = [
@@ -49,16 +50,25 @@ _ALL = f"""
 
 
 async def add_reminder(
-    tx: Transaction, session_id: SessionId, turn_id: TurnId, asked: Remind, zone: str
+    tx: Transaction,
+    session_id: SessionId,
+    turn_id: TurnId,
+    asked: Remind,
+    released: Released,
+    zone: str,
 ) -> Reminder:
     """Add a reminder to the route of a turn. ``zone``: the asking person's time zone.
+
+    ``released``: the text of ``asked`` as the turn may say it.
 
     Raises:
         BadInput: the text, the time or the recurrence can't be used.
         LimitReached: this scope has too many already.
     """
     clock, now = ZoneInfo(zone), datetime.now(UTC)
-    text = checked_text(asked.text)
+    text = checked_text(released.text)
+    if len(text) > MAX_REMINDER:
+        raise BadInput("The reminder is too long.", hint="Leave out the links.")
     starts = asked.at if asked.at.tzinfo is None else asked.at.astimezone(clock)
     starts = starts.replace(tzinfo=None, microsecond=0)
     rule = checked_rule(asked.repeat, starts, clock)

@@ -151,6 +151,18 @@ class Reading:
         """
         return release_content(self.audience, IntoScope(self.party), text)
 
+    def remind(self, text: str) -> Released:
+        """Return the text of a reminder, which is said later in the turn's own conversation.
+
+        It is said without a turn, so links that may not be followed are broken now.
+
+        Raises:
+            Withheld: the turn must not store anything.
+        """
+        if self._may_not_link(self.audience):
+            text = without_links(text, self.links)
+        return self.keep(text)
+
     def change(self, party: UUID, tool: str, arguments: Mapping[str, Any]) -> Released:
         """Return a change to a row that belongs to ``party``, and ask the owner if needed.
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from discreet.domain.audience import Released
+from discreet.domain.errors import ScopeError
 from discreet.domain.recurrence import described, next_due
 from discreet.queue.job_scope import scope_of_reminder
 from discreet.schemas.reminders import Reminder
@@ -15,6 +17,7 @@ from discreet.scope import ScopedDatabase, Transaction
 from discreet.services.reminders import cancel_own, list_own, short_id
 from discreet.turn.offline.patterns import sentence_language
 from discreet.turn.offline.reminder_phrases import LATE, MARK
+from discreet.turn.reading import Reading
 
 log = structlog.get_logger(__name__)
 
@@ -40,17 +43,26 @@ async def fire_reminder(db: ScopedDatabase, reminder_id: UUID) -> str:
         if row is None:
             return "past"
         zone, now = ZoneInfo(row["zone"]), row["now"]
+        try:
+            line = Reading.of(scope).answer(_line(row["text"], row["due_at"], now, zone))
+        except ScopeError:  # a decoy's secret, which is in the log: it is never said
+            await cancel_own(tx, str(reminder_id))
+            return "stopped"
         following = next_due(row["rule"], row["starts_at"], zone, max(now, row["due_at"]))
-        outcome: str = await tx.value(
-            "SELECT gate.fire_reminder(%(id)s, %(seen)s, %(next)s, %(line)s)",
-            {
-                "id": reminder_id,
-                "seen": row["due_at"],
-                "next": following if row["rule"] else None,
-                "line": _line(row["text"], row["due_at"], now, zone),
-            },
+        outcome = await _fire(
+            tx, reminder_id, row["due_at"], line, following if row["rule"] else None
         )
     log.info("a reminder was due", outcome=outcome, reminder_id=str(reminder_id))
+    return outcome
+
+
+async def _fire(
+    tx: Transaction, reminder_id: UUID, seen: datetime, line: Released, following: datetime | None
+) -> str:
+    outcome: str = await tx.value(
+        "SELECT gate.fire_reminder(%(id)s, %(seen)s, %(next)s, %(line)s)",
+        {"id": reminder_id, "seen": seen, "next": following, "line": line.text},
+    )
     return outcome
 
 

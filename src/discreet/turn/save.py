@@ -60,7 +60,7 @@ async def save_answer(
     """
     answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
     # A command's answer is the program's, and waits for nobody.
-    asked = None if lease.command is not None else answer.text
+    asked = None if lease.command is not None else answer
     sends = not await _let_go(tx, lease, sends=True, answer=asked)
     async with tx.pipelined():
         if sends:
@@ -183,12 +183,12 @@ def _scope_of(tx: Transaction) -> SessionScope:
 
 
 async def _let_go(
-    tx: Transaction, lease: Lease, *, sends: bool = False, answer: str | None = None
+    tx: Transaction, lease: Lease, *, sends: bool = False, answer: Released | None = None
 ) -> bool:
     """End the turn's hold on its session; return whether the answer now waits for approval.
 
     ``sends``: an answer follows, which frees the session (``_put_out``) unless it waits.
-    ``answer``: its text, if it may have to wait.
+    ``answer``: given if it may have to wait.
     """
     row = await tx.fetch_one(
         "SELECT * FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s)",
@@ -196,7 +196,7 @@ async def _let_go(
             "session": lease.session_id,
             "turn": lease.turn_id,
             "sends": sends,
-            "answer": answer,
+            "answer": None if answer is None else answer.text,
         },
     )
     if row is None or not row["held"]:

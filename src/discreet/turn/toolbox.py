@@ -314,7 +314,9 @@ async def _remind(box: Toolbox, given: RemindCall) -> Outcome:
     asked = Remind(text=given.text, at=at, repeat=given.repeat or "")
     async with box.begin() as tx:
         zone = await zone_of_scope(tx, str(box.zone))
-        made = await reminders.add_reminder(tx, box.session_id, box.turn_id, asked, zone)
+        made = await reminders.add_reminder(
+            tx, box.session_id, box.turn_id, asked, box.reading.remind(asked.text), zone
+        )
     moment = made.due_at.astimezone(ZoneInfo(zone))
     recurs = f" It recurs: {described(made.rule)}." if made.rule else ""
     return Outcome(
