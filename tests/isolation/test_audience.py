@@ -83,7 +83,7 @@ async def tell(world: World, sender: str | None, text: str, server: Server | Non
     """Have a line answered by the gullible model; return the answer as it goes out."""
     said = await world.say(sender, text)
 
-    async def servers(_: SessionScope, __: Any, ___: Any) -> Tools | None:
+    async def servers(*_: Any) -> Tools | None:
         return server
 
     turns = turns_of(world.db, Responder(Gullible()))
