@@ -17,7 +17,6 @@ import pytest
 import discreet
 from discreet.domain.canaries import Canaries, watch
 from discreet.domain.links import links_in
-from discreet.scope.scopes import SessionScope
 from discreet.services import erasing
 from discreet.services.references import ReferenceText, publish
 from discreet.services.turns import get_turn, list_turns

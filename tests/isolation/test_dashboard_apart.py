@@ -21,7 +21,7 @@ from discreet.domain.inbound import Attachment
 from discreet.postgres.server import Database
 from discreet.schemas.memories import Remember
 from discreet.schemas.references import TextToPublish
-from discreet.services import attachments, memories, references
+from discreet.services import attachments, memories, own_data, references
 from discreet.services.agents import create_agent
 from discreet.settings import Settings
 from tests.support.world import World, make_world, open_scoped, other_owner
@@ -60,6 +60,34 @@ async def test_a_session_of_another_owner_opens_no_page(
             assert (await client.get(path)).status_code == 401, path
     async with browser(world, database, world.owner_id) as client:
         assert (await client.get("/settings")).status_code == 200
+
+
+async def test_whoever_looks_at_a_contact_in_the_dashboard_is_in_its_log(
+    world: World, database: Database, admin: Admin
+) -> None:
+    """Each way of looking is tried with a contact of its own: repeated looks are one entry."""
+    photo = Attachment("photo", "f", "mine.png")
+    ways = (
+        ("/contacts/{contact}", ["read"]),
+        ("/contacts/{contact}?q=heron", ["read", "searched"]),
+        ("/contacts/{contact}/lines", ["read"]),
+        ("/contacts/{contact}/export", ["exported"]),
+        ("/files/{file}", ["read"]),
+        ("/simulator/column?sender={sender}", ["read"]),
+    )
+    async with browser(world, database, world.owner_id) as client:
+        for number, (path, expected) in enumerate(ways):
+            sender = f"telegram:{5001 + number}"
+            said = await world.say(sender, "a heron", attachments=(photo,))
+            [(file,)] = admin.execute(
+                "UPDATE discreet.attachments SET content = 'x', state = 'kept'"
+                " WHERE contact_id = %s RETURNING id", (said.contact_id,),
+            ).fetchall()  # fmt: skip
+            asked = path.format(contact=said.contact_id, file=file, sender=sender)
+            assert (await client.get(asked)).status_code == 200, path
+            listed = await own_data.list_access(world.context(world.contact(said.contact_id)))
+            assert sorted(one.did for one in listed.items) == expected, path
+            assert {one.place for one in listed.items} == {"dashboard"}, path
 
 
 async def test_another_owners_rows_are_no_pages(

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, Conflict
 from discreet.schemas.own_data import ConfirmErasure
 from discreet.scope.scopes import SessionScope
 from discreet.services import erasing, linking, own_data
@@ -164,6 +164,38 @@ async def test_a_contact_erases_itself_in_two_steps_and_nobody_else(
     assert [row["content"] for row in rows] == ["Bob stays"]
     left = "SELECT FROM discreet.access_log UNION ALL SELECT FROM discreet.contacts WHERE id = %s"
     assert await rows_of(world, left, ann.contact_id) == []
+
+
+async def test_a_contact_that_has_confirmed_is_erased_and_merged_with_nobody_before(
+    world: World, database: Any, tmp_path: Path
+) -> None:
+    """A merged contact is an empty shell: the erasure would never run, or take another's rows."""
+    await ask(world, BOB, calling("remember", content="Bob stays"))
+    code = (await ask(world, ANN, "/erase-me")).rpartition(" ")[2]
+    ann = await scope_of(world, ANN)
+    await ask(world, ANN, f"/erase_me {code}")
+    for one, other in ((ANN, BOB), (BOB, ANN)):
+        with pytest.raises(Conflict, match="asked to be erased"):
+            await linking.link_contacts(world.db, world.owner_id, one, other)
+    await do_all(database, world.db)
+    assert await erase_due(world.db, tmp_path) == 1
+    rows = await rows_of(world, "SELECT content FROM discreet.memories")
+    assert [row["content"] for row in rows] == ["Bob stays"]
+    assert ann.contact_id not in {
+        row["id"] for row in await rows_of(world, "SELECT id FROM discreet.contacts")
+    }
+
+
+async def test_a_code_of_a_contact_that_was_merged_since_confirms_nothing(
+    world: World, tmp_path: Path
+) -> None:
+    ann = await scope_of(world, ANN)
+    asked = await own_data.ask_for_erasure(world.context(ann))
+    await scope_of(world, BOB)
+    await linking.link_contacts(world.db, world.owner_id, BOB, ANN)
+    with pytest.raises(BadInput):
+        await own_data.confirm_erasure(world.context(ann), ConfirmErasure(code=asked.code))
+    assert await erase_due(world.db, tmp_path) == 0
 
 
 async def test_a_code_is_for_minutes_and_few_tries_and_not_for_groups(

@@ -43,7 +43,8 @@ def media_type(head: bytes) -> str:
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
     """Send a file: pictures and sound to be shown in a page, everything else as a download."""
-    name, content = await get_file(dashboard.db, dashboard.owner_id, id_of(request))
+    name, content, contact_id = await get_file(dashboard.db, dashboard.owner_id, id_of(request))
+    await dashboard.note("read", contact_id)
     kind = media_type(content[:16])
     where = "attachment" if kind == ANY_FILE else "inline"
     named = quote(name.replace("/", "_")[:150] or "file", safe="")

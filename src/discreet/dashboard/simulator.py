@@ -105,6 +105,7 @@ async def _column(dashboard: Dashboard, sender: str) -> SimulatorColumn:
     found = await contacts.find_by_address(dashboard.db, dashboard.owner_id, Address.parse(sender))
     if found is None:
         return SimulatorColumn(sender, None, [], [])
+    await dashboard.note("read", found.contact.id)
     known = await memories.list_memories(
         dashboard.app.context,
         ListMemories.model_validate({"limit": MEMORIES_SHOWN}),

@@ -30,6 +30,7 @@ DATABASE_CODES = {
     "answer_being_sent": "an answer is being sent; try again in a moment",
     "audit_not_ended": "rows that an audit made refer to each other and were not deleted",
     "contact_blocked": "one of them is blocked; unblock it first",
+    "contact_erases_itself": "one of them asked to be erased, which happens within minutes",
     "contact_on_hold": "one of the contacts is on hold; release it first: sb contacts release WHO",
     "erase_on_hold": "the contact is on hold; release it first: sb contacts release WHO",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",

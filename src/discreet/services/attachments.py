@@ -53,18 +53,20 @@ async def files_of_messages(
     return files
 
 
-async def get_file(db: ScopedDatabase, owner_id: OwnerId, file_id: UUID) -> tuple[str, bytes]:
-    """Return the name and the content of a file.
+async def get_file(
+    db: ScopedDatabase, owner_id: OwnerId, file_id: UUID
+) -> tuple[str, bytes, UUID | None]:
+    """Return the name and the content of a file, and the contact it came from.
 
     Raises:
         NotFound: there is no such file, or it isn't kept.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
-            "SELECT name, content FROM discreet.attachments"
+            "SELECT name, content, contact_id FROM discreet.attachments"
             " WHERE id = %(id)s AND content IS NOT NULL",
             {"id": file_id},
         )
     if row is None:
         raise NotFound("There is no such file, or it isn't kept.")
-    return row["name"], bytes(row["content"])
+    return row["name"], bytes(row["content"]), row["contact_id"]

@@ -1357,6 +1357,12 @@ DECLARE
   here   gate.scope := gate.scope();
   result uuid;
 BEGIN
+  -- Not while it is merged: nobody would erase an empty shell, and its rows are the survivor's.
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id = here.contact_id AND c.owner_id = owner AND c.merged_into IS NULL FOR SHARE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
          confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
@@ -6793,6 +6799,9 @@ BEGIN
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.self_erasures e
+                                      WHERE e.contact_id = c.id AND e.confirmed_at IS NOT NULL))
+                THEN 'contact_erases_itself'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
                 THEN 'contact_taken_over'
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p

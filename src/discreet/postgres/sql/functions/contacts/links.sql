@@ -102,6 +102,9 @@ BEGIN
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.self_erasures e
+                                      WHERE e.contact_id = c.id AND e.confirmed_at IS NOT NULL))
+                THEN 'contact_erases_itself'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
                 THEN 'contact_taken_over'
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p

@@ -31,6 +31,12 @@ DECLARE
   here   gate.scope := gate.scope();
   result uuid;
 BEGIN
+  -- Not while it is merged: nobody would erase an empty shell, and its rows are the survivor's.
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id = here.contact_id AND c.owner_id = owner AND c.merged_into IS NULL FOR SHARE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
          confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
