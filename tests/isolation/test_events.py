@@ -41,12 +41,12 @@ async def rest(database: Database, tmp_path: Path) -> AsyncIterator[Rest]:
         yield opened
 
 
-async def told(rest: Rest, token: str, after: str = OLDEST) -> list[dict[str, Any]]:
+async def told(rest: Rest, token: str, after: str = OLDEST, **more: UUID) -> list[dict[str, Any]]:
     """Return the events that a token is told now."""
     await settle(rest.app.db, rest.app.owner_id)
     answer = await rest.http.get(
         "/api/events",
-        params={"seconds": 0},
+        params={"seconds": 0, **{name: str(one) for name, one in more.items()}},
         headers={"Authorization": f"Bearer {token}", "Last-Event-ID": after},
     )
     assert answer.status_code == 200, answer.text
@@ -91,6 +91,28 @@ async def test_each_token_is_told_of_its_own(rest: Rest) -> None:
     assert "safe" not in of_ada
     everything = json.dumps(await told(rest, await rest.token()))
     assert all(word in everything for word in ("plum4711", "hello Bea", "safe"))
+
+
+async def test_events_of_one_agent_only_are_told_to_a_token_that_reaches_it(rest: Rest) -> None:
+    bea = await create_agent(rest.app.db, rest.app.owner_id, "Bea")
+    await answered(rest, ALICE, "hello Ada")
+    await answered(rest, ALICE, "hello Bea", "Bea")
+    owner, of_ada = await rest.token(), await rest.token(agent="Ada")
+    hers = await rest.token(contact=ALICE)
+    heard = await told(rest, owner, agent_id=bea.id)
+    assert {one["agent_id"] for one in heard} == {str(bea.id)}
+    assert heard[0]["message"]["text"] == "hello Bea"
+    assert await told(rest, of_ada, agent_id=rest.world.agent_id) == await told(rest, of_ada)
+    refused = set()
+    for token, agent_id in ((of_ada, bea.id), (hers, bea.id), (of_ada, uuid4()), (owner, uuid4())):
+        answer = await rest.http.get(
+            "/api/events",
+            params={"seconds": 0, "agent_id": str(agent_id)},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        refused.add((answer.status_code, answer.text))
+    # Another's agent is refused like one that doesn't exist.
+    assert [status for status, _ in refused] == [404]
 
 
 async def test_a_contact_is_not_told_what_only_the_owner_may_know(rest: Rest) -> None:

@@ -347,7 +347,9 @@ async def set_debounce(
         BadInput: negative, or more than a minute.
         Conflict: it is a web chat.
     """
-    refuse_web(await find_channel(db, owner_id, str(channel_id)), "It waits for no more messages.")
+    refuse_web(
+        await find_channel(db, owner_id, str(channel_id)), "Its messages are answered one by one."
+    )
     if not 0 <= seconds <= MAX_DEBOUNCE_SECONDS:
         raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
     async with db.begin(OwnerScope(owner_id)) as tx:
