@@ -23,7 +23,7 @@ from discreet.scope.scopes import SessionScope
 from discreet.turn.run import run_turn
 from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
-from tests.support.waiting import patience, until
+from tests.support.waiting import PATIENCE_SECONDS, patience, until
 from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -471,6 +471,23 @@ async def test_what_ends_a_turn_or_a_delivery_ends_its_job_in_the_same_commit(
             await until(is_answered, "an answer")
     assert queue.execute("SELECT lock FROM public.gone_wrong").fetchall() == []
     assert await jobs(queue) == []
+
+
+async def test_a_turn_wakes_the_workers_of_turns_and_a_delivery_does_not(
+    database: Database, world: World
+) -> None:
+    with psycopg.connect(database.conninfo("discreet_worker"), autocommit=True) as listening:
+        listening.execute("LISTEN discreet_turns")
+        said = await world.say(ALICE, "hi")
+        await run_turn(turns_of(world.db), said.session_id)
+        assert await rows_of(world, "SELECT 1 FROM discreet.outbox WHERE state = 'pending'")
+        listening.execute("NOTIFY discreet_turns, 'all'")
+        heard = []
+        for one in listening.notifies(timeout=PATIENCE_SECONDS):
+            heard.append(one.payload)
+            if one.payload == "all":
+                break
+    assert heard == ["", "all"]  # they come in the order of their commits
 
 
 async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -> None:

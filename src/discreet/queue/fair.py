@@ -24,6 +24,8 @@ from psycopg import AsyncConnection, OperationalError, sql
 
 TURNS = "turns"
 """Stands for the queues of all agents, which are named ``turns-`` and a digest."""
+TURNS_CHANNEL = "discreet_turns"
+"""Notified when a turn was queued, of whichever agent."""
 POLL_SECONDS = 10.0
 """Seconds until a worker looks without a reason, in case its notifications don't arrive."""
 EARLY_SECONDS = 0.01
@@ -202,9 +204,10 @@ class FairJobs(JobManager):
     ) -> None:
         looking = self._of(queues)
         looking.callback = on_notification
-        # An agent created meanwhile has a new queue.
-        wanted = None if TURNS in frozenset(queues or ()) else queues
-        channels = get_channel_for_queues(queues=wanted)
+        channels = list(get_channel_for_queues(queues=queues))
+        if TURNS in frozenset(queues or ()):
+            # An agent created meanwhile has a new queue, so there is one channel for all of them.
+            channels.append(TURNS_CHANNEL)
         while True:
             with suppress(OperationalError):
                 await self._listen(channels, looking)

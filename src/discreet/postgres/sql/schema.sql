@@ -1814,6 +1814,9 @@ BEGIN
     PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
       queue, task, CASE WHEN urgent THEN 10 ELSE 0 END, key, key, args, at
     )::procrastinate_job_to_defer_v1]);
+    IF task = 'run_turn' THEN
+      PERFORM pg_notify('discreet_turns', '');
+    END IF;
   ELSIF urgent THEN
     UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
      WHERE queueing_lock = key AND status = 'todo'
@@ -6427,7 +6430,8 @@ CREATE FUNCTION gate.tell_workers(queue text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
-         pg_notify('procrastinate_queue_v1#' || queue, '{}')
+         pg_notify('procrastinate_queue_v1#' || queue, '{}'),
+         CASE WHEN starts_with(queue, 'turns-') THEN pg_notify('discreet_turns', '') END
 $$;
 
 

@@ -13,6 +13,9 @@ BEGIN
     PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
       queue, task, CASE WHEN urgent THEN 10 ELSE 0 END, key, key, args, at
     )::procrastinate_job_to_defer_v1]);
+    IF task = 'run_turn' THEN
+      PERFORM pg_notify('discreet_turns', '');
+    END IF;
   ELSIF urgent THEN
     UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
      WHERE queueing_lock = key AND status = 'todo'

@@ -80,11 +80,13 @@ BEGIN
       AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
 END $$;
 
--- Let every worker of a queue look for jobs, as the insertion of a job does.
+-- Let every worker of a queue look for jobs, as the insertion of a job does. An agent created meanwhile
+-- has a new queue, so the workers of turns listen to a channel of their own for all of them.
 CREATE OR REPLACE FUNCTION gate.tell_workers(queue text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
-         pg_notify('procrastinate_queue_v1#' || queue, '{}')
+         pg_notify('procrastinate_queue_v1#' || queue, '{}'),
+         CASE WHEN starts_with(queue, 'turns-') THEN pg_notify('discreet_turns', '') END
 $$;
 
 REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.end_job,
