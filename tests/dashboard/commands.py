@@ -37,6 +37,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents tools remove": ("POST", "/tools/{id}"),
     "agents tools show": ("GET", "/tools/{id}"),
     "agents tools test": ("POST", "/tools/{id}"),
+    "audit stop": Missing("audits are scheduled at the terminal: they attack the installation"),
     "audit verify": Missing("it checks a file that somebody was handed, on any machine"),
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),
