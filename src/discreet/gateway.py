@@ -248,7 +248,8 @@ class Gateway:
             return
         webhooks = WebhookServer(self._settings.webhook_url)
         where, setting = self._settings.webhook_listen, "DISCREET_WEBHOOK_LISTEN"
-        async with serving_http(webhooks, where, setting=setting, lifespan="off"):
+        shared = self._settings.processes > 1
+        async with serving_http(webhooks, where, setting=setting, lifespan="off", shared=shared):
             yield webhooks
 
     def _take(self, channel: _Open) -> EventSink:

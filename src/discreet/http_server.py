@@ -32,17 +32,19 @@ async def serving_http(
     setting: str,
     lifespan: Literal["on", "off"] = "on",
     grace_seconds: int = GRACE_SECONDS,
+    shared: bool = False,
 ) -> AsyncIterator[str]:
     """Serve an ASGI application on ``where`` (``host:port``) while open; yield its URL.
 
     ``setting`` is the variable that ``where`` comes from, for errors. Open requests at the end get
-    ``grace_seconds`` and are then aborted, because some would wait forever.
+    ``grace_seconds`` and are then aborted, because some would wait forever. ``shared``: other
+    processes of this user may listen there, too, and the kernel spreads the connections.
 
     Raises:
         BadInput: it is not an address, or not one of this machine.
         Unavailable: it is in use, or this user may not listen there.
     """
-    sockets = bind(where, setting)
+    sockets = bind(where, setting, shared=shared)
     server = _Server(
         uvicorn.Config(
             app,
@@ -70,10 +72,10 @@ async def serving_http(
         _close(sockets)
 
 
-def bind(where: str, setting: str) -> list[socket.socket]:
+def bind(where: str, setting: str, *, shared: bool = False) -> list[socket.socket]:
     """Return sockets bound to every address of the host of ``where``, on one port.
 
-    ``[::]`` includes IPv4.
+    ``[::]`` includes IPv4. ``shared``: see ``serving_http``.
 
     Raises:
         BadInput, Unavailable: as for ``serving_http``.
@@ -84,7 +86,7 @@ def bind(where: str, setting: str) -> list[socket.socket]:
     try:
         for family, place in _resolved(address, setting):
             try:
-                bound.append(_bound(family, place, bound))
+                bound.append(_bound(family, place, bound, shared=shared))
             except OSError as error:
                 if error.errno not in MISSING_FAMILY:
                     raise
@@ -123,11 +125,15 @@ def _resolved(address: ListenAddress, setting: str) -> list[tuple[socket.Address
     return [(family, place) for family, _, _, _, place in found]
 
 
-def _bound(family: socket.AddressFamily, place: Any, others: list[socket.socket]) -> socket.socket:
+def _bound(
+    family: socket.AddressFamily, place: Any, others: list[socket.socket], *, shared: bool
+) -> socket.socket:
     # Named TCP, so that asyncio sends small responses at once (TCP_NODELAY).
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family is socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(place[0] != "::"))
         port = others[0].getsockname()[1] if others else place[1]

@@ -10,19 +10,22 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from discreet.app import App
     from discreet.auth.tokens import Bearer
 
 
 def run() -> None:
     """Run ``sb``."""
-    from discreet.cli import audit, mcp, serve
+    from discreet.cli import servers
     from discreet.cli.main import run as run_command
 
-    serve.serve_http = _serve_http
-    audit.serve_http = _serve_here
-    audit.serve_app = _serve_app
-    mcp.serve = _stdio
+    servers.serve_http = _serve_http
+    servers.serve_here = _serve_here
+    servers.serve_app = _serve_app
+    servers.serve_stdio = _stdio
+    servers.serve_local = _serve_local
     run_command()
 
 
@@ -32,7 +35,12 @@ async def _serve_http(app: App) -> AsyncIterator[str]:
     from discreet.asgi import http_app
     from discreet.http_server import serving_http
 
-    serving = serving_http(http_app(app), app.settings.listen, setting="DISCREET_LISTEN")
+    serving = serving_http(
+        http_app(app),
+        app.settings.listen,
+        setting="DISCREET_LISTEN",
+        shared=app.settings.processes > 1,
+    )
     async with serving as address:
         yield address
 
@@ -60,3 +68,12 @@ async def _stdio(app: App, who: Callable[[], Awaitable[Bearer]]) -> None:
     from discreet.mcp.stdio import serve_stdio
 
     await serve_stdio(app.db, app.embedder(), who)
+
+
+@asynccontextmanager
+async def _serve_local(app: App, listening: socket) -> AsyncIterator[None]:
+    """Answer the commands of this machine's user on a listening socket while open."""
+    from discreet.local_server import serving_local
+
+    async with serving_local(app, listening):
+        yield

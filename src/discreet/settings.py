@@ -270,6 +270,13 @@ class Settings(Policy):
     max_turns_per_agent: int = Field(
         default=64, ge=1, description="Turns of one agent that one server runs at the same time."
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes in which sb serve runs (Linux). Each is a server: limits that are"
+        " counted per server are counted in each.",
+    )
     canaries: bool = Field(
         default=True,
         description="Keep decoys with random secrets in the database, and stop every text that"

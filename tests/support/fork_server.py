@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, NoReturn
 
 from tests.support.tls import share_contexts
@@ -144,7 +145,8 @@ def _connect() -> socket.socket:
 def serve() -> None:
     """Fork for each client, until all have disconnected."""
     listening = socket.socket(fileno=int(sys.argv[1]))
-    for name in PRELOADED:
+    commands = iter_modules(importlib.import_module("discreet.cli").__path__, "discreet.cli.")
+    for name in (*PRELOADED, *(command.name for command in commands)):
         importlib.import_module(name)
     from discreet.memory.embedding import bundled_embedder
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Measured:
-    """The counters of this process."""
+    """The counters of this process, or of all processes of a server that count together."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -26,6 +28,14 @@ class Measured:
             ["operation"],
             registry=self.registry,
         )
+
+    def shown(self) -> CollectorRegistry:
+        """Return what to show: with several processes, the sum of what each has counted."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return self.registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return together
 
 
 class Measuring:

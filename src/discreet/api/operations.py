@@ -115,5 +115,5 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
         ("memories", "Memories.", shown.counts.memories),
     ):
         Gauge(f"discreet_{name}", help_text, registry=now).set(value)
-    body = generate_latest(measured.registry) + generate_latest(now)
+    body = generate_latest(measured.shown()) + generate_latest(now)
     return Response(body, media_type=CONTENT_TYPE_LATEST)

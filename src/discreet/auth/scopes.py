@@ -5,8 +5,10 @@ A call may narrow the scope to one contact, and never widen it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from discreet.auth.known_contacts import as_told, introduce, knows, label_as_told
-from discreet.auth.tokens import Bearer
+from discreet.auth.tokens import Bearer, authenticate
 from discreet.contacts import Entry, get_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden, NotFound
@@ -264,6 +266,29 @@ async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
 def bearer_of_owner(owner_id: OwnerId) -> Bearer:
     """Return the owner as a bearer without a token, for the person who runs the installation."""
     return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
+
+
+def bearer_finder(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    *,
+    token: str | None,
+    who: Address | ContactId | None,
+    agent: str | None,
+) -> Callable[[], Awaitable[Bearer]]:
+    """Return a function that finds the bearer again for each call, so that a revocation counts.
+
+    It is whoever the token belongs to, or a contact, or else the owner.
+    """
+
+    async def find() -> Bearer:
+        if token is not None:
+            return await authenticate(db, token)
+        if who is not None:
+            return await bearer_of_contact(db, owner_id, agent, who)
+        return bearer_of_owner(owner_id)
+
+    return find
 
 
 async def bearer_of_contact(

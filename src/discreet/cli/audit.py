@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discreet.cli import servers
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
@@ -23,14 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Prove that people are kept apart.", invoke_without_command=True)
 
-serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
-"""Serves REST and MCP on a free port of this machine, and yields their URL. Set by ``main``."""
-
 SHORTEST = timedelta(hours=1)
 """Least time between two audits of a schedule."""
-serve_app: Callable[[Any], AbstractAsyncContextManager[str]] | None = None
-"""Serves any application like that. Set by ``main``."""
-
 TURN_TOKENS = (4_000, 400)
 """Input and output tokens of a turn, for the estimate."""
 
@@ -215,10 +209,10 @@ async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
     progress = (lambda _: None) if asked.silent else _say
     async with AsyncExitStack() as stack:
         served = None
-        if not asked.at_rest and serve_http and serve_app:
-            base_url = await stack.enter_async_context(serve_http(app))
+        if not asked.at_rest and servers.serve_here and servers.serve_app:
+            base_url = await stack.enter_async_context(servers.serve_here(app))
             await stack.enter_async_context(working(app))
-            served = Served(base_url, app.wakes, serve_app)
+            served = Served(base_url, app.wakes, servers.serve_app)
         made = await run_audit(audited, plan, served, progress)
     plan.log.end()
     return made, keep(app.settings.home, made)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discreet.cli.notice import Notice
 from discreet.cli.options import AdminUrl, AsJson, InstallationName, ResetRoles
-from discreet.cli.runtime import Notice
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from discreet.domain.text import terminal_text
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.cli.runtime import Notice
+    from discreet.cli.notice import Notice
     from discreet.client import Client, PendingReply
     from discreet.intake import Accepted
     from discreet.intake.terminal_message import TerminalMessage

@@ -10,8 +10,9 @@ import typer
 
 from discreet.cli import erasing, labels, links, telling
 from discreet.cli.access import noting
+from discreet.cli.notice import Notice
 from discreet.cli.options import AsJson, Limit, Skip
-from discreet.cli.runtime import Notice, in_app
+from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.services.contact_activity import ContactActivity

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discreet.cli.notice import Notice
 from discreet.cli.options import AsJson, Limit, Skip
-from discreet.cli.runtime import Notice, in_app
+from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.services.erasing import Erased, Erasure, ErasurePreview

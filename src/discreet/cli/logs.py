@@ -76,7 +76,11 @@ def log_to(sink: Sink, level: str) -> None:
     threshold = logging.getLevelNamesMapping()[level.upper()]
     sink = _Forgiving(sink)
     structlog.configure(
-        processors=[structlog.processors.add_log_level, _line],
+        processors=[
+            structlog.contextvars.merge_contextvars,  # which of several processes this is
+            structlog.processors.add_log_level,
+            _line,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=lambda *_: structlog.WriteLogger(sink),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,

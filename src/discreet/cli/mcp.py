@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.runtime import in_app
-from discreet.domain.addresses import Address
+from discreet.cli import servers
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ContactId, parse_uuid
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.auth.tokens import Bearer
-
-Serve = Callable[["App", Callable[[], Awaitable["Bearer"]]], Awaitable[None]]
-serve: Serve | None = None
-"""Serves MCP on standard input and output; set by ``main``, because entry points don't import each
-other.
-"""
 
 
 def mcp(
@@ -51,6 +41,7 @@ def mcp(
             help="A file with a token; act as the identity it belongs to.",
         ),
     ] = None,
+    alone: Annotated[bool, typer.Option("--alone", hidden=True)] = False,
 ) -> None:
     """Serve MCP on standard input and output, in one scope.
 
@@ -73,30 +64,34 @@ def mcp(
             "--agent requires --sender or --contact-id.", hint="Otherwise use start_session."
         )
     token = token_of(token_file) if has_token else None
+    if not alone:
+        from discreet.cli.served_mcp import serve_mcp
+
+        given = {"token": token, "sender": sender, "contact_id": contact_id, "agent": agent}
+        if serve_mcp(given):
+            return
+    _serve_here(token, sender, contact_id, agent)
+
+
+def _serve_here(
+    token: str | None, sender: str | None, contact_id: str | None, agent: str | None
+) -> None:
+    from discreet.cli.runtime import in_app
+    from discreet.domain.addresses import Address
+    from discreet.domain.ids import ContactId, parse_uuid
+
     who: Address | ContactId | None = None
     if sender is not None:
         who = Address.parse(sender)
     elif contact_id is not None:
         who = ContactId(parse_uuid(contact_id, "contact id"))
-    assert serve is not None  # noqa: S101 - the program set it
 
-    in_app(lambda app: _serve(app, token, who, agent))
+    async def work(app: App) -> None:
+        from discreet.auth.scopes import bearer_finder
 
+        assert servers.serve_stdio is not None  # noqa: S101 - the program set it
+        bearer = bearer_finder(app.db, app.owner_id, token=token, who=who, agent=agent)
+        await bearer()  # report an unknown party before anything starts
+        await servers.serve_stdio(app, bearer)
 
-async def _serve(
-    app: App, token: str | None, who: Address | ContactId | None, agent: str | None
-) -> None:
-    from discreet.auth.scopes import bearer_of_contact, bearer_of_owner
-    from discreet.auth.tokens import authenticate
-
-    assert serve is not None  # noqa: S101 - the program set it
-
-    async def bearer() -> Bearer:
-        if token is not None:
-            return await authenticate(app.db, token)
-        if who is not None:
-            return await bearer_of_contact(app.db, app.owner_id, agent, who)
-        return bearer_of_owner(app.owner_id)
-
-    await bearer()  # report an unknown party before anything starts
-    await serve(app, bearer)
+    in_app(work)

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from discreet.cli.notice import INTERRUPTED, Notice
 
 if TYPE_CHECKING:
     from discreet.app import App
 
 Result = TypeVar("Result")
-
-INTERRUPTED = 130  # the exit code of shells for a program ended by Ctrl-C
 
 
 def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
@@ -87,30 +87,3 @@ def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
 
 class _Interrupted(Exception):
     """Replaces KeyboardInterrupt, which would end the loop before everything is closed."""
-
-
-class Notice:
-    """A status line on a terminal that is removed afterwards."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clear()
-
-    def show(self, text: str) -> None:
-        """Replace the line, if there is a terminal."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[2K\x1b[2m{text}\x1b[0m")
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
-            self._shown = False

@@ -7,38 +7,68 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from discreet.cli import server_pid
+import structlog
+import typer
+
+from discreet.cli import server_pid, servers
 from discreet.cli.dashboard import sign_in_link
 from discreet.cli.streams import flush_output
+from discreet.domain import local_socket
 from discreet.domain.errors import AddressInUse
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from discreet.app import App
+    from discreet.cli.processes import Process
     from discreet.settings import Settings
 
-serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
-"""Serves REST and MCP, and yields their URL. Set by ``main``, because entry points don't import
-each other.
-"""
 
-
-def serve() -> None:
+def serve(
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Run in N processes, to use more cores (Linux). Default: DISCREET_PROCESSES.",
+        ),
+    ] = None,
+) -> None:
     """Run the server: receive, answer and deliver messages until Ctrl-C."""
     from discreet.cli.logs import log_to
     from discreet.settings import load_settings
 
     settings = load_settings()
     log_to(sys.stderr, settings.log_level)
-    asyncio.run(_serve(settings))
+    if processes is not None:
+        settings = settings.model_copy(update={"processes": processes})
+    if settings.processes == 1:
+        asyncio.run(_serve(settings))
+        return
+    from discreet.cli.processes import serve_in_processes
+
+    sys.exit(serve_in_processes(settings, _serve_as_one, _say))
 
 
-async def _serve(settings: Settings) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once."""
+def _serve_as_one(settings: Settings, process: Process) -> None:
+    """Serve as one of several processes."""
+    structlog.contextvars.bind_contextvars(process=process.number)
+    asyncio.run(_serve(settings, process))
+
+
+async def _serve(settings: Settings, process: Process | None = None) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
+
+    One of several ``process``es is told by its parent, whose end ends it, too.
+    """
     from discreet.app import open_app
     from discreet.domain.concurrency import end_all
     from discreet.serving import serve as serve_app
@@ -51,31 +81,80 @@ async def _serve(settings: Settings) -> None:
         stopped.set()
         for number in _ENDING:
             loop.remove_signal_handler(number)
-        _say("\nStopping ...")
+        if process is None:
+            _say("\nStopping ...")
+        else:
+            loop.remove_reader(process.parent)
 
     for number in _ENDING:
         loop.add_signal_handler(number, stop)
+    if process is not None:
+        loop.add_reader(process.parent, stop)
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
             stack.enter_context(tracing())
-            if serve_http is None:
+            if servers.serve_http is None:
                 await serve_app(app, lambda: _say(_welcome(app)), stopped)
                 return
             try:
-                listening = await stack.enter_async_context(serve_http(app))
+                listening = await stack.enter_async_context(servers.serve_http(app))
             except AddressInUse as error:
                 raise server_pid.explain(settings.home, error) from None
-            stack.enter_context(server_pid.noted(settings.home, listening))
-            ready = f"{_welcome(app)}\n{_machines(listening)}"
-            for problem in [*await _model_problems(app), *await _secretless(app)]:
-                ready = f"{ready}\n{problem}"
-            if sys.stdout.isatty():  # never in a service's log
-                link = await sign_in_link(app, settings.dashboard_url or listening)
-                ready = f"{ready}\nDashboard (link works once, within ten minutes): {link}"
-            await serve_app(app, lambda: _say(ready), stopped)
+            if process is not None:
+                await stack.enter_async_context(_local(app, process.listening))
+            elif stack.enter_context(server_pid.noted(settings.home, listening)):
+                await stack.enter_async_context(_own_socket(app))
+            ready = partial(_ready, await _greeting(app, listening, process), process)
+            await serve_app(app, ready, stopped)
     finally:
         await end_all()
-    _say("Stopped.")
+    if process is None:
+        _say("Stopped.")
+
+
+async def _greeting(app: App, listening: str, process: Process | None) -> str:
+    """Return what to say once the server serves. Of several processes, the first one says it."""
+    if process is not None and process.number > 1:
+        return ""
+    ready = f"{_welcome(app)}\n{_machines(listening)}"
+    if process is not None:
+        ready = f"{ready}\nIn {process.count} processes."
+    for problem in [*await _model_problems(app), *await _secretless(app)]:
+        ready = f"{ready}\n{problem}"
+    if sys.stdout.isatty():  # never in a service's log
+        link = await sign_in_link(app, app.settings.dashboard_url or listening)
+        ready = f"{ready}\nDashboard (link works once, within ten minutes): {link}"
+    return ready
+
+
+def _ready(greeting: str, process: Process | None) -> None:
+    if greeting:
+        _say(greeting)
+    if process is not None and process.report >= 0:
+        os.write(process.report, b"1")
+
+
+@asynccontextmanager
+async def _own_socket(app: App) -> AsyncIterator[None]:
+    """Answer the commands of this machine's user on a socket of this process while open."""
+    listening = local_socket.listen_in(app.settings.home)
+    try:
+        async with _local(app, listening):
+            yield
+    finally:
+        if listening is not None:
+            local_socket.remove(app.settings.home)
+            listening.close()
+
+
+@asynccontextmanager
+async def _local(app: App, listening: socket | None) -> AsyncIterator[None]:
+    """Answer the commands of this machine's user while open; they then need not start anything."""
+    if listening is None or servers.serve_local is None:
+        yield
+        return
+    async with servers.serve_local(app, listening):
+        yield
 
 
 async def _model_problems(app: App) -> list[str]:

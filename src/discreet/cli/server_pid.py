@@ -22,22 +22,23 @@ class RunningServer:
 
 
 @contextmanager
-def noted(home: Path, address: str) -> Iterator[None]:
+def noted(home: Path, address: str) -> Iterator[bool]:
     """Record that this process serves, and where. The lock on the file ends with the process.
 
-    A second server of the same installation, on another port, is not recorded.
+    A second server of the same installation, on another port, is not recorded; then it yields
+    False.
     """
     with _path(home).open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            yield
+            yield False
             return
         os.fchmod(file.fileno(), 0o600)
         file.truncate(0)
         json.dump({"pid": os.getpid(), "address": address}, file)
         file.flush()
-        yield
+        yield True
 
 
 def explain(home: Path, error: AddressInUse) -> Unavailable:

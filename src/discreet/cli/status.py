@@ -32,6 +32,7 @@ class Installation:
     home: str
     database: str
     serving: bool
+    processes: int
     model: str | None
     agent_models: Mapping[str, str]
     channels: tuple[str, ...]
@@ -114,7 +115,7 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
     from importlib.metadata import version
 
     from discreet.cli.backups import describe_schedule
-    from discreet.queue.server_lock import is_served
+    from discreet.queue.server_lock import count_serving, is_served
     from discreet.services.agents import list_agents
     from discreet.services.backups import backup_problem, list_backups
     from discreet.services.channels import list_channels
@@ -122,11 +123,13 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
     from discreet.services.status import outage_now
 
     agents: list[Agent] = await list_agents(app.db, app.owner_id)
+    serving = await is_served(app.db)
     installation = Installation(
         version=version("discreet"),
         home=str(app.settings.home),
         database=_where(app),
-        serving=await is_served(app.db),
+        serving=serving,
+        processes=await count_serving(app.db) if serving else 0,
         model=app.settings.model,
         agent_models={
             agent.name: " then ".join([agent.model or "default", *agent.fallback_models])
@@ -171,7 +174,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
     ]
     print_text()
     for title, value in (
-        ("server", "running" if installation.serving else "not running (start it: sb serve)"),
+        ("server", _server(installation)),
         (
             "waiting",
             f"{counted(waiting.messages, 'message')}, the first {ago(waiting.since)}"
@@ -194,3 +197,10 @@ def _print(status: Status, installation: Installation, attention: list[Attention
         ("version", installation.version),
     ):
         print_text(f"{title:<10} {value}")
+
+
+def _server(installation: Installation) -> str:
+    if not installation.serving:
+        return "not running (start it: sb serve)"
+    count = installation.processes
+    return "running" if count < 2 else f"running ({count} processes)"

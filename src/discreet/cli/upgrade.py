@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.runtime import Notice
+from discreet.cli.notice import Notice
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:

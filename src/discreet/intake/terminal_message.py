@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ChannelId, ContactId, MessageId
+from discreet.domain.ids import ChannelId, ContactId, MessageId, parse_uuid
 from discreet.domain.inbound import (
     AddressSender,
     ContactSender,
@@ -39,6 +39,44 @@ class TerminalMessage:
     limited: bool = False
     message_id: str = ""
     replies_to: MessageId | None = None
+
+
+def typed_message(
+    *,
+    text: str,
+    agent: str | None = None,
+    sender: str | None = None,
+    contact_id: str | None = None,
+    group: str | None = None,
+    thread_key: str = "",
+    new: bool = False,
+    replies_to: str | None = None,
+    message_id: str = "",
+) -> TerminalMessage:
+    """Return a message from what was typed, checked except for its text.
+
+    Raises:
+        BadInput: an option is malformed or two exclude each other.
+    """
+    if sender is not None and contact_id is not None:
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
+    if group is not None and sender is None:
+        raise BadInput("--group needs a sender.", hint="Add --sender platform:id.")
+    return TerminalMessage(
+        agent=agent,
+        sender=None if sender is None else Address.parse(sender),
+        contact_id=None if contact_id is None else ContactId(parse_uuid(contact_id, "contact id")),
+        group=None if group is None else Address.parse(group),
+        thread_key=checked_thread_key(thread_key),
+        new=new,
+        replies_to=(
+            None if replies_to is None else MessageId(parse_uuid(replies_to, "message id"))
+        ),
+        text=text,
+        message_id=message_id,
+    )
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:

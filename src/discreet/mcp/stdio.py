@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from anyio import AsyncFile
 from mcp.server.stdio import stdio_server
 
 from discreet.auth.mcp_sessions import InMemoryBinding
@@ -15,9 +16,13 @@ from discreet.scope import ScopedDatabase
 
 
 async def serve_stdio(
-    db: ScopedDatabase, embedder: Embedder, who: Callable[[], Awaitable[Bearer]]
+    db: ScopedDatabase,
+    embedder: Embedder,
+    who: Callable[[], Awaitable[Bearer]],
+    lines: AsyncFile[str] | None = None,
+    answers: AsyncFile[str] | None = None,
 ) -> None:
-    """Serve until the input ends.
+    """Serve until the input ends, on ``lines`` and ``answers`` instead if they are given.
 
     ``who`` is called for each call, so that a revoked token stops working.
     """
@@ -27,5 +32,5 @@ async def serve_stdio(
         return ToolCall(db, embedder, binding.connection(await who()))
 
     server = make_server(find_call)
-    async with stdio_server() as (read, write):
+    async with stdio_server(lines, answers) as (read, write):
         await server.run(read, write, server.create_initialization_options())

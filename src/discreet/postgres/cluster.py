@@ -22,7 +22,7 @@ PG_HBA = "local all all scram-sha-256\n"
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "700",  # 16 processes of a server; memory is used by open ones only
     "shared_buffers": "128MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",
@@ -59,7 +59,6 @@ THROW_AWAY_SETTINGS = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_size": "2GB",
-    "max_connections": "300",  # the servers of several tests share one
     "scram_iterations": "1",  # a client hashes this often for each of thousands of connections
 }
 

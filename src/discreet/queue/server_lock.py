@@ -42,6 +42,10 @@ _ALIVE: LiteralString = """
 SELECT EXISTS (SELECT FROM queue.leases
                 WHERE starts_with(what, 'serving ') AND leased_until > clock_timestamp())
 """
+_COUNT: LiteralString = """
+SELECT count(*) FROM queue.leases
+ WHERE starts_with(what, 'serving ') AND leased_until > clock_timestamp()
+"""
 
 
 @asynccontextmanager
@@ -87,6 +91,12 @@ async def _keep_lock(conninfo: str, connection: AsyncConnection, lease: Mapping[
         with suppress(Error):
             await connection.execute(_END, lease)
         await connection.close()
+
+
+async def count_serving(db: ScopedDatabase) -> int:
+    """Return how many serving processes are alive, by their leases; a killed one counts on."""
+    async with db.begin(WorkScope()) as tx:
+        return int(await tx.value(_COUNT))
 
 
 async def is_served(db: ScopedDatabase) -> bool:

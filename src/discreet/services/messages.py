@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import get_args
 
+from discreet.domain.answers import NOT_ANSWERED, Answer, Stopped
 from discreet.domain.concurrency import happens
-from discreet.domain.errors import DiscreetError, NotFound, Unavailable
+from discreet.domain.errors import NotFound, Unavailable
 from discreet.domain.ids import MessageId, OwnerId, SessionId
 from discreet.intake import Accepted, accept
 from discreet.intake.terminal_message import TerminalMessage, to_inbound
@@ -22,6 +22,7 @@ from discreet.services.requeue import Silence, silence_of
 from discreet.sessions.replies import MessageReply, reply_to
 
 __all__ = [
+    "NOT_ANSWERED",
     "Answer",
     "OnSilence",
     "OnText",
@@ -47,29 +48,8 @@ interval during an outage.
 OUTAGE_SECONDS = 60.0
 """Seconds for which the wait tolerates an unreachable database."""
 
-NOT_ANSWERED = "This message was stopped, so it won't be answered."
-
 OnText = Callable[[str], Awaitable[None]]
 OnSilence = Callable[[Silence], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer.
-
-    ``failed``: every attempt failed, and the text is an apology. ``plain``: plain text, not a
-    model's CommonMark. ``error_kind``: why it failed. ``retrying``: it will be tried again.
-    """
-
-    text: str
-    failed: bool
-    plain: bool = True
-    error_kind: str | None = None
-    retrying: bool = False
-
-
-class Stopped(DiscreetError):
-    """The message is stored and won't be answered: ``/stop``, or a rejected answer."""
 
 
 async def send_message(
