@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from discreet.cli.chat import _said
 from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.inbound import (
     ContactSender,
     OwnerSender,
 )
 from discreet.intake import accept
+from discreet.intake.terminal_message import typed_message
 from discreet.postgres.server import Database
 from discreet.sessions.transcript import transcript
 from discreet.turn.context import TurnContext
@@ -170,9 +170,9 @@ def test_p10_a_sender_that_cannot_be_read_ends_the_command_and_nobody_speaks_as_
     words: dict[str, str],
 ) -> None:
     given: dict[str, Any] = dict.fromkeys(["agent", "sender", "contact_id", "group"])
-    given |= {"thread_key": "", "new": False, "text": "hi", "checked": True, "replies_to": None}
+    given |= {"thread_key": "", "new": False, "text": "hi", "replies_to": None}
     with pytest.raises(BadInput) as refused:
-        _said(**{**given, **words})
+        typed_message(**{**given, **words})
     assert refused.value.exit_code == 2
 
 
