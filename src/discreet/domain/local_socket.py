@@ -22,7 +22,7 @@ MAX_LINE = 16 * 1024 * 1024
 """Maximum bytes of one line."""
 ALIVE_SECONDS = 2.0
 """Seconds between two lines of a server that has nothing to say."""
-SILENT_SECONDS = 10.0
+SILENT_SECONDS = 20.0
 """Seconds of silence after which a server counts as frozen or gone."""
 
 _MAX_PATH = 100
