@@ -1,9 +1,9 @@
 """Recall and remember beside other memory stores, on the same PostgreSQL with the same vectors.
 
-20,000 memories of 500 people, 40 each; every store returns ten whole rows of one person. Each peer
-is installed from the package index into an environment of its own. Discreet and the peers take
-turns with every question, so that all meet the same load. Discreet makes its vectors itself; the
-peers look theirs up.
+20,000 memories of 500 people, 40 each, unless told otherwise; every store returns ten whole rows of
+one person. Each peer is installed from the package index into an environment of its own. Discreet
+and the peers take turns with every question, so that all meet the same load. Discreet makes its
+vectors itself; the peers look theirs up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -30,15 +31,17 @@ from tests.support.world import World, make_world
 from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import Embedder, bundled_embedder
-from discreet.memory.indexing import index
+from discreet.memory.indexing import index, vector_literal
 from discreet.memory.memories import NewMemory, remember
 from discreet.memory.recall import prepare, recall
+from discreet.memory.token_vectors import pack
+from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, ScopedDatabase
 
 PEOPLE, EACH, LIMIT = 500, 40, 10
-ROUNDS, WARM = 300, 50
+ROUNDS, WARM = 300, 20
 RECALL_TARGET, REMEMBER_TARGET = 0.4, 0.8
 PEERS = {
     "mem0": ["mem0ai==2.2.1", "psycopg[binary,pool]==3.3.9"],
@@ -46,9 +49,11 @@ PEERS = {
                   "psycopg[binary,pool]==3.3.9"],
     "langmem": ["langmem==0.0.30", "langgraph-checkpoint-postgres==3.2.0",
                 "psycopg[binary,pool]==3.3.9"],
-    "agno": ["agno==3.1.10", "pgvector==0.5.1", "sqlalchemy==2.1.9", "psycopg[binary]==3.3.9"],
+    "agno": ["agno==3.1.10", "pgvector==0.5.1", "sqlalchemy==2.1.9", "psycopg2-binary==2.9.13"],
 }  # fmt: skip
 """What is installed for each. The first package is the peer."""
+STORE_OF = {"langmem": "langgraph"}
+"""Peers that work on another's store; they share its database."""
 
 Rows = list[tuple[str, str]]
 
@@ -82,17 +87,20 @@ class Ours:
                 await remember(tx, NewMemory(text, one))
 
 
-async def main(environments: Path) -> None:
-    texts, embedder = make_texts(), bundled_embedder()
+async def main(environments: Path, people: int, rounds: int) -> None:
+    texts, embedder = make_texts(people, rounds), bundled_embedder()
     pythons = {name: install(name, environments) for name in PEERS}
     async with AsyncExitStack() as stack:
         database, db = await stack.enter_async_context(scratch_database())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="discreet-peers-")))
         await asyncio.to_thread(write_down, texts, embedder, folder)
-        ours = await filled(await make_world(db), texts, embedder)
-        peers = {}
+        ours = await filled(database, await make_world(db), texts, embedder)
+        peers, urls = {}, dict[str, str]()
         for name, python in pythons.items():
-            url = await asyncio.to_thread(own_database, database, f"peer_{name}")
+            url = urls.get(STORE_OF.get(name, name)) or await asyncio.to_thread(
+                own_database, database, f"peer_{name}"
+            )
+            urls[name] = url
             peers[name] = await stack.enter_async_context(peer(name, python, url, folder))
             print(f"{name} is filled", flush=True)
         await asyncio.to_thread(settled, database)
@@ -105,7 +113,7 @@ async def compare(
 ) -> None:
     took: dict[str, list[float]] = {name: [] for name in ("discreet", *peers)}
     fewest = dict.fromkeys(took, LIMIT)
-    for number in range(ROUNDS):
+    for number in range(len(texts.questions)):
         for name, seconds in took.items():
             if name == "discreet":
                 start = time.perf_counter()
@@ -129,7 +137,7 @@ async def compare(
     print(f"{what}: {ratio:.2f} of the faster ({fastest}; at most {target})", flush=True)
 
 
-def make_texts() -> Texts:
+def make_texts(count: int, rounds: int) -> Texts:
     """Return short facts; every person has 40, and a question is about one of their own."""
     chance = random.Random(18)
     things = ["dog", "sister", "garden", "train", "piano", "boat", "teacher", "window"]
@@ -137,11 +145,11 @@ def make_texts() -> Texts:
     places = ["Lisbon", "Graz", "Oslo", "Turin", "Leeds", "Bergen", "Ghent", "Split", "Porto"]
     doing = ["was repaired in", "comes from", "is expected in", "was lost in", "waits in"]
     memories: Rows = []
-    for person in range(PEOPLE):
+    for person in range(count):
         for number in range(EACH):
             fact = f"{chance.choice(things)} {chance.choice(doing)} {chance.choice(places)}"
             memories.append((f"p{person}", f"My {fact}, note {person}-{number}."))
-    people = [f"p{chance.randrange(PEOPLE)}" for _ in range(ROUNDS)]
+    people = [f"p{chance.randrange(count)}" for _ in range(rounds)]
     questions = [(who, f"Where is my {chance.choice(things)} {n}?") for n, who in enumerate(people)]
     additions = [(who, f"The {chance.choice(things)} of {chance.choice(places)} is new: {n}.")
                  for n, who in enumerate(people)]  # fmt: skip
@@ -177,7 +185,7 @@ def own_database(database: Database, name: str) -> str:
     with psycopg.connect(conninfo, dbname=name, autocommit=True) as admin:
         admin.execute("CREATE EXTENSION IF NOT EXISTS vector")
     parts = {key: quote(str(value), safe="") for key, value in conninfo_to_dict(conninfo).items()}
-    scheme = "postgresql+psycopg" if name == "peer_agno" else "postgresql"
+    scheme = "postgresql+psycopg2" if name == "peer_agno" else "postgresql"
     password = f":{parts['password']}" if "password" in parts else ""
     port = f"&port={parts['port']}" if "port" in parts else ""
     return f"{scheme}://{parts['user']}{password}@/{name}?host={parts['host']}{port}"
@@ -194,20 +202,33 @@ def settled(database: Database) -> None:
             admin.execute("VACUUM ANALYZE")
 
 
-async def filled(world: World, texts: Texts, embedder: Embedder) -> Ours:
+async def filled(database: Database, world: World, texts: Texts, embedder: Embedder) -> Ours:
     """Return this package's store with the same memories."""
-    scopes = {}
-    for person in range(PEOPLE):
-        said = await world.say(f"telegram:{person + 1}", "hi")
-        assert said.contact_id is not None
-        scopes[f"p{person}"] = world.contact(ContactId(said.contact_id))
-    ours = Ours(world.db, scopes, embedder)
-    began = time.perf_counter()
-    for at in range(0, len(texts.memories), EACH):
-        part = texts.memories[at : at + EACH]
-        await ours.remember(part[0][0], *(text for _, text in part))
-    print(f"discreet is filled: {time.perf_counter() - began:.0f} s", flush=True)
-    return ours
+    scopes = {one: world.contact(ContactId(uuid4())) for one in {row[0] for row in texts.memories}}
+    await asyncio.to_thread(load, database, scopes, texts.memories, embedder)
+    return Ours(world.db, scopes, embedder)
+
+
+def load(
+    database: Database, scopes: dict[str, ContactScope], rows: Rows, embedder: Embedder
+) -> None:
+    """Store memories with all that a search needs."""
+    contents = [text for _, text in rows]
+    with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        with admin.cursor().copy("COPY discreet.contacts (id, owner_id) FROM STDIN") as copy:
+            for scope in scopes.values():
+                copy.write_row((scope.contact_id, scope.owner_id))
+        with admin.cursor().copy(
+            "COPY discreet.memories (owner_id, agent_id, contact_id, content, terms, tokens,"
+            " embedder, embedding) FROM STDIN"
+        ) as copy:
+            packed, vectors = pack(contents), embedder.embed(contents)
+            for (who, text), tokens, vector in zip(rows, packed, vectors, strict=True):
+                scope = scopes[who]
+                ids = (scope.owner_id, scope.agent_id, scope.contact_id)
+                found = (terms_of(text), tokens, embedder.name, vector_literal(vector))
+                copy.write_row((*ids, text, *found))
 
 
 @asynccontextmanager
@@ -243,4 +264,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     kept = Path(tempfile.gettempdir()) / "discreet-peers"
     parser.add_argument("--environments", type=Path, default=kept, help="folder, kept for later")
-    asyncio.run(main(parser.parse_args().environments))
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    given = parser.parse_args()
+    asyncio.run(main(given.environments, given.people, given.rounds))

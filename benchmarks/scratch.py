@@ -10,6 +10,9 @@ from pathlib import Path
 from statistics import quantiles
 from typing import get_args
 
+import psycopg
+
+from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
 from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import Role
@@ -35,6 +38,14 @@ async def scratch_database(size: int = 8) -> AsyncIterator[tuple[Database, Scope
                 yield database, db
             finally:
                 await db.close()
+
+
+def data_folder(database: Database) -> str:
+    """Return the data folder of a database's server."""
+    with psycopg.connect(database.conninfo(ADMIN_ROLE)) as admin:
+        row = admin.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def cpu_of_postgres(home_of: str) -> float:

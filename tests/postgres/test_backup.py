@@ -601,7 +601,9 @@ def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:
 def test_a_backup_moves_to_an_external_server_and_from_there_into_a_file(
     saved: Path, foreign: Credentials, tmp_path: Path
 ) -> None:
-    own, url = tmp_path / "own", admin_url(foreign)
+    with psycopg.connect(admin_url(foreign), autocommit=True) as conn:
+        conn.execute("CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'p'")  # unknown elsewhere
+    own, url = tmp_path / "own", admin_url(foreign, "postgres", "p")
     restore_backup(settings(own), saved, admin_url=url)
     with opened_database(own) as database:
         assert not database.credentials.embedded

@@ -26,6 +26,8 @@ NOT_DUMPED = (
     "discreet.events",  # their order is that of transactions in one cluster
 )
 """The tables whose rows aren't in a dump."""
+LEFT_OUT = ("\\restrict", "\\unrestrict", "ALTER TABLE public.schema_migrations OWNER TO ")
+"""How lines begin that are for psql alone, or name the admin of the server of the dump."""
 TABLES = """
 SELECT format('%%I.%%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -47,11 +49,7 @@ def load_dump(admin: str, beside: Credentials, dump: Path, installation: str) ->
     inside = make_conninfo(admin, dbname=beside.dbname)
     with psycopg.connect(inside, autocommit=True) as conn:
         conn.execute("DROP TABLE public.schema_migrations")  # the dump contains its own
-        if installation == beside.installation:
-            words = ["--exit-on-error", "--single-transaction", str(dump)]
-            run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
-        else:
-            _load_renamed(conn, inside, dump, installation, beside)
+        _load(conn, inside, dump, installation, beside)
         rows = count_rows(conn)
         prepare_database(admin, beside, read_migrations())
         check_roles(conn, beside.installation)
@@ -74,13 +72,13 @@ def count_rows(conn: psycopg.Connection[Any]) -> dict[str, int]:
     return counts
 
 
-def _load_renamed(
+def _load(
     conn: psycopg.Connection[Any], inside: str, dump: Path, before: str, beside: Credentials
 ) -> None:
-    """Load a dump of another installation.
+    """Load a dump, maybe of another installation or of a server whose admin has another name.
 
     The roles are renamed in the schema only; rows contain people's texts and are loaded as they
-    are.
+    are. The one table that belongs to the admin goes to the admin here.
     """
     if before != DEFAULT_INSTALLATION:
         check_installation_name(before)
@@ -89,8 +87,7 @@ def _load_renamed(
         script = dump.with_suffix(".sql")
         run_client("pg_restore", inside, f"--section={section}", f"--file={script}", str(dump))
         lines = script.read_text(encoding="utf-8").splitlines(keepends=True)
-        # Lines for psql alone.
-        kept = (line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
+        kept = (line for line in lines if not line.startswith(LEFT_OUT))
         conn.execute(rename_roles("".join(kept), before, beside.installation).encode())
 
     run_section("pre-data")
