@@ -33,7 +33,6 @@ def wait(settings, process):
     print(os.getpid(), flush=True)
     select.select([process.parent], [], [])
 
-processes._import_everything = lambda: None
 settings = Settings(home=Path(sys.argv[1]), listen="127.0.0.1:0", processes=3)
 sys.exit(processes.serve_in_processes(settings, wait, print))
 """

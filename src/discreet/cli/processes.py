@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from discreet.cli import server_pid
+from discreet.cli import server_pid, servers
 from discreet.domain import local_socket
 from discreet.domain.errors import AddressInUse, BadInput
 from discreet.domain.listen_address import ListenAddress
@@ -76,7 +76,8 @@ def serve_in_processes(settings: Settings, serve: Serve, say: Callable[[str], No
             listening = local_socket.listen_in(settings.home)
         folder = tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.home)
         os.environ[METRICS_FOLDER] = stack.enter_context(folder)
-        _import_everything()
+        if servers.import_everything is not None:
+            servers.import_everything()
         code = _Parent(settings, serve, listening, say).run()
         if listening is not None:
             local_socket.remove(settings.home)
@@ -109,18 +110,6 @@ def _reserved(settings: Settings) -> Iterator[Settings]:
             port = kept[0].getsockname()[1]
             named[field] = str(ListenAddress(ListenAddress.parse(where).host, port))
         yield settings.model_copy(update=named)
-
-
-def _import_everything() -> None:
-    """Import what a server needs once, so that its processes start at once and share the memory."""
-    import gc
-
-    import discreet.app
-    import discreet.asgi
-    import discreet.local_server
-    import discreet.serving  # noqa: F401
-
-    gc.freeze()
 
 
 class _Parent:

@@ -31,3 +31,6 @@ serve_stdio: ServeStdio | None = None
 
 serve_local: ServeLocal | None = None
 """Answers the commands of this machine's user on a listening socket."""
+
+import_everything: Callable[[], None] | None = None
+"""Imports what a server needs, before it becomes several processes."""
