@@ -338,6 +338,8 @@ def test_the_gate_finds_by_its_indexes_what_its_policy_lets_it_see(
     admin: Admin, index: str
 ) -> None:
     with admin.transaction(force_rollback=True):
+        # It has every row, so that in an empty table it costs as little as the others.
+        admin.execute("DROP INDEX discreet.memories_recent")
         admin.execute("SET LOCAL ROLE discreet_gate")
         admin.execute("SET LOCAL enable_seqscan = off")
         build_prompt = admin.execute(f"EXPLAIN SELECT FROM {INDEXED[index]}").fetchall()
