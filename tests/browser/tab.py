@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
+PATIENCE_MS = 60_000
+"""How long a page may take on a busy machine. A wait ends as soon as it may."""
+expect.set_options(timeout=PATIENCE_MS)
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 # What ran because of somebody's text would tell through one of these.
 WATCH = """
@@ -71,7 +74,7 @@ class Tab:
 async def open_tab(browser: Browser, url: str, axe: str) -> AsyncIterator[Tab]:
     """Open a page in a session of its own: no cookie of any other."""
     context = await browser.new_context(viewport=WIDE, reduced_motion="reduce")  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     await context.add_init_script(WATCH)
     page = await context.new_page()
     tab = Tab(page, url, axe)
