@@ -14,7 +14,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,8 @@ def agno(database: str, data: Data) -> tuple[Recall, Remember]:
         by_person.setdefault(row[0], []).append(row)
     for who, rows in by_person.items():
         keep(rows, who)
-    store.optimize()
+    with suppress(Exception):  # its full-text index fails; a search by vectors doesn't need it
+        store.optimize()
     return (
         lambda who, question: len(store.search(question, limit=LIMIT, user_id=who)),
         lambda who, text: keep([(who, text)], who),
