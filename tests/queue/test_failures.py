@@ -72,12 +72,14 @@ async def test_a_turn_that_always_raises_is_put_off_and_named(
     assert admin.execute("SELECT count(*) FROM queue.procrastinate_jobs").fetchone() == (1,)
 
 
-async def test_what_fails_is_named_at_the_terminal_and_on_the_phone(world: World) -> None:
+async def test_what_fails_is_named_at_the_terminal_and_on_the_phone(
+    world: World, tmp_path: Path
+) -> None:
     said = await world.say(ALICE, "hello", name="Alice")
     await note_failure(world.db, f"turn:{said.session_id}", KeyError("secret"))
     await note_failure(world.db, "webhooks", ValueError("secret"))
     access = ChannelAccess(world.db, world.owner_id, {}, bytes(32))
-    found = await find_concerns(access, Settings(home=Path("/nowhere")))
+    found = await find_concerns(access, Settings(home=tmp_path))
     shown = [one.shown(str, ago, str) for one in found.items]
     assert any(
         line.startswith(
