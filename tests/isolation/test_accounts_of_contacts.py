@@ -188,6 +188,7 @@ async def test_denied_and_expired_sign_ins_leave_nothing(
     browser = Browser(tools.access, "alice")
     link = await link_for(tools, ALICE)
     admin.execute(late)
+    assert (await browser.pages.get(link)).status_code == 404
     assert (await browser.open(link)).status_code == 404
     opened = await browser.open(await link_for(tools, ALICE))
     back = await browser.consents(opened.headers["location"])
@@ -237,6 +238,18 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
     await connect(tools, ALICE, "alice")
     await connect(tools, BOB, "bob")
     assert "the account of alice" in await said(tools, ALICE, "Whose?")
+    hers = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
+    his = (await find_contact(tools.world.db, tools.world.owner_id, BOB)).contact.id
+    [row] = await rows_of(
+        tools.world, f"SELECT id, sealed FROM discreet.connections WHERE contact_id = '{hers}'"
+    )
+    async with tools.world.db.begin(tools.world.contact(his)) as tx:
+        for statement in (
+            "SELECT gate.end_connection(%(id)s)",
+            "SELECT gate.keep_tokens(%(id)s, %(sealed)s)",
+            "SELECT gate.claim_renewal(%(id)s, %(sealed)s, '1 minute')",
+        ):
+            assert await tx.value(statement, row) is False
     assert "No account is connected" in await said(tools, ALICE, "/connections disconnect shop")
     assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
     assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
