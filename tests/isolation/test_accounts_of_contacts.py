@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, Unavailable
 from discreet.postgres.server import Database
 from discreet.schemas.tools import ToolChangesToApprove
 from discreet.services import tool_servers
-from discreet.services.connections import account_of
+from discreet.services.connections import account_of, unseal_kept
 from discreet.services.contacts import block_contact, find_contact
 from discreet.services.tool_access import load_server
 from discreet.services.tool_servers import approve_tools, connect_account, enter_account_code
@@ -243,6 +244,8 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
     [row] = await rows_of(
         tools.world, f"SELECT id, sealed FROM discreet.connections WHERE contact_id = '{hers}'"
     )
+    [found] = await rows_of(tools.world, "SELECT id FROM discreet.tool_servers")
+    server_id = found["id"]
     async with tools.world.db.begin(tools.world.contact(his)) as tx:
         for statement in (
             "SELECT gate.end_connection(%(id)s)",
@@ -250,6 +253,10 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
             "SELECT gate.claim_renewal(%(id)s, %(sealed)s, '1 minute')",
         ):
             assert await tx.value(statement, row) is False
+    server = await load_server(tools.access, tools.world.owner_id, server_id)
+    with pytest.raises(Unavailable):  # nor can what is stored for one be read as another's
+        unseal_kept(tools.access, server, uuid4(), row["sealed"])
+    assert unseal_kept(tools.access, server, row["id"], row["sealed"]).access_token
     assert "No account is connected" in await said(tools, ALICE, "/connections disconnect shop")
     assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
     assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
