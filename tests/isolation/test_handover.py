@@ -38,7 +38,6 @@ async def test_nobody_asks_for_a_person_or_holds_an_answer_in_anothers_session(
     alice, bob = await opened.accepted(ALICE, "hello"), await opened.accepted(BOB, "hello")
     for call in (
         "SELECT gate.ask_for_person(%(session)s, NULL, 'x')",
-        "SELECT gate.holds_answers(%(session)s)",
         "SELECT gate.hold_answer(%(session)s, %(session)s, 'x')",
     ):
         with pytest.raises(NotFound):

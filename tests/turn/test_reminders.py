@@ -179,6 +179,27 @@ async def test_a_reminder_that_went_while_it_was_looked_at_is_past(
     assert outcome == "past"
 
 
+async def test_a_recurring_reminder_is_said_once_for_each_of_its_times(
+    platform: Platform, admin: Admin
+) -> None:
+    await told(platform, ANN, "Remind me every day at 9 to call the dentist.")
+    [[reminder]] = admin.execute("SELECT id FROM discreet.reminders").fetchall()
+    make_due(admin, reminder)
+    [[seen]] = admin.execute("SELECT due_at FROM discreet.reminders").fetchall()
+    scope = await scope_of_reminder(platform.world.db, reminder)
+    assert scope is not None
+    outcomes = []
+    for _ in range(2):  # two servers saw the same time
+        async with platform.world.db.begin(scope) as tx:
+            outcomes.append(
+                await tx.value(
+                    "SELECT gate.fire_reminder(%(id)s, %(seen)s, %(seen)s + interval '1 day', 'x')",
+                    {"id": reminder, "seen": seen},
+                )
+            )
+    assert outcomes == ["fired", "past"]
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
