@@ -45,7 +45,7 @@ async def test_an_agent_is_paused_resumed_and_given_reference_texts(owner: Owner
     assert changed["unknown_reply"] == "I'll ask the host."
     texts = [{"title": "Prices", "text": "# Prices\n\nA room costs 80."}]
     published = await owner("PUT", f"{agent}/references", {"texts": texts})
-    assert published == {"texts": 1, "passages": 1}
+    assert published == {"texts": 1, "passages": 1, "removed": []}
     listed = (await owner("GET", f"{agent}/references"))["items"]
     assert listed == [{"title": "Prices", "passages": 1}]
     await owner("PUT", f"{agent}/references", {"texts": []})

@@ -256,8 +256,8 @@ async def test_a_scope_wakes_and_ends_its_own_sessions_and_routes_and_no_others(
             (*mixture, route, session, channel[0]),
         )
         admin.execute(
-            "INSERT INTO queue.procrastinate_jobs (task_name, args, lock, status)"
-            " VALUES ('deliver', '{}', %s, 'doing')",
+            "INSERT INTO queue.procrastinate_jobs (queue_name, task_name, args, lock, status)"
+            " VALUES ('deliveries', 'deliver', '{}', %s, 'doing')",
             (f"deliver:{route}",),
         )
         for call, id in (("wake_session(%s, NULL)", session), ("wake_route(%s, NULL)", route)):

@@ -14,7 +14,7 @@ from psycopg import Error
 
 from discreet.domain.errors import ScopeError
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, ScopedDatabase
+from discreet.scope import ContactScope, ScopedDatabase, Transaction
 from tests.isolation.conftest import BOBS_SECRET, Neighbours
 from tests.support.tickets import ticket_on
 
@@ -171,6 +171,24 @@ async def test_a_door_with_another_key_is_refused_before_its_first_statement_run
         assert shown == []
     finally:
         await asyncio.shield(stranger.close())
+
+
+async def test_nothing_is_read_within_a_pipeline_where_no_limit_counts(
+    neighbours: Neighbours, database: Database
+) -> None:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    db = ScopedDatabase(database.conninfo, database.ticket_key)
+    try:
+        for read in (Transaction.fetch, Transaction.fetch_one, Transaction.value):
+            with pytest.raises(RuntimeError, match="within a pipeline"):
+                async with db.begin(bob) as tx, tx.pipelined():
+                    await read(tx, "SELECT 1")
+        async with db.begin(bob) as tx:
+            async with tx.pipelined():
+                await tx.execute("SELECT 1")
+            assert await tx.value("SELECT 2") == 2
+    finally:
+        await asyncio.shield(db.close())
 
 
 async def test_a_statement_of_a_transaction_that_never_began_does_not_run(

@@ -15,6 +15,7 @@ from discreet.scope import IntakeScope
 from discreet.services.admission import (
     allow_address,
 )
+from discreet.services.concerns import Concerns
 from discreet.services.contacts import block_contact
 from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.commands import run_command
@@ -218,6 +219,10 @@ async def test_overheard_lines_make_room_in_their_own_group(world: World, admin:
     assert left.fetchone() == (1, 101)
 
 
+async def nothing_to_see() -> Concerns:
+    raise AssertionError("only the owner looks")
+
+
 async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
     world: World, admin: Admin
 ) -> None:
@@ -228,7 +233,7 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
         await tx.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
     admin.execute("UPDATE discreet.sessions SET current_turn = NULL")
     with pytest.raises(LeaseLost):
-        await run_command(world.db, world.contact(contact), lease, "forget")
+        await run_command(world.db, world.contact(contact), lease, "forget", nothing_to_see)
     assert admin.execute("SELECT count(*) FROM discreet.memories").fetchone() == (1,)
 
 

@@ -129,7 +129,6 @@ POINTS = {
     "claim": "BEFORE INSERT ON discreet.turns",
     "tool": "BEFORE INSERT ON discreet.memories",
     "save": "BEFORE INSERT ON discreet.outbox",
-    "sending": "BEFORE UPDATE ON discreet.outbox",
     "sent": "BEFORE UPDATE ON discreet.outbox",
 }
 """Points, in the order of a turn, at which a session with such a thread key can be frozen."""

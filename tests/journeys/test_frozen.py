@@ -163,12 +163,12 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
     harness: Harness, installation: Installation
 ) -> None:
     first = await serve(installation)
-    with frozen_at(harness.admin, "sending"):
+    with frozen_at(harness.admin, "sent"):
         address = Address.parse("telegram:1001")
         said = await send_message(
             harness.app.db,
             harness.app.owner_id,
-            TerminalMessage("hello", sender=address, thread_key="sending"),
+            TerminalMessage("hello", sender=address, thread_key="sent"),
         )
         await asyncio.to_thread(wait_until_frozen, harness.admin, 1)
         first.send_signal(signal.SIGSTOP)
@@ -181,7 +181,7 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
     await send_message(
         harness.app.db,
         harness.app.owner_id,
-        TerminalMessage("and now?", sender=address, thread_key="sending"),
+        TerminalMessage("and now?", sender=address, thread_key="sent"),
     )
     await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 2)
     assert harness.count("messages WHERE direction = 'out'") == 2

@@ -48,7 +48,7 @@ def _was_stored(admin: Admin, text: str) -> bool:
 
 
 # In two parts: a frozen session holds a connection, and a process has only so many.
-@pytest.mark.parametrize("points", [list(POINTS)[:3], list(POINTS)[3:]], ids="-".join)
+@pytest.mark.parametrize("points", [list(POINTS)[:2], list(POINTS)[2:]], ids="-".join)
 async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answers_once(
     installation: Installation, world: World, admin: Admin, points: list[str]
 ) -> None:

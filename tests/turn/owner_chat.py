@@ -44,7 +44,7 @@ async def fail(_: TurnContext, __: Prompt, ___: Tools, ____: OnText) -> TurnResu
 async def run(platform: Platform, said: Accepted, responder: Any = echo) -> None:
     world = platform.world
     access = ChannelAccess(world.db, world.owner_id, {}, KEY)
-    look = partial(find_concerns, access, Settings(home=Path("/nowhere")))
+    look = partial(find_concerns, access, Settings(home=Path("/")))
     turns = Turns(world.db, bundled_embedder(), responder, 1, Budget(), look=look)
     await run_turn(turns, said.session_id)
 

@@ -151,10 +151,9 @@ async def _hand_over(
         sending = await _look(tx, route_id, route.account)
         while sending is not None:
             result = await _attempt(channel, route, route_id, sending)
-            async with tx.pipelined():
-                if not await _store_result(tx, route_id, sending, result):
-                    break
-                sending = await _look(tx, route_id, route.account)
+            if not await _store_result(tx, route_id, sending, result):
+                break
+            sending = await _look(tx, route_id, route.account)
         await _end_job(tx, route_id)
 
 

@@ -22,7 +22,7 @@ PG_HBA = "local all all scram-sha-256\n"
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "700",  # 16 processes of a server; memory is used by open ones only
+    "max_connections": "300",  # for 8 processes of a server; only open ones use memory
     "shared_buffers": "128MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",

@@ -35,11 +35,12 @@ class Transaction:
         BadInput: a text can't be stored, or a gate function can't resolve something.
     """
 
-    __slots__ = ("_begin", "_connection", "scope")
+    __slots__ = ("_begin", "_connection", "_is_pipelined", "scope")
 
     def __init__(self, connection: AsyncConnection[Any], scope: Scope, begin: Begin) -> None:
         self._connection: AsyncConnection[Any] | None = connection
         self._begin: Begin | None = begin
+        self._is_pipelined = False
         self.scope = scope
 
     async def begin(self, first: First | None = None) -> None:
@@ -60,7 +61,7 @@ class Transaction:
 
     async def fetch(self, sql: LiteralString, params: Params = ()) -> list[dict[str, Any]]:
         """Return all rows, as dictionaries by column name."""
-        async with self._open().cursor(row_factory=dict_row) as cursor:
+        async with self._reading().cursor(row_factory=dict_row) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()
 
@@ -68,19 +69,19 @@ class Transaction:
         self, sql: LiteralString, params: Params = (), *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
         """Return all rows as tuples. ``binary`` asks for binary results (vectors, many rows)."""
-        async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
+        async with self._reading().cursor(row_factory=tuple_row, binary=binary) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()
 
     async def fetch_one(self, sql: LiteralString, params: Params = ()) -> dict[str, Any] | None:
         """Return the first row, or None."""
-        async with self._open().cursor(row_factory=dict_row) as cursor:
+        async with self._reading().cursor(row_factory=dict_row) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchone()
 
     async def value(self, sql: LiteralString, params: Params = ()) -> Any:
         """Return the first column of the first row, or None."""
-        async with self._open().cursor(row_factory=tuple_row) as cursor:
+        async with self._reading().cursor(row_factory=tuple_row) as cursor:
             await self._run(cursor, sql, params)
             row = await cursor.fetchone()
             return None if row is None else row[0]
@@ -111,12 +112,18 @@ class Transaction:
         """Send the statements of the block without waiting for the results of each.
 
         An error of any of them is raised at the end of the block at the latest. ``execute`` can't
-        return how many rows it changed.
+        return how many rows it changed, and nothing can be read within the block: a process that
+        hung while it waited there would keep its locks, because the database's limit for idle
+        transactions doesn't count before the end of a pipeline.
         """
         await self.begin()
         try:
             async with self._open().pipeline():
-                yield
+                self._is_pipelined = True
+                try:
+                    yield
+                finally:
+                    self._is_pipelined = False
         except Error as error:
             refusal = refusal_of(error)
             if refusal is None:
@@ -131,6 +138,11 @@ class Transaction:
         if self._connection is None:
             raise ScopeError("This transaction has ended; begin another.")
         return self._connection
+
+    def _reading(self) -> AsyncConnection[Any]:
+        if self._is_pipelined:
+            raise RuntimeError("Nothing can be read within a pipeline; read after it.")
+        return self._open()
 
     async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
         try:
