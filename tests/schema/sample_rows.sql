@@ -53,3 +53,5 @@ INSERT INTO discreet.webhooks (id, owner_id, url, sealed)
 SELECT gen_random_uuid(), owner_id, 'https://shop.example/told', '\x08' FROM of_ann;
 INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id)
 SELECT owner_id, '\x07', contact_id FROM of_ann;
+INSERT INTO queue.failures (lock, error, next_try_at)
+SELECT 'turn:' || session_id, 'RuntimeError', now() FROM of_ann;
