@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.cli.conftest import SB, sb_with
 from tests.support.waiting import until_sync
 
 SENDER = "telegram:1001"
+LONGEST_SECONDS = 180.0
 # The parent alone, with processes that only wait for its end.
 PARENT = """
 import os, select, sys
@@ -30,7 +32,7 @@ from discreet.settings import Settings
 def wait(settings, process):
     if process.report >= 0:
         os.write(process.report, b"1")
-    print(os.getpid(), flush=True)
+    (settings.home / f"started-{os.getpid()}").touch()
     select.select([process.parent], [], [])
 
 settings = Settings(home=Path(sys.argv[1]), listen="127.0.0.1:0", processes=3)
@@ -40,11 +42,15 @@ sys.exit(processes.serve_in_processes(settings, wait, print))
 
 @contextmanager
 def started(command: list[str], **given: object) -> Iterator[subprocess.Popen[str]]:
+    """Yield a process, which is killed at the end and when it takes too long."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **given)  # type: ignore[call-overload]
+    limit = threading.Timer(LONGEST_SECONDS, process.kill)
+    limit.start()
     with process:
         try:
             yield process
         finally:
+            limit.cancel()
             process.kill()
 
 
@@ -94,7 +100,9 @@ def test_a_killed_process_is_replaced_and_all_count_together(
 def test_processes_end_with_their_parent_however_it_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path / "home")]
     with started(command) as parent:
-        pids = [int(line_with(parent, r"^(\d+)$")[1]) for _ in range(3)]
+        home = tmp_path / "home"
+        until_sync(lambda: len(list(home.glob("started-*"))) == 3)
+        pids = [int(file.name.partition("-")[2]) for file in home.glob("started-*")]
         assert sorted(pids) == sorted(children(parent.pid))
         parent.kill()
         parent.wait()
