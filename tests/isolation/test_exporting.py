@@ -39,7 +39,7 @@ async def test_an_archive_contains_no_data_of_others(
         BOBS_SECRET,
         OWNERS_SECRET,
         BOB,
-        BOB.partition(":")[2],
+        f'"{BOB.partition(":")[2]}"',
         str(neighbours.bob.contact_id),
         str(neighbours.bob.session_id),
         str(neighbours.owner.session_id),
