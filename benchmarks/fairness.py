@@ -216,7 +216,9 @@ def _drop_backlog(admin: str) -> int:
     """How many still waited; none does afterwards."""
     with psycopg.connect(admin, autocommit=True) as connection:
         return connection.execute(
-            "UPDATE discreet.messages SET state = 'context' WHERE state = 'waiting'"
+            # Those that a turn is taking are locked, and wait no longer.
+            "UPDATE discreet.messages SET state = 'context' WHERE id IN (SELECT id"
+            " FROM discreet.messages WHERE state = 'waiting' FOR UPDATE SKIP LOCKED)"
         ).rowcount
 
 

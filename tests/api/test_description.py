@@ -15,7 +15,7 @@ from tests.api.conftest import ALICE, BOB, Harness
 
 # The library uses `random` inside its strategies.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
-EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "4"))
 STEPS = 12
 SETTINGS = hypothesis_settings(
     max_examples=EXAMPLES,
@@ -122,7 +122,7 @@ def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: s
             seen[me] |= ids
 
     TwoPeople.run(
-        settings=hypothesis_settings(SETTINGS, max_examples=3 * EXAMPLES, stateful_step_count=STEPS)
+        settings=hypothesis_settings(SETTINGS, max_examples=4 * EXAMPLES, stateful_step_count=STEPS)
     )
     assert all(seen), "each of them saw something of their own"
     return calls[0]
