@@ -18,7 +18,7 @@ from tests.conftest import folder_in_memory
 from tests.mutation.mutant import ROOT, SUITE, Mutant
 from tests.mutation.of_catalogue import of_catalogue
 from tests.mutation.of_source import of_source
-from tests.mutation.results import NOTICED, Results, digest_of_sources, part_of, score_table
+from tests.mutation.results import NOTICED, Results, part_of, score_table
 from tests.mutation.trial import Verdict, start, verdict, warm_up
 from tests.mutation.workspace import Workspace, open_workspace
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 0 if every mutant was noticed."""
     given = _arguments(arguments)
     begun = time.monotonic()
-    results = Results(given.results, digest_of_sources())
+    results = Results(given.results)
     place = folder_in_memory()
     with (
         tempfile.TemporaryDirectory(prefix="discreet-mutants-", dir=place) as folder,
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         if given.list:
             print(*(m.name for m in mutants), sep="\n")
             return 0
-        done = results.read()
+        done = results.read(mutants)
         waiting = [m for m in mutants if m.name not in done or done[m.name].fate not in NOTICED]
         if waiting and not given.report:
             warm_up()
@@ -53,14 +53,14 @@ def main(arguments: Sequence[str]) -> int:
                 return 1
             # The tests that a mutant names take seconds; all of them take minutes.
             for whole in (False, True):
-                done = results.read()
+                done = results.read(mutants)
                 left = [m for m in waiting if whole is (m.name in done)]
                 left = [m for m in left if m.name not in done or done[m.name].fate not in NOTICED]
                 _try_all(
                     workspace, left, given.jobs, patience, results,
                     whole=whole, verbose=given.verbose,
                 )  # fmt: skip
-    done = results.read()
+    done = results.read(mutants)
     print(score_table(mutants, done))
     left = [m for m in mutants if m.name not in done or done[m.name].fate not in NOTICED]
     print(f"{len(mutants)} mutants, {len(left)} left, {time.monotonic() - begun:.0f} s")
@@ -101,7 +101,7 @@ def _patience(workspace: Workspace, results: Results) -> int | None:
 
     None: the suite fails, and thus notices nothing.
     """
-    known = results.read().get(NOTHING.name)
+    known = results.read([NOTHING]).get(NOTHING.name)
     if known is None:
         begun = time.monotonic()
         _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS, whole=True), 0)
@@ -110,7 +110,7 @@ def _patience(workspace: Workspace, results: Results) -> int | None:
             print(found.output, f"Without any mutation the suite was {found.fate}.", sep="\n")
             return None
         results.add(NOTHING, found.fate, "", time.monotonic() - begun)
-        known = results.read()[NOTHING.name]
+        known = results.read([NOTHING])[NOTHING.name]
     return 60 + PATIENCE * int(known.seconds)
 
 

@@ -1,6 +1,7 @@
 """The results of mutants, in a file written line by line.
 
-An interrupted run can be resumed, and several runs can share the work.
+An interrupted run can be resumed, and several runs can share the work. A result counts until the
+text that the mutant changes, or the test that noticed it, changes.
 """
 
 from __future__ import annotations
@@ -13,41 +14,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.mutation.mutant import ROOT, Mutant
+from tests.mutation.mutant import FUNCTION, ROOT, Mutant, definition_of
 
 NOTICED = ("killed", "hung")
-FOLDERS = ("src", "tests", "docs")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``by``: the test that noticed the mutant. ``sources``: the program version tried."""
+    """``by``: the test that noticed the mutant. ``tried``: the digest of what was tried."""
 
     name: str
     kind: str
     fate: str
     by: str
     seconds: float
-    sources: str
+    tried: str
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The results for the current program, by mutant name."""
+    """The results that still count, by mutant name."""
 
     file: Path
-    sources: str
 
-    def read(self) -> Mapping[str, Result]:
+    def read(self, mutants: Iterable[Mutant]) -> Mapping[str, Result]:
         if not self.file.exists():
             return {}
         lines = self.file.read_text(encoding="utf-8").splitlines()
-        found = [Result(**json.loads(line)) for line in lines]
-        return {one.name: one for one in found if one.sources == self.sources}
+        found = {one.name: one for one in (Result(**json.loads(line)) for line in lines)}
+        return {
+            mutant.name: one
+            for mutant in mutants
+            if (one := found.get(mutant.name)) and one.tried == digest_of(mutant, one.by)
+        }
 
     def add(self, mutant: Mutant, fate: str, by: str, seconds: float) -> None:
         """Write it at once, in one piece, because others may be writing too."""
-        one = Result(mutant.name, mutant.kind, fate, by, round(seconds, 1), self.sources)
+        tried = digest_of(mutant, by)
+        one = Result(mutant.name, mutant.kind, fate, by, round(seconds, 1), tried)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -56,14 +60,19 @@ class Results:
             os.close(file)
 
 
-def digest_of_sources(root: Path = ROOT) -> str:
-    """Return a digest that identifies the state of the program and its tests."""
-    digest = hashlib.sha256()
-    for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+def digest_of(mutant: Mutant, by: str, root: Path = ROOT) -> str:
+    """Return a digest of the mutant, of the text that it changes, and of the test that noticed it.
+
+    Without such a test: of those that it names.
+    """
+    parts = [mutant.name, mutant.sql, *(f"{e.path}\0{e.old}\0{e.new}" for e in mutant.edits)]
+    for path in sorted({edit.path for edit in mutant.edits}):
+        name = path.removeprefix(FUNCTION)
+        parts.append(definition_of(name) if name != path else (root / path).read_text("utf-8"))
+    for test in (by,) if by else mutant.tests:
+        file = root / test.partition("::")[0]
+        parts.append(file.read_text("utf-8") if file.is_file() else test)
+    return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()[:16]
 
 
 def part_of(mutants: Sequence[Mutant], part: tuple[int, int]) -> list[Mutant]:
