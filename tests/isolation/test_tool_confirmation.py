@@ -16,7 +16,7 @@ from discreet.domain.ids import SessionId
 from discreet.postgres.server import Database
 from discreet.schemas.tools import PendingCall
 from discreet.scope import OwnerScope
-from discreet.services import owner_notices
+from discreet.services import owner_news
 from discreet.services.tool_calls import approve_call, deny_call, pending_calls
 from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.served import ToolWorld, http_server, results, tool_world
@@ -211,7 +211,7 @@ async def test_the_owner_is_told_and_answers_in_their_own_chat(tools: ToolWorld)
     async with shop(tools, confirm="owner") as made:
         session_id, call = await asked_for_refund(tools, ALICE)
         async with db.begin(OwnerScope(owner_id)) as tx:
-            [notice] = await owner_notices._calls(tx)
+            [notice] = await owner_news._calls(tx)
         assert "shop__refund" in notice.text
         assert "`10`" in notice.text
         assert f"/approve_{call.id.hex[:6]}" in notice.text

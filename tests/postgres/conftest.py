@@ -18,6 +18,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from discreet.postgres.backup import backup
+from discreet.postgres.backup_encryption import PLAIN
 from discreet.postgres.bootstrap import initialise
 from discreet.postgres.credentials import (
     Credentials,
@@ -27,7 +29,9 @@ from discreet.postgres.credentials import (
 )
 from discreet.postgres.embedded import embedded_server
 from discreet.postgres.folders import Layout, make_layout
-from discreet.postgres.roles import ADMIN_ROLE
+from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
+from tests.postgres.test_bootstrap import admin_url
+from tests.support.backups import add_owner, settings
 from tests.support.run_folders import remove
 
 PATIENCE_SECONDS = 60.0
@@ -196,3 +200,35 @@ def _take_and_release(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.close(descriptor)
+
+
+@pytest.fixture
+def full_home(home: Path) -> Path:
+    add_owner(home, "Ada")
+    return home
+
+
+@pytest.fixture
+def saved(full_home: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "saved.tar"
+    backup(settings(full_home), file, keys=PLAIN)
+    return file
+
+
+@pytest.fixture
+def foreign(finished_home: Path, tmp_path: Path) -> Iterator[Credentials]:
+    """Yield a second server, owned by somebody else and without anything of ours."""
+    home = tmp_path / "foreign"
+    shutil.copytree(finished_home, home, ignore=shutil.ignore_patterns("run", "server.log"))
+    credentials = load_credentials(home)
+    assert credentials is not None
+    with embedded_server(
+        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+    ) as sockets:
+        credentials = replace(credentials, host=str(sockets))
+        with psycopg.connect(admin_url(credentials), autocommit=True) as conn:
+            conn.execute("DROP DATABASE discreet")
+            for role in (*LOGIN_ROLES, "discreet_gate", "discreet_schema"):
+                conn.execute(f"DROP OWNED BY {role}")
+                conn.execute(f"DROP ROLE {role}")
+        yield credentials

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import shutil
-import signal
 import stat
-import subprocess
-import sys
 import tarfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -40,13 +35,23 @@ from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.sealing import seal, unseal
 from discreet.postgres.server import Database, opened_database
-from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services import backups, erasing
-from discreet.settings import Settings
+from discreet.scope import OwnerScope
+from discreet.services import backups
 from tests.postgres.test_bootstrap import admin_url
+from tests.support.backups import (
+    OWNERS,
+    add_contact,
+    add_owner,
+    contacts,
+    erase,
+    keep_secret,
+    module_that_kills,
+    owners,
+    rewritten,
+    secrets_in,
+    settings,
+)
 from tests.support.tickets import show_ticket
-
-OWNERS = "SELECT name FROM discreet.owners ORDER BY name"
 
 # Everything that keeps people apart, and all triggers.
 CATALOGUE = """
@@ -89,30 +94,6 @@ ORDER BY 1, 2, 3, 4, 5
 """
 
 
-def settings(home: Path) -> Settings:
-    return Settings(home=home)
-
-
-def add_owner(home: Path, name: str) -> UUID:
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
-    ):
-        row = conn.execute(
-            "INSERT INTO discreet.owners (name) VALUES (%s) RETURNING id", [name]
-        ).fetchone()
-    assert row is not None
-    return UUID(str(row[0]))
-
-
-def owners(home: Path) -> list[str]:
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
-    ):
-        return [name for (name,) in conn.execute(OWNERS)]
-
-
 def catalogue(database: Database) -> list[tuple[Any, ...]]:
     with psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn:
         return conn.execute(CATALOGUE).fetchall()
@@ -123,46 +104,6 @@ def seen_by_owner(database: Database, owner: UUID) -> list[str]:
     with psycopg.connect(database.conninfo("discreet_owner")) as conn:
         show_ticket(conn, OwnerScope(OwnerId(owner)), database.ticket_key)
         return [name for (name,) in conn.execute(OWNERS)]
-
-
-def refuses_to_open(home: Path) -> None:
-    """Check that it opens neither as an installation nor as a new one."""
-    with pytest.raises(Unavailable, match=r"did not finish.*sb restore"), opened_database(home):
-        pass
-
-
-@pytest.fixture
-def full_home(home: Path) -> Path:
-    add_owner(home, "Ada")
-    return home
-
-
-@pytest.fixture
-def saved(full_home: Path, tmp_path: Path) -> Path:
-    file = tmp_path / "saved.tar"
-    backup(settings(full_home), file, keys=PLAIN)
-    return file
-
-
-@pytest.fixture
-def foreign(finished_home: Path, tmp_path: Path) -> Iterator[Credentials]:
-    """Yield a second server, owned by somebody else and without anything of ours."""
-    from discreet.postgres.embedded import embedded_server
-
-    home = tmp_path / "foreign"
-    shutil.copytree(finished_home, home, ignore=shutil.ignore_patterns("run", "server.log"))
-    credentials = load_credentials(home)
-    assert credentials is not None
-    with embedded_server(
-        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
-    ) as sockets:
-        credentials = replace(credentials, host=str(sockets))
-        with psycopg.connect(admin_url(credentials), autocommit=True) as conn:
-            conn.execute("DROP DATABASE discreet")
-            for role in (*LOGIN_ROLES, "discreet_gate", "discreet_schema"):
-                conn.execute(f"DROP OWNED BY {role}")
-                conn.execute(f"DROP ROLE {role}")
-        yield credentials
 
 
 def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
@@ -186,44 +127,6 @@ def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             conn.execute(OWNERS)
-
-
-def keep_secret(home: Path, account: str, text: str) -> None:
-    """Store a channel with a secret, for the only owner."""
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
-    ):
-        (owner,) = conn.execute("SELECT id::text FROM discreet.owners").fetchone() or ("",)
-        (agent,) = conn.execute(
-            "INSERT INTO discreet.agents (owner_id, name) VALUES (%s, %s) RETURNING id",
-            [owner, f"agent of {account}"],
-        ).fetchone() or ("",)
-        conn.execute(
-            "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
-            " VALUES (%s, %s, 'telegram', %s)",
-            [owner, agent, account],
-        )
-        conn.execute(
-            "INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)"
-            " VALUES (%s, 'telegram', %s, %s)",
-            [owner, account, seal(database.sealing_key, text, owner, "telegram", account)],
-        )
-
-
-def secrets_in(home: Path) -> dict[str, str]:
-    """Return the secrets by account, as far as this home can read them."""
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
-    ):
-        rows = conn.execute(
-            "SELECT owner_id::text, platform, account, sealed FROM discreet.channel_secrets"
-        ).fetchall()
-        return {
-            account: unseal(database.sealing_key, bytes(sealed), owner, platform, account)
-            for owner, platform, account, sealed in rows
-        }
 
 
 def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_restored(
@@ -293,199 +196,6 @@ def test_a_backup_is_readable_by_its_user_only_and_names_what_made_it(saved: Pat
     assert manifest["migrations"][0].startswith("0001_")
 
 
-def test_an_installation_with_data_is_overwritten_only_when_told(
-    full_home: Path, saved: Path
-) -> None:
-    add_owner(full_home, "Bob")
-    with pytest.raises(Conflict, match="--overwrite"):
-        restore_backup(settings(full_home), saved)
-    assert owners(full_home) == ["Ada", "Bob"]
-    kept = load_credentials(full_home)
-    restore_backup(settings(full_home), saved, overwrite=True)
-    assert owners(full_home) == ["Ada"]
-    assert load_credentials(full_home) == kept
-
-
-def test_a_restore_disconnects_the_users_of_the_database(full_home: Path, saved: Path) -> None:
-    with (
-        opened_database(full_home) as database,
-        psycopg.connect(database.conninfo("discreet_worker")) as conn,
-    ):
-        conn.execute("SELECT 1")
-        restore_backup(settings(full_home), saved, overwrite=True)
-        with pytest.raises(psycopg.OperationalError):
-            conn.execute("SELECT 1")
-        psycopg.connect(database.conninfo("discreet_worker")).close()
-
-
-def test_a_failed_restore_leaves_the_installation_unchanged(
-    full_home: Path, saved: Path, tmp_path: Path
-) -> None:
-    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
-    with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore_backup(settings(full_home), broken, overwrite=True)
-    assert owners(full_home) == ["Ada"]
-    restore_backup(settings(full_home), saved, overwrite=True)
-    assert owners(full_home) == ["Ada"]
-
-
-def test_a_restore_that_fails_leaves_a_fresh_home_closed_until_it_is_repeated(
-    saved: Path, tmp_path: Path
-) -> None:
-    fresh = tmp_path / "fresh"
-    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
-    with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore_backup(settings(fresh), broken)
-    refuses_to_open(fresh)
-    restore_backup(settings(fresh), saved)
-    assert owners(fresh) == ["Ada"]
-
-
-def test_a_restore_that_fails_closes_a_home_that_had_no_data(home: Path, tmp_path: Path) -> None:
-    add_owner(home, "Ada")
-    backup(settings(home), tmp_path / "saved.tar", keys=PLAIN)
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
-    ):
-        conn.execute("DELETE FROM discreet.owners")
-    broken = _rewritten(tmp_path / "saved.tar", tmp_path / "broken.tar", dump=b"PGDMP nonsense")
-    with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore_backup(settings(home), broken)
-    refuses_to_open(home)
-    restore_backup(settings(home), tmp_path / "saved.tar")
-    assert owners(home) == ["Ada"]
-
-
-def test_a_restore_that_fails_on_an_external_server_leaves_the_home_closed(
-    saved: Path, foreign: Credentials, tmp_path: Path
-) -> None:
-    own, url = tmp_path / "own", admin_url(foreign)
-    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
-    with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore_backup(settings(own), broken, admin_url=url)
-    refuses_to_open(own)
-    with pytest.raises(Unavailable, match="did not finish"):
-        initialise_external(own, url)
-    restore_backup(settings(own), saved, admin_url=url)
-    with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
-        assert conn.execute(OWNERS).fetchall() == [("Ada",)]
-    with opened_database(own) as database:
-        assert not database.credentials.embedded
-
-
-KILLED_RESTORE = """
-import os, sys
-from pathlib import Path
-from discreet.postgres import restore
-from discreet.settings import Settings
-
-event, function, home, file = sys.argv[1:]
-
-def kill(frame, happened, _):
-    code = frame.f_code
-    if happened == event and code.co_name == function and "discreet" in code.co_filename:
-        os.kill(os.getpid(), 9)
-
-sys.setprofile(kill)
-restore.restore_backup(Settings(home=Path(home)), Path(file))
-"""
-
-
-@pytest.mark.parametrize(
-    ("event", "function"),
-    [
-        ("call", "create_cluster"),
-        ("call", "run_client"),
-        ("return", "_swap"),
-        ("return", "set_restored"),
-    ],
-)
-def test_a_restore_that_is_killed_never_leaves_a_new_empty_installation(
-    event: str, function: str, saved: Path, tmp_path: Path
-) -> None:
-    fresh = tmp_path / "fresh"
-    words = [event, function, str(fresh), str(saved)]
-    done = subprocess.run([sys.executable, "-c", KILLED_RESTORE, *words], check=False)
-    assert done.returncode == -signal.SIGKILL
-    if function != "set_restored":
-        refuses_to_open(fresh)
-        restore_backup(settings(fresh), saved)
-    assert owners(fresh) == ["Ada"]
-    assert list((fresh / "run").glob("restoring-*")) == [] or function == "set_restored"
-
-
-@pytest.mark.parametrize("fault", ["cut", "other", "missing", "changed", "folder"])
-def test_an_incomplete_backup_is_refused_and_nothing_is_created(
-    saved: Path, tmp_path: Path, fault: str
-) -> None:
-    file = tmp_path / "file.tar"
-    if fault == "cut":
-        file.write_bytes(saved.read_bytes()[:-40_000])
-    elif fault == "other":
-        file.write_bytes(b"\0" * 20_000)
-    elif fault == "changed":
-        content = bytearray(saved.read_bytes())
-        content[len(content) // 2] ^= 1
-        file.write_bytes(content)
-    elif fault == "folder":
-        file.mkdir()
-    with pytest.raises(BadInput, match=r"file\.tar"):
-        restore_backup(settings(tmp_path / "fresh"), file)
-    assert not (tmp_path / "fresh").exists()
-
-
-def test_a_backup_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
-    newer = _rewritten(saved, tmp_path / "newer.tar", migrations=["0001_baseline", "9999_later"])
-    with pytest.raises(BadInput, match="newer version"):
-        restore_backup(settings(tmp_path / "fresh"), newer)
-
-
-def test_a_backup_older_than_the_baseline_is_refused_in_one_line(
-    saved: Path, tmp_path: Path
-) -> None:
-    older = _rewritten(
-        saved, tmp_path / "older.tar", migrations=["0001_schemas", "0002_queue", "0090_columns"]
-    )
-    with pytest.raises(BadInput, match="made before 0001_baseline") as raised:
-        restore_backup(settings(tmp_path / "fresh"), older)
-    assert "\n" not in str(raised.value)
-    assert not (tmp_path / "fresh").exists()
-
-
-def add_contact(home: Path, name: str) -> tuple[OwnerId, str]:
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
-    ):
-        row = conn.execute(
-            "INSERT INTO discreet.contacts (owner_id, name)"
-            " SELECT id, %s FROM discreet.owners RETURNING owner_id, id::text",
-            [name],
-        ).fetchone()
-    assert row is not None
-    return OwnerId(row[0]), row[1]
-
-
-def contacts(home: Path) -> list[str]:
-    with (
-        opened_database(home) as database,
-        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
-    ):
-        rows = conn.execute("SELECT name FROM discreet.contacts ORDER BY name")
-        return [name for (name,) in rows]
-
-
-def erase(home: Path, owner: OwnerId, contact: str) -> None:
-    async def work() -> None:
-        with opened_database(home) as database:
-            db = ScopedDatabase(database.conninfo, database.ticket_key)
-            await erasing.erase_contact(db, owner, contact, home)
-            await db.close()
-
-    asyncio.run(work())
-
-
 def test_a_contact_erased_after_the_backup_stays_erased_after_a_restore(
     full_home: Path, saved: Path, tmp_path: Path
 ) -> None:
@@ -543,18 +253,10 @@ def test_an_encrypted_backup_is_checked_and_restored_and_leaves_nothing_readable
 def test_a_check_finds_rows_that_are_missing(full_home: Path, saved: Path, tmp_path: Path) -> None:
     checked = check_backup(full_home, saved, Unlocking())
     assert checked.rows > 1
-    short = _rewritten(saved, tmp_path / "short.tar", rows={"discreet.owners": 2})
+    short = rewritten(saved, tmp_path / "short.tar", rows={"discreet.owners": 2})
     with pytest.raises(BadInput, match=r"discreet\.owners has 1 of 2 rows"):
         check_backup(full_home, short, Unlocking())
     assert list((full_home / "run").glob("checking-*")) == []
-
-
-def _a_module_that_kills(tmp_path: Path) -> Path:
-    """Return a folder whose ``sitecustomize`` ends each Python process as the kernel would."""
-    folder = tmp_path / "kills"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
-    return folder
 
 
 def test_a_server_writes_the_backup_that_is_due_and_a_second_one_does_not(
@@ -579,7 +281,7 @@ def test_a_server_writes_the_backup_that_is_due_and_a_second_one_does_not(
         save_schedule(full_home, Schedule(tmp_path / "other", timedelta(days=1), 2, keys))
         (tmp_path / "other").mkdir()
         with monkeypatch.context() as patched:
-            patched.setenv("PYTHONPATH", str(_a_module_that_kills(tmp_path)))
+            patched.setenv("PYTHONPATH", str(module_that_kills(tmp_path)))
             assert asyncio.run(backups.back_up_if_due(conninfo, settings(full_home)))
             assert not asyncio.run(backups.back_up_if_due(conninfo, settings(full_home)))
         assert "ended with code -9" in backups.backup_problem(full_home)
@@ -656,34 +358,3 @@ def test_passwords_of_roles_that_others_use_are_reset_by_a_restore_only_when_tol
     restore_backup(settings(own), file, admin_url=url, overwrite=True, reset_roles=True)
     with opened_database(own) as database:
         psycopg.connect(database.conninfo("discreet_contact")).close()
-
-
-def _rewritten(
-    saved: Path,
-    target: Path,
-    *,
-    dump: bytes | None = None,
-    migrations: list[str] | None = None,
-    rows: dict[str, int] | None = None,
-) -> Path:
-    """Return a copy of a backup with other content and a correct checksum."""
-    folder = target.with_suffix(".d")
-    folder.mkdir()
-    with tarfile.open(saved) as archive:
-        for name in archive.getnames():
-            member = archive.extractfile(name)
-            assert member is not None
-            (folder / name).write_bytes(member.read())
-    manifest = json.loads((folder / "manifest.json").read_text())
-    if dump is not None:
-        (folder / "database.dump").write_bytes(dump)
-        manifest["dump_sha256"] = hashlib.sha256(dump).hexdigest()
-    if migrations is not None:
-        manifest["migrations"] = migrations
-    if rows is not None:
-        manifest["rows"] = rows
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    with tarfile.open(target, "w") as archive:
-        for path in folder.iterdir():
-            archive.add(path, arcname=path.name)
-    return target

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -14,43 +12,21 @@ import pytest
 import structlog
 
 from discreet.domain.ids import RouteId, SessionId
-from discreet.intake.accept import quarantine
 from discreet.postgres.server import Database
 from discreet.queue import worker
 from discreet.queue.job_scope import DueRoute
-from discreet.queue.worker import Slots, Work, work
+from discreet.queue.worker import Slots, work
 from discreet.scope import WorkScope
 from discreet.scope.scopes import SessionScope
 from discreet.turn.run import run_turn
+from tests.support.jobs import answered, jobs, running
 from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
-from tests.support.waiting import PATIENCE_SECONDS, patience, until
-from tests.support.world import World, make_world, open_scoped
+from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.world import World, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def queue(admin: Admin) -> Admin:
-    """Return an admin's connection to the queue's schema."""
-    admin.execute("SET search_path TO queue")
-    return admin
-
-
-async def jobs(queue: Admin) -> list[tuple[str, str]]:
-    found = queue.execute("SELECT task_name, status::text FROM procrastinate_jobs ORDER BY id")
-    return [(row[0], row[1]) for row in found]
-
-
-async def answered(world: World, session_id: SessionId) -> list[str]:
-    found = await rows_of(
-        world,
-        "SELECT m.text FROM discreet.messages m JOIN discreet.outbox o ON o.message_id = m.id"
-        " WHERE m.session_id = %s AND o.state = 'sent' ORDER BY m.position",
-        session_id,
-    )
-    return [row["text"] for row in found]
 
 
 def silence_workers(queue: Admin) -> None:
@@ -195,12 +171,6 @@ async def test_an_answer_without_a_delivery_is_found(
     assert len(channel.tried) == 1
 
 
-@asynccontextmanager
-async def running(database: Database, world: World, what: Work) -> AsyncIterator[None]:
-    async with work(database.conninfo("discreet_worker"), world.db, what, Slots(4)):
-        yield
-
-
 async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
     database: Database,
     world: World,
@@ -278,169 +248,6 @@ async def test_a_job_that_a_worker_took_without_learning_of_it_is_done(
         await until(lambda: answered(world, second.session_id))
 
 
-async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
-    database: Database, world: World, queue: Admin
-) -> None:
-    held = Held()
-    async with working(database, world.db, turns_of(world.db, held)):
-        said = await world.say(ALICE, "hello")
-        await until(held.has_begun)
-        assert drop_all(queue) > 3
-        held.free.set()
-
-        async def no_error(session_id: SessionId) -> list[str]:
-            try:
-                return await answered(world, session_id)
-            except Exception:
-                return []
-
-        assert await until(lambda: no_error(said.session_id)) == ["re: hello"]
-        later = await world.say(BOB, "and me?")
-        await until(lambda: no_error(later.session_id))
-
-
-async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellation(
-    database: Database, world: World, queue: Admin
-) -> None:
-    sweeping = asyncio.Event()
-
-    async def breaks_when_cancelled() -> None:
-        sweeping.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            raise psycopg.OperationalError("the connection is closed") from None
-
-    await quarantine(world.db, world.owner_id, world.channel_id, "due", {}, "no sender")
-    queue.execute("UPDATE discreet.quarantine SET next_try_at = now()")
-    what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=breaks_when_cancelled)
-    async with patience(), running(database, world, what):
-        await sweeping.wait()
-
-
-async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
-    database: Database, world: World, queue: Admin
-) -> None:
-    sweeping = asyncio.Event()
-
-    async def loses_a_cancellation() -> None:
-        # Like asyncio.wait_for on Python 3.11 if its result arrives at the same moment.
-        sweeping.set()
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-
-    await quarantine(world.db, world.owner_id, world.channel_id, "due", {}, "no sender")
-    queue.execute("UPDATE discreet.quarantine SET next_try_at = now()")
-    what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=loses_a_cancellation)
-    async with patience(), running(database, world, what):
-        await sweeping.wait()
-
-
-@pytest.mark.parametrize("when", range(3))
-async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just_gone(
-    database: Database, world: World, queue: Admin, when: int
-) -> None:
-    async with patience(), working(database, world.db, turns_of(world.db)):
-        for _ in range(when):
-            said = await world.say(ALICE, f"{when}")
-        if when:
-            await until(lambda: answered(world, said.session_id))
-        drop_all(queue)
-
-
-def drop_all(queue: Admin) -> int:
-    """End every other connection to this database and return how many there were."""
-    row = queue.execute(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    ).fetchone()
-    assert row
-    return int(row[0])
-
-
-async def test_a_worker_that_stops_finishes_what_it_began_and_leaves_the_rest(
-    database: Database, world: World, queue: Admin
-) -> None:
-    held = Held()
-    work = working(database, world.db, turns_of(world.db, held), slots=Slots(turns=1))
-    await work.__aenter__()
-    first = await world.say(ALICE, "hello")
-    await until(held.has_begun)
-    second = await world.say(BOB, "hello")
-    stopping = asyncio.create_task(work.__aexit__(None, None, None))
-    await asyncio.sleep(0)
-    held.free.set()
-    await stopping
-    assert await answers_of(world, first.session_id) == ["re: hello"]
-    assert await answers_of(world, second.session_id) == []
-    assert ("run_turn", "todo") in await jobs(queue)
-    assert not [job for job in await jobs(queue) if job[1] == "doing"]
-
-
-async def test_one_senders_backlog_holds_up_nobody(database: Database, world: World) -> None:
-    for number in range(200):
-        flood = await world.say(ALICE, f"{number}")
-    held = Held()
-
-    async def slow_for_alice(context: Any, prompt: Any, tools: Any, tell: Any) -> Any:
-        first = context.waiting[0].speaker
-        return await (held if first and first.address == ALICE else held.then)(
-            context, prompt, tools, tell
-        )
-
-    what = turns_of(world.db, slow_for_alice)
-    async with working(database, world.db, what, slots=Slots(turns=2)):
-        await until(held.has_begun)
-        for number in range(50):
-            await world.say(ALICE, f"more {number}")
-        said = await world.say(BOB, "hello")
-        await until(lambda: answered(world, said.session_id))
-        assert await answers_of(world, flood.session_id) == []
-        held.free.set()
-
-
-async def test_an_agent_whose_model_is_slow_takes_no_slot_of_another_agent(
-    database: Database, world: World
-) -> None:
-    held = Held()
-    eve = await make_world(world.db, agent="Eve")
-
-    async def slow_for_ada(context: Any, prompt: Any, tools: Any, tell: Any) -> Any:
-        responder = held if context.agent.name == "Ada" else held.then
-        return await responder(context, prompt, tools, tell)
-
-    slots = Slots(turns=3, turns_of_agent=2)
-    async with working(database, world.db, turns_of(world.db, slow_for_ada), slots=slots):
-        slow = [await world.say(f"telegram:{number}", "hello") for number in range(6)]
-        await until(held.has_begun)
-        for number in range(5):
-            quick = await eve.say(f"telegram:{number}", "hello")
-            await until(lambda said=quick: answered(world, said.session_id))  # type: ignore[misc]
-        assert held.begun == slots.turns_of_agent
-        held.free.set()
-        for said in slow:
-            await until(lambda said=said: answered(world, said.session_id))  # type: ignore[misc]
-
-
-async def test_a_finished_answer_is_delivered_while_every_turn_thinks(
-    database: Database, world: World
-) -> None:
-    held = Held()
-    async with working(database, world.db, turns_of(world.db, held), slots=Slots(turns=1)):
-        await world.say(ALICE, "hello")
-        await until(held.has_begun)
-        said = await world.say(BOB, "hello")
-        await run_turn(turns_of(world.db), said.session_id)
-
-        async def sent() -> bool:
-            found = await rows_of(world, "SELECT state FROM discreet.outbox")
-            return found == [{"state": "sent"}]
-
-        await until(sent, "a delivery")
-        assert held.begun == 1
-        held.free.set()
-
-
 async def test_what_ends_a_turn_or_a_delivery_ends_its_job_in_the_same_commit(
     database: Database, world: World, queue: Admin
 ) -> None:
@@ -503,13 +310,3 @@ async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -
 
 def test_a_silent_worker_is_waited_for_longer_than_its_heart_may_skip() -> None:
     assert worker.STALLED_SECONDS >= 4 * worker.HEARTBEAT_SECONDS
-
-
-async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -> None:
-    async def nothing(*_: object) -> None: ...
-
-    for _ in range(20):
-        async with patience(), open_scoped(database) as db:
-            conninfo = database.conninfo("discreet_worker")
-            async with work(conninfo, db, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)):
-                await asyncio.sleep(0)

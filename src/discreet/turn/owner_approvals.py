@@ -21,7 +21,7 @@ from discreet.scope import OwnerScope, Transaction
 from discreet.services import held_answers, tool_calls
 from discreet.services.held_answers import HeldAnswer
 from discreet.services.own_data import note_access
-from discreet.services.owner_notices import CODE_CHARACTERS, code_of
+from discreet.services.owner_news import CODE_CHARACTERS, code_of
 from discreet.services.tool_calls import PendingCall
 from discreet.turn.owner_context import OwnerReply, OwnerRequest
 
