@@ -101,6 +101,8 @@ async def test_who_is_approved_or_allowed_gets_the_labels_once(db: ScopedDatabas
     assert await labels_of(platform, ANN) == await labels_of(platform, BOB) == ["customer"]
 
     await label(platform, BOB, remove=("customer",))
+    await platform.accepted(BOB, "the first words")
+    assert await labels_of(platform, BOB) == []
     await admission.allow_address(scoped, owner_id, "Ada", Address.parse(BOB), of_group=False)
     await create_agent(scoped, owner_id, "Eve")
     moved = await channels.move_channel(scoped, owner_id, str(platform.channel_id), "Eve")
@@ -119,8 +121,9 @@ async def test_a_branch_labels_as_its_channel_does(platform: Platform) -> None:
 
 async def test_a_link_unites_the_labels_and_its_undo_parts_them(platform: Platform) -> None:
     db, owner_id = platform.world.db, platform.world.owner_id
-    for who in (ANN, ANN_TOO):
+    for who in (ANN, ANN_TOO, BOB):
         await platform.accepted(who, "hello")
+    await label(platform, BOB, "neighbour")
     await label(platform, ANN, "customer")
     await label(platform, ANN_TOO, "customer", "staff", "press")
     made = await link(platform, ANN, ANN_TOO)

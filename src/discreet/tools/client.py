@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from discreet.domain.concurrency import end, start, within
 from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.domain.text import plain_name
+from discreet.tools.bounds import AS_IT_IS, Received, bound_response, receiving
 from discreet.tools.results import ToolResult, result_of, shorten
 from discreet.tools.sandbox import Protected, start_command
 from discreet.tools.servers import MAX_TOOLS, McpServer, ToolDescription, describe_tool
@@ -32,6 +33,8 @@ OPEN_SECONDS = 30.0
 """Seconds for starting a server and the first handshake."""
 CLOSE_SECONDS = 10.0
 SHOWN_ERRORS = 600
+MAX_PAGES = 32
+"""Pages of a server's list of tools."""
 CONNECTION_CLOSED = -32000
 UNAUTHORIZED = 401
 IDENTITY_HEADER = "Discreet-Identity"
@@ -83,11 +86,13 @@ class ServerSession:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _identify: Identify | None = None
     _errors: TextIO | None = None
+    _received: list[Received] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._client is not None and self._task is not None and not self._task.done()
+        runs = self._task is not None and not self._task.done()
+        return runs and self._client is not None and not self._stop.is_set()
 
     async def open(self, protected: Protected, folders: Path) -> None:
         """Start the server, or connect to it.
@@ -127,17 +132,21 @@ class ServerSession:
         Raises:
             BadInput: there are too many, or one is too long.
             Lost, NoReplyInTime: the server didn't answer.
+            Unavailable: it answered with an error.
         """
         found: list[ToolDescription] = []
         cursor: str | None = None
-        while True:
+        for _ in range(MAX_PAGES):
             page = await self._ask(self._connected().list_tools(cursor=cursor), OPEN_SECONDS)
+            if isinstance(page, _Failed):
+                raise Unavailable(f"The server {self.server.name} doesn't list its tools.")
             found += [_described(self.server.name, tool) for tool in page.tools]
             if len(found) > MAX_TOOLS:
                 raise BadInput(f"The server offers more than {MAX_TOOLS} tools.")
             cursor = page.next_cursor
             if cursor is None:
                 return found
+        raise BadInput(f"The server lists its tools on more than {MAX_PAGES} pages.")
 
     async def call(
         self, tool: str, arguments: Mapping[str, Any], identify: Identify, seconds: float
@@ -160,6 +169,8 @@ class ServerSession:
         self, tool: str, arguments: Mapping[str, Any], identify: Identify, seconds: float
     ) -> ToolResult:
         async with self._turn:
+            for received in self._received:
+                received.allow_more()
             self._identify = identify
             try:
                 token = identify() if self.server.url is None else None
@@ -179,9 +190,11 @@ class ServerSession:
             raise NoReplyInTime from None
         except MCPError as error:
             if not self.is_open or error.code == CONNECTION_CLOSED:
+                self._stop.set()
                 raise Lost from None
             return _Failed(error.message)
         except (OSError, RuntimeError, ValueError, ExceptionGroup) as error:
+            self._stop.set()  # the next call opens another session
             raise Lost(type(error).__name__) from None
 
     def _connected(self) -> Client:
@@ -196,7 +209,8 @@ class ServerSession:
                 if self.server.url is not None
                 else await self._start(stack, protected, folders)
             )
-            self._client = await stack.enter_async_context(self._make_client(transport))
+            bounded = receiving(transport, self._received)
+            self._client = await stack.enter_async_context(self._make_client(bounded))
             stack.callback(self._disconnect)
             self._ready.set()
             await self._stop.wait()
@@ -241,9 +255,9 @@ class ServerSession:
 
         client = await stack.enter_async_context(
             httpx2.AsyncClient(
-                headers=dict(self.server.headers),
+                headers={**AS_IT_IS, **self.server.headers},
                 timeout=httpx2.Timeout(OPEN_SECONDS, read=None),
-                event_hooks={"request": [add_identity]},
+                event_hooks={"request": [add_identity], "response": [bound_response]},
                 auth=None if self.bearer is None else _tokens_of(self.bearer),
             )
         )
@@ -327,8 +341,6 @@ class _Failed:
 
     structured_content = None
     is_error = True
-    tools: tuple[Any, ...] = ()
-    next_cursor = None
 
     def __init__(self, message: str) -> None:
         self.content = [_Text(message)]

@@ -1,8 +1,8 @@
 """Start one server of an owner in a sandbox, and end everything that it started.
 
 A program of its own that imports only the standard library: ``python -I -S launcher.py PLAN``. It
-stays as the parent of the server, so that no descendant outlives it. The plan is JSON; secrets
-come in the environment.
+stays as the parent of the server, so that no descendant outlives it, passes on what the server
+writes, and ends it when it uses too much. The plan is JSON; secrets come in the environment.
 
 The sandbox is Landlock (files, TCP ports, signals, tracing) and seccomp (sockets, and system calls
 that no server needs). Neither needs root.
@@ -15,9 +15,12 @@ import json
 import os
 import platform
 import resource
+import select
 import signal
 import struct
 import sys
+import time
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -127,8 +130,18 @@ LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 ARGUMENT = (16, 24, 32)  # offsets of the lower halves of the first arguments
 
 
+PART = 65_536
+"""Bytes that are passed on at once."""
+CHECK_SECONDS = 2.0
+"""Seconds between two checks of what the server uses."""
+
+
 class CannotConfine(Exception):
     """The kernel lacks what the sandbox needs."""
+
+
+class TooMuch(Exception):
+    """The server uses more than it may. The text says of what."""
 
 
 def landlock_abi() -> int:
@@ -258,13 +271,15 @@ def _check(result: int) -> int:
     return int(result)
 
 
-def _start(plan: dict[str, Any]) -> int:
-    """Start the server in a child of this process."""
+def _start(plan: dict[str, Any], output: int, errors: int) -> int:
+    """Start the server in a child of this process, which writes to these two pipes."""
     parent = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
+        os.dup2(output, 1)
+        os.dup2(errors, 2)
         LIBC.prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if os.getppid() != parent:
@@ -284,32 +299,165 @@ def _start(plan: dict[str, Any]) -> int:
     os._exit(127)
 
 
-def _children() -> list[int]:
-    own, found = os.getpid(), []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except (OSError, IndexError, ValueError):
-                continue
-            if parent == own:
-                found.append(int(name))
+def _descendants() -> Iterator[int]:
+    """Yield what runs below this process, parents first."""
+    waiting = _children(os.getpid())
+    while waiting:
+        process = waiting.pop(0)
+        yield process
+        waiting += _children(process)
+
+
+def _children(process: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        pass  # it has ended
     return found
 
 
 def _end_all() -> None:
     """Kill every descendant: those whose parent died become this process's children."""
     while True:
-        for child in _children():
+        for process in _descendants():
             try:
-                os.kill(child, signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         try:
             os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
+
+
+def _check_use(folder: str, most: dict[str, int]) -> None:
+    """Check what the server and all that it started use together.
+
+    Raises:
+        TooMuch: it is more than allowed.
+    """
+    processes = memory = 0
+    for process in _descendants():
+        processes += 1
+        try:
+            with open(f"/proc/{process}/statm", "rb") as file:
+                memory += int(file.read().split()[1]) * resource.getpagesize()
+        except (OSError, IndexError):
+            continue  # it has ended
+        if processes > most["processes"]:
+            raise TooMuch(f"more than {most['processes']:,} processes")
+        if memory > most["memory"]:
+            raise TooMuch(f"more than {most['memory']:,} bytes of memory")
+    files = size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            files += 1
+            try:
+                size += os.lstat(os.path.join(place, name)).st_blocks * 512
+            except OSError:
+                continue  # it is gone
+        if files > most["files"]:
+            raise TooMuch(f"more than {most['files']:,} files")
+        if size > most["folder"]:
+            raise TooMuch(f"more than {most['folder']:,} bytes in its folder")
+
+
+class _Relay:
+    """What the server writes, on its way to whoever started it.
+
+    A line may have ``most["line"]`` bytes, because whoever reads it keeps it in memory. Of errors,
+    ``most["errors"]`` bytes are passed on; further ones are dropped, so that the server goes on.
+    """
+
+    def __init__(self, errors: int, most: dict[str, int]) -> None:
+        self._errors = errors
+        self._most_line, self._left = most["line"], most["errors"]
+        self._line = 0
+
+    def pass_on(self, pipe: int) -> bool:
+        """Pass on what has come; return whether more can come.
+
+        Raises:
+            TooMuch: a line is too long.
+            OSError: nobody reads it any more.
+        """
+        try:
+            part = os.read(pipe, PART)
+        except BlockingIOError:
+            return True
+        if pipe == self._errors:
+            self._write(2, part[: self._left])
+            self._left -= len(part[: self._left])
+            return bool(part)
+        lines = part.split(b"\n")
+        longest = max(self._line + len(lines[0]), *map(len, lines))
+        if longest > self._most_line:
+            raise TooMuch(f"a line of more than {self._most_line:,} bytes")
+        self._line = len(lines[-1]) + (self._line if len(lines) == 1 else 0)
+        self._write(1, part)
+        return bool(part)
+
+    def drain(self, pipes: set[int]) -> None:
+        """Pass on what is left in the pipes of a server that has ended."""
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
+            while select.select([pipe], [], [], 0)[0] and self.pass_on(pipe):
+                pass
+
+    @staticmethod
+    def _write(to: int, part: bytes) -> None:
+        while part:
+            part = part[os.write(to, part) :]
+
+
+def _run(plan: dict[str, Any]) -> int:
+    """Run the server until it ends; return its exit code."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    output, server_output = os.pipe()
+    errors, server_errors = os.pipe()
+    server = _start(plan, server_output, server_errors)
+    for its_own in (0, server_output, server_errors):
+        os.close(its_own)
+    relay = _Relay(errors, plan["most"])
+    pipes, checked = {output, errors}, time.monotonic()
+    while True:
+        found = select.select([woken, *pipes], [], [], CHECK_SECONDS)[0]
+        if time.monotonic() - checked > CHECK_SECONDS:
+            _check_use(plan["folder"], plan["most"])
+            checked = time.monotonic()
+        for ready in found:
+            if ready != woken:
+                if not relay.pass_on(ready):
+                    pipes.discard(ready)
+                    if ready == output:
+                        os.close(1)  # who reads it finds out that no more will come
+                continue
+            os.read(woken, PART)
+            status = _ended(server)
+            if status is not None:
+                relay.drain(pipes)
+                return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def _ended(server: int) -> int | None:
+    """Reap the children that have ended; return the server's status if it is one of them."""
+    while True:
+        try:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if ended == server:
+            return status
+        if not ended:
+            return None
 
 
 def run_server() -> NoReturn:
@@ -326,16 +474,16 @@ def run_server() -> NoReturn:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    server = _start(plan)
-    for standard in (0, 1):
-        os.close(standard)  # their ends are the server's alone
-    status = 0
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == server:
-            break
+    code = 1
+    try:
+        code = _run(plan)
+    except TooMuch as error:
+        _end_all()
+        os.write(2, f"\nIt was ended, because it had {error}.\n".encode())
+    except OSError:
+        pass  # nobody reads it any more
     _end_all()
-    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    os._exit(code)
 
 
 if __name__ == "__main__":

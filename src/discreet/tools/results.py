@@ -62,6 +62,6 @@ def _says_the_same(text: str, structured: Any) -> bool:
         return True
     try:
         said = json.loads(text)
-    except ValueError:
+        return structured in (said, {"result": said})
+    except (ValueError, RecursionError):
         return False
-    return structured in (said, {"result": said})

@@ -24,6 +24,17 @@ LIMITS = {
 }
 """Per process: seconds of CPU, bytes, files. Processes are counted over the whole user."""
 MAX_SHEBANG = 256
+MOST = {
+    "line": 8 * 1024**2,
+    "errors": 64 * 1024,
+    "processes": 512,
+    "memory": 4 * 1024**3,
+    "folder": 1024**3,
+    "files": 100_000,
+}
+"""Of a server and all that it started, together: bytes of one line of its output, which is one
+message; bytes that are kept of its errors; processes; bytes of memory, and of its folder; files in
+it. More ends it, within two seconds or so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ def start_command(server: McpServer, folder: Path, protected: Protected) -> list
         "environment": sorted(server.environment),
         "path": os.pathsep.join([str(found.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "limits": LIMITS,
+        "most": MOST,
         "confined": not server.trusted,
         "readable": [*server.readable, *map(str, _files_of(found, server.command[1:], protected))],
         "ports": list(server.ports),

@@ -14,6 +14,8 @@ from discreet.domain.errors import BadInput
 from discreet.domain.ids import AgentId, OwnerId
 
 MAX_TOOLS = 128
+MAX_NAME = 200
+"""Characters of a tool's name."""
 MAX_DESCRIPTION = 4_000
 """Characters of a tool's description."""
 MAX_SCHEMA = 20_000
@@ -91,8 +93,10 @@ def describe_tool(
     """Return a tool as it is stored and shown to the model.
 
     Raises:
-        BadInput: its description or schema is too long.
+        BadInput: its name, description or schema is too long.
     """
+    if len(name) > MAX_NAME:
+        raise BadInput(f"A tool has a name of more than {MAX_NAME} characters.")
     if len(description) > MAX_DESCRIPTION:
         raise BadInput(
             f"The tool {name!a} has a description of more than {MAX_DESCRIPTION:,} characters."
