@@ -42,6 +42,7 @@ from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, do_all, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import open_scoped
+from tests.turn.more_reminder_sentences import MORE_SENTENCES
 from tests.turn.reminder_sentences import NO_REQUESTS, SENTENCES
 
 Admin = psycopg.Connection[Any]
@@ -109,7 +110,7 @@ async def fired(platform: Platform, reminder: UUID) -> str:
 @pytest.mark.parametrize("language", SENTENCES)
 def test_requests_are_understood_in_eight_languages(language: str) -> None:
     wrong = []
-    for sentence, at, rule, text in SENTENCES[language]:
+    for sentence, at, rule, text in (*SENTENCES[language], *MORE_SENTENCES[language]):
         found = parse_reminder(sentence, NOW)
         got = found and (f"{found.at:%Y-%m-%d %H:%M}" if found.at else None, found.rule, found.text)
         if got != (at, rule, text) or found is None or found.language != language:

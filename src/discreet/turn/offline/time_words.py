@@ -93,7 +93,7 @@ _EN = TimeWords(
     },
 )  # fmt: skip
 _DE = TimeWords(
-    ask=r"erinnere? (?:mich|uns)|erinnern sie (?:mich|uns)|erinnert (?:mich|uns)",
+    ask=r"erinnere? (?:mich|uns)|erinnerst du (?:mich|uns)|erinnern sie (?:mich|uns)|erinnert (?:mich|uns)",
     ask_later=r"(?:kannst|könntest|würdest) du (?:mich|uns)\b(?P<rest>.*)\berinnern|(?:können|könnten|würden) sie (?:mich|uns)\b(?P<rest2>.*)\berinnern",
     opening=r"bitte|hallo|hey|ok",
     linking=r"bitte|daran|dran|dass|ans?",
@@ -155,7 +155,7 @@ _FR = TimeWords(
     on=r"(?:le |ce )?", after=r"(?: prochain)?",
     dates=(r"{on}(?P<d>\d{{1,2}}|1er) {month}(?: (?P<y>\d{{4}}))?", r"{on}(?P<d>\d{{1,2}})/(?P<mo>\d{{1,2}})(?:/(?P<y>\d{{4}}))?", r"le (?P<d>\d{{1,2}})(?![/:.\d])(?! ?h)"),
     clock=(
-        r"(?:à |a |vers )?(?P<h>\d{1,2}) ?[h:] ?(?P<m>\d{2})", r"(?:à |a |vers )(?P<h>{n}) heures? et (?P<half>demie)", r"(?:à |a |vers )?(?P<h>{n}) ?(?:h|heures?)(?: (?P<m>\d{2}))?",
+        r"(?:à |a |vers )?(?P<h>\d{1,2}) ?[h:] ?(?P<m>\d{2})", r"(?:à |a |vers )(?P<h>{n}) heures? et (?P<half>demie)", r"(?:à |a |vers )(?P<h>{n}) heures? et (?P<quarter>quart)", r"(?:à |a |vers )(?P<less>{n}) heures? moins le quart", r"(?:à |a |vers )?(?P<h>{n}) ?(?:h|heures?)(?: (?P<m>\d{2}))?",
         r"(?:à |a )?(?P<noon>midi)", r"(?:à |a )?(?P<midnight>minuit)",
     ),
     spans={r"(?:du |le |ce )?matin": MORNING, r"(?:de l'|l'|cet )?apr[èe]s-midi": AFTERNOON, r"(?:du |le |ce )?soir": EVENING, r"(?:cette )?nuit": NIGHT},
@@ -176,10 +176,10 @@ _PT = TimeWords(
     days={r"depois de amanhã": 2, r"amanhã": 1, r"hoje": 0},
     weekdays=("segunda(?:[- ]feira)?", "ter[çc]a(?:[- ]feira)?", "quarta(?:[- ]feira)?", "quinta(?:[- ]feira)?", "sexta(?:[- ]feira)?", "s[áa]bado", "domingo"),
     months=("janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro", "dezembro"),
-    on=r"(?:n[ao] |est[ae] )?(?:dia )?(?:próxim[ao] )?", after=r"(?: que vem)?",
+    on=r"(?:n[ao] |a |em |est[ae] )?(?:dia )?(?:próxim[ao] )?", after=r"(?: que vem)?",
     dates=(r"{on}(?P<d>\d{{1,2}}) de {month}(?: de (?P<y>\d{{4}}))?", r"{on}(?P<d>\d{{1,2}})/(?P<mo>\d{{1,2}})(?:/(?P<y>\d{{4}}))?", r"(?:no )?dia (?P<d>\d{{1,2}})(?! de\b)(?![/:.h\d])"),
     clock=(
-        r"(?:às? |as )?(?P<h>\d{1,2}) ?[h:] ?(?P<m>\d{2})", r"(?:às?|as) (?P<h>{n})(?: horas?)? e (?P<half>meia)", r"(?:às? |as )(?P<h>{n})(?: ?h\b| ?horas?)?", r"(?P<h>\d{1,2}) ?(?:h\b|horas)",
+        r"(?:às? |as )?(?P<h>\d{1,2}) ?[h:] ?(?P<m>\d{2})", r"(?:às?|as) (?P<h>{n})(?: horas?)? e (?P<half>meia)", r"(?:às?|as) (?P<h>{n})(?: horas?)? e (?P<quarter>(?:um )?quarto)", r"(?:às? |as )(?P<h>{n})(?: ?h\b| ?horas?)?", r"(?P<h>\d{1,2}) ?(?:h\b|horas)",
         r"(?:ao )?(?P<noon>meio[- ]dia)", r"(?:à )?(?P<midnight>meia[- ]noite)",
     ),
     spans={r"(?:d[ea] |pela |esta )?manhã": MORNING, r"(?:d[ea] |à |pela |esta )?tarde": AFTERNOON, r"(?:d[ea] |à |esta )?noite": EVENING},
@@ -193,7 +193,7 @@ _RU = TimeWords(
     ask=r"(?:напомни|напоминай)(?:те)?(?: (?:мне|нам))?|(?:можешь|можете|могли бы вы|мог бы ты) (?:(?:мне|нам) )?напомнить(?: (?:мне|нам))?",
     opening=r"пожалуйста|привет|эй",
     linking=r"что|чтобы|о том|об?|про|насчёт|насчет|пожалуйста",
-    numbers=_numbers("один/одну/одна/час два/две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать") | {"пятнадцать": 15, "двадцать": 20, "тридцать": 30},
+    numbers=_numbers("один/одну/одна/час два/две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать") | {"пятнадцать": 15, "двадцать": 20, "тридцать": 30} | _numbers("первого второго третьего четвёртого/четвертого пятого шестого седьмого восьмого девятого десятого одиннадцатого двенадцатого"),
     within=r"через {n} {unit}|через {unit}",
     units={r"мин(?:ут[уы]?)?": 1, r"час(?:а|ов)?": 60, r"день|дня|дней": 1440, r"недел[юиь]": 10080},
     more={r"через полчаса": 30, r"через полтора часа": 90, r"через четверть часа": 15},
@@ -203,7 +203,7 @@ _RU = TimeWords(
     on=r"(?:во? )?(?:(?:следующ(?:ий|ую|ее)|эт(?:от|у|о)|ближайш(?:ий|ую|ее)) )?",
     dates=(r"(?P<d>\d{{1,2}})(?:-?го)? {month}(?: (?P<y>\d{{4}}))?", r"(?P<d>\d{{1,2}})\.(?P<mo>\d{{1,2}})(?:\.(?P<y>\d{{4}}))?", r"(?P<d>\d{{1,2}})(?:-?го)(?: числа)?|(?P<d2>\d{{1,2}}) числа"),
     clock=(
-        r"(?:в |к )?(?P<h>\d{1,2})[:.](?P<m>\d{2})", r"в (?P<h>{n})(?: час(?:а|ов)?)?", r"в (?P<noon>полдень)", r"в (?P<midnight>полночь)",
+        r"(?:в |к )?(?P<h>\d{1,2})[:.](?P<m>\d{2})", r"(?:в половине |в пол)(?P<hhalf>{n})", r"без четверти (?P<less>{n})", r"в (?P<h>{n})(?: час(?:а|ов)?)?", r"в (?P<noon>полдень)", r"в (?P<midnight>полночь)",
     ),
     spans={r"утр(?:ом|а)|с утра": MORNING, r"дн(?:ём|ем|я)": AFTERNOON, r"вечер(?:ом|а)": EVENING, r"ноч(?:ью|и)": NIGHT},
     every={
@@ -216,7 +216,7 @@ _AR = TimeWords(
     ask=r"(?:هل )?(?:يمكنك |تستطيع |ممكن )?(?:ان )?(?:ت)?ذكرن?ي(?:ني)?|فكرني",
     opening=r"من فضلك|لو سمحت|رجاء|مرحبا",
     linking=r"ان|بان|انه|ب(?=\w)",
-    numbers=_numbers("واحد/واحده اثنين/اثنان ثلاث/ثلاثه اربع/اربعه خمس/خمسه ست/سته سبع/سبعه ثماني/ثمانيه/ثمان تسع/تسعه عشر/عشره"),
+    numbers=_numbers("واحد/واحده اثنين/اثنان ثلاث/ثلاثه اربع/اربعه خمس/خمسه ست/سته سبع/سبعه ثماني/ثمانيه/ثمان تسع/تسعه عشر/عشره") | _numbers("الواحده الثانيه الثالثه الرابعه الخامسه السادسه السابعه الثامنه التاسعه العاشره الحاديه_عشره الثانيه_عشره"),
     within=r"(?:بعد|خلال) {n} {unit}|(?:بعد|خلال) {unit}",
     units={r"دقيقه|دقائق": 1, r"ساعه|ساعات": 60, r"ايام|يوما|يوم": 1440, r"اسبوع|اسابيع": 10080},
     more={r"بعد نصف ساعه": 30, r"بعد ربع ساعه": 15, r"بعد ساعتين": 120, r"بعد دقيقتين": 2, r"بعد يومين": 2880, r"بعد اسبوعين": 20160},
@@ -224,14 +224,14 @@ _AR = TimeWords(
     weekdays=("الاثنين|اثنين", "الثلاثاء|ثلاثاء", "الاربعاء|اربعاء", "الخميس|خميس", "الجمعه|جمعه", "السبت|سبت", "الاحد|احد"),
     months=("يناير", "فبراير", "مارس", "ابريل", "مايو", "يونيو", "يوليو", "اغسطس", "سبتمبر", "اكتوبر", "نوفمبر", "ديسمبر"),
     on=r"(?:في )?(?:يوم )?", after=r"(?: (?:القادم|المقبل))?",
-    dates=(r"{on}(?P<d>\d{{1,2}}) {month}(?: (?P<y>\d{{4}}))?", r"{on}(?P<d>\d{{1,2}})/(?P<mo>\d{{1,2}})(?:/(?P<y>\d{{4}}))?"),
+    dates=(r"{on}(?P<d>\d{{1,2}}) {month}(?: (?P<y>\d{{4}}))?", r"{on}(?P<d>\d{{1,2}})/(?P<mo>\d{{1,2}})(?:/(?P<y>\d{{4}}))?", r"(?:في )?يوم (?P<d>\d{{1,2}})(?![/:.\d])"),
     clock=(
-        r"(?:في |عند )?(?:تمام )?(?:الساعه )?(?P<h>\d{1,2}):(?P<m>\d{2})", r"(?:في |عند )?(?:تمام )?الساعه (?P<h>{n})(?: و(?P<half>النصف))?", r"(?:في |عند )?(?P<noon>الظهر|ظهرا)", r"(?:في )?(?P<midnight>منتصف الليل)",
+        r"(?:في |عند )?(?:تمام )?(?:الساعه )?(?P<h>\d{1,2}):(?P<m>\d{2})", r"(?:في |عند )?الساعه (?P<less>{n}) الا (?:ال)?ربعا?", r"(?:في |عند )?الساعه (?P<h>{n}) و(?P<quarter>الربع)", r"(?:في |عند )?(?:تمام )?الساعه (?P<h>{n})(?: و(?P<half>النصف))?", r"(?:في |عند )?(?P<noon>الظهر|ظهرا)", r"(?:في )?(?P<midnight>منتصف الليل)",
     ),
     spans={r"صباحا|في الصباح|صباح": MORNING, r"عصرا|بعد الظهر": AFTERNOON, r"مساء|في المساء|هذا المساء": EVENING, r"الليله|ليلا": NIGHT},
     every={
         r"كل (?:يوم )?{weekday}": "FREQ=WEEKLY;BYDAY={day}", r"كل يوم|يوميا": _BASE["day"], r"كل(?= (?:صباح|مساء))": _BASE["day"], r"كل اسبوع|اسبوعيا": _BASE["week"],
-        r"كل شهر|شهريا": _BASE["month"], r"كل (?:سنه|عام)|سنويا": _BASE["year"], r"كل ساعه": "FREQ=HOURLY", r"كل {n} {unit}": "{per}",
+        r"كل شهر|شهريا": _BASE["month"], r"كل (?:سنه|عام)|سنويا": _BASE["year"], r"كل ساعه": "FREQ=HOURLY", r"كل ساعتين": "FREQ=HOURLY;INTERVAL=2", r"كل يومين": "FREQ=DAILY;INTERVAL=2", r"كل اسبوعين": "FREQ=WEEKLY;INTERVAL=2", r"كل {n} {unit}": "{per}",
     },
 )  # fmt: skip
 _ZH = TimeWords(
@@ -248,6 +248,7 @@ _ZH = TimeWords(
     on=r"(?:在)?(?:这个?|本|下个?)?",
     dates=(r"(?:(?P<y>\d{{4}})年)?(?P<mo>\d{{1,2}})月(?P<d>\d{{1,2}})[日号]?", r"(?P<d>\d{{1,2}})[号日]"),
     clock=(
+        r"(?P<pm>中午|正午)(?P<h>12|十二|[一二两1-3])[点點](?:钟|整)?(?:(?P<half>半)|(?P<quarter>一刻)|(?P<m>{n})分)?", r"(?P<am>中午|正午)(?P<h>11|十一)[点點](?:(?P<half>半)|(?P<m>{n})分)?",
         r"(?P<h>\d{1,2})[:：](?P<m>\d{2})", r"(?P<h>{n})[点點](?P<half>半)", r"(?P<h>{n})[点點](?P<quarter>一刻)", r"(?P<h>{n})[点點](?:钟|整)?(?:(?P<m>{n})分)?", r"(?P<noon>中午|正午)", r"(?P<midnight>午夜)",
     ),
     spans={r"早上|上午|早晨|清晨|早": MORNING, r"下午": AFTERNOON, r"傍晚|晚上|晚": EVENING, r"夜里|半夜": NIGHT},
