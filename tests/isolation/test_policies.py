@@ -68,14 +68,21 @@ SCOPES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``parts``: the column for each part of a scope; ``rows``: the table's rows."""
+    """``parts``: the column for each part of a scope; ``rows``: the table's rows.
+
+    ``needed``: expressions for the other columns that must have a value.
+    """
 
     name: str
     parts: dict[Part, str]
     rows: tuple[Ids, ...]
+    needed: dict[str, str]
 
     def of(self, scope: Scope) -> int:
         """Return how many of the rows belong to a scope."""
+        return sum(self.is_in(scope, row) for row in self.rows)
+
+    def is_in(self, scope: Scope, row: Ids) -> bool:
         match scope:
             case ContactScope(owner, agent, contact):
                 wanted: Ids = {"owner": owner, "agent": agent, "contact": contact}
@@ -83,8 +90,21 @@ class Table:
                 wanted = {"owner": owner, "agent": agent, "contact": None, "shared": True}
             case _:
                 wanted = {"owner": OWNERS[0]}
-        parts = [part for part in wanted if part in self.parts]
-        return sum(all(row[part] == wanted[part] for part in parts) for row in self.rows)
+        return all(row[part] == wanted[part] for part in wanted if part in self.parts)
+
+    def insert(self, conn: Admin, row: Ids) -> None:
+        extra = dict(self.needed)
+        if self.name == "tool_servers":
+            extra["url"] = "'https://shop.example'"
+        if self.name == "web_chats":
+            extra["public_key"] = "'a key'"
+        if self.name == "addresses":
+            extra["of_owner"] = "true" if row["contact"] is None else "false"
+        conn.execute(
+            f"INSERT INTO discreet.{self.name} ({', '.join([*self.parts.values(), *extra])})"
+            f" VALUES ({', '.join(['%s'] * len(self.parts) + list(extra.values()))})",
+            list(row.values()),
+        )
 
 
 @pytest.fixture
@@ -151,20 +171,10 @@ def _fill(admin: Admin, table: str) -> Table:
         "shared": (False, True),
     }
     rows = tuple(dict(zip(parts, mix, strict=True)) for mix in product(*(values[p] for p in parts)))
+    filled = Table(table, parts, rows, needed)
     for row in rows:
-        extra = dict(needed)
-        if table == "tool_servers":
-            extra["url"] = "'https://shop.example'"
-        if table == "web_chats":
-            extra["public_key"] = "'a key'"
-        if table == "addresses":
-            extra["of_owner"] = "true" if row["contact"] is None else "false"
-        admin.execute(
-            f"INSERT INTO discreet.{table} ({', '.join([*parts.values(), *extra])})"
-            f" VALUES ({', '.join(['%s'] * len(parts) + list(extra.values()))})",
-            list(row.values()),
-        )
-    return Table(table, parts, rows)
+        filled.insert(admin, row)
+    return filled
 
 
 @pytest.fixture(params=SCOPES)
@@ -229,6 +239,29 @@ def test_each_role_changes_and_deletes_the_rows_of_its_scope_and_no_others(
             assert deleted == table.of(SCOPES[role]), (role, table.name)
             touched += 1
     assert touched >= 7
+
+
+def test_whatever_rights_a_role_had_it_would_write_rows_of_its_scope_and_no_others(
+    tables: list[Table], admin: Admin, entered: tuple[str, Admin]
+) -> None:
+    role, conn = entered
+    admin.execute(f"GRANT INSERT ON ALL TABLES IN SCHEMA discreet TO {role}")
+    governed = admin.execute(
+        "SELECT tablename FROM pg_policies WHERE schemaname = 'discreet' AND %s = ANY (roles)",
+        (role,),
+    ).fetchall()
+    refused = 0
+    for table in (table for table in tables if (table.name,) in governed):
+        for row in table.rows:
+            if table.is_in(SCOPES[role], row):
+                continue
+            with (
+                pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"),
+                conn.transaction(),
+            ):
+                table.insert(conn, row)
+            refused += 1
+    assert refused >= 20
 
 
 @pytest.mark.parametrize("ticket", ["", None])

@@ -23,6 +23,8 @@ _COMPARED = re.compile(
     r"\((?P<left>[^()]+)\) = \( SELECT (?P<right>[^()]+?)\s+FROM gate\.scope\(\)"
 )
 
+_NOBODYS = "(contact_id IS NULL) AND "
+
 _KEY = re.compile(r"\(\(\( SELECT gate\.keys\(\) AS keys\)\)\[\w+\] IS NOT NULL\) AND ")
 
 
@@ -57,22 +59,44 @@ def _policies(admin: Admin) -> Iterator[Mutant]:
 
 
 def _weaker(qual: str) -> Iterator[tuple[str, str]]:
-    """Yield the condition without one of its columns, and without the key, which includes all."""
+    """Yield the condition without one of its columns, and without the key, which includes all.
+
+    A party repeats the contact, or the agent where a row is shared: both are left out together,
+    because no row can differ in one of them alone.
+    """
     qual = _KEY.sub("", qual)
     compared = _COMPARED.search(qual)
     if compared is not None:
         left = [part.strip() for part in compared["left"].split(",")]
-        right = [part.strip() for part in compared["right"].split(",")]
-        for at, column in enumerate(left):
-            fewer_left = left[:at] + left[at + 1 :]
-            fewer_right = right[:at] + right[at + 1 :]
-            test = (
-                f"({', '.join(fewer_left)}) = ( SELECT {', '.join(fewer_right)} FROM gate.scope()"
-            )
-            yield column, qual.replace(compared[0], test)
-    for column, said in (("contact_id", "(contact_id IS NULL) AND "), ("shared", "shared AND ")):
-        if said in qual:
-            yield column, qual.replace(said, "")
+        is_nobodys = _NOBODYS in qual
+        for column in left:
+            left_out = {column}
+            if "party" in left and (
+                column == "contact_id" or (is_nobodys and column == "agent_id")
+            ):
+                left_out.add("party")
+            if column == "party" and ("contact_id" in left or is_nobodys):
+                continue
+            yield " and ".join(sorted(left_out)), _without(qual, left_out)
+        if is_nobodys and "party" in left:
+            yield "contact_id and party", _without(qual, {"party"}).replace(_NOBODYS, "")
+    if _NOBODYS in qual and (compared is None or "party" not in compared["left"]):
+        yield "contact_id", qual.replace(_NOBODYS, "")
+    if "shared AND " in qual:
+        yield "shared", qual.replace("shared AND ", "")
+
+
+def _without(qual: str, columns: set[str]) -> str:
+    compared = _COMPARED.search(qual)
+    assert compared is not None
+    pairs = zip(
+        (part.strip() for part in compared["left"].split(",")),
+        (part.strip() for part in compared["right"].split(",")),
+        strict=True,
+    )
+    kept = [(left, right) for left, right in pairs if left not in columns]
+    names, values = (", ".join(side) for side in zip(*kept, strict=True))
+    return qual.replace(compared[0], f"({names}) = ( SELECT {values} FROM gate.scope()")
 
 
 def _row_security(admin: Admin) -> Iterator[Mutant]:
