@@ -18,7 +18,9 @@ from discreet.services.messages import send_message
 from discreet.services.takeover import lines_after
 from tests.api.conftest import Harness
 from tests.dashboard.conftest import Browser, a_browser
+from tests.dashboard.people import saying
 from tests.support.platform import with_telegram
+from tests.support.turns import one_turn
 from tests.support.waiting import PATIENCE_SECONDS
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -159,6 +161,16 @@ async def test_an_agent_is_told_something_else_and_paused(browser: Browser) -> N
     shown = await browser.page(page)
     assert all(text in shown for text in ("clerk", "Be brief.", "Resume"))
     assert "paused" in await browser.page("/agents")
+
+
+async def test_usage_begins_with_the_contact_that_used_most(browser: Browser) -> None:
+    world = browser.harness.world
+    for who, turns in ((ALICE, 1), (BOB, 2)):
+        for _ in range(turns):
+            said = await world.say(who, "hello")
+            await one_turn(world, said.session_id, saying("Hello."))
+    page = await browser.page("/usage?by=contact")
+    assert re.findall(r'<td><bdi class="name">([^<]+)', page) == [BOB, ALICE]
 
 
 async def test_a_page_that_does_not_exist_says_so(browser: Browser) -> None:

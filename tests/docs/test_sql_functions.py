@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+import discreet
 from discreet.domain.database_codes import DATABASE_CODES
 from discreet.domain.policy import Policy
 from discreet.domain.sender_notices import duration, sender_notices
@@ -47,6 +49,15 @@ def test_no_function_raises_a_sentence(functions: Functions) -> None:
     texts = [t for body in functions.values() for t in re.findall(r"RAISE \w+ '([^']*)'", body)]
     assert len(texts) > 15
     assert [text for text in texts if not re.fullmatch(r"[a-z_]+|%", text)] == []
+
+
+def test_no_time_of_a_row_is_compared_with_a_clock_that_no_index_serves() -> None:
+    source = Path(discreet.__file__).parent
+    compared = re.compile(r"(?:created|started)_at [<>]=? [^;\n]*clock_timestamp\(\)")
+    files = [*source.rglob("*.py"), *(source / "postgres/sql/functions").rglob("*.sql")]
+    assert len(files) > 300
+    assert [(file.name, found) for file in files for found in compared.findall(file.read_text())
+            ] == []  # fmt: skip
 
 
 def test_the_policy_in_the_database_is_the_default_one(admin: psycopg.Connection[Any]) -> None:

@@ -33,6 +33,7 @@ from discreet.services import (
 from discreet.settings import Settings
 
 DAYS_OF_USAGE = 30
+LINES_OF_USAGE = 200
 
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
@@ -104,8 +105,15 @@ async def show_usage(dashboard: Dashboard, request: Request) -> Response:
     wanted = request.query_params.get("by")
     by: UsageBy = next((one for one in get_args(UsageBy) if one == wanted), "day")
     found = await usage.get_usage(dashboard.db, dashboard.owner_id, by, DAYS_OF_USAGE)
+    # Days are in order; of everything else, what cost most comes first.
+    lines = [line for line in reversed(found.items) if line.turns] if by == "day" else found.items
     return dashboard.renderer.page(
-        request, "usage.html", usage=found, by=by, ways=get_args(UsageBy)
+        request,
+        "usage.html",
+        usage=found,
+        lines=lines[:LINES_OF_USAGE],
+        by=by,
+        ways=get_args(UsageBy),
     )
 
 

@@ -20,7 +20,7 @@ MAX_READ = 100
 # transaction of another database counts too, and may take hours; ours take less than this.
 _SETTLED = (
     "(e.tx < pg_snapshot_xmin(pg_current_snapshot())"
-    " OR e.created_at < clock_timestamp() - interval '10 seconds')"
+    " OR e.created_at < statement_timestamp() - interval '10 seconds')"
 )
 # An agent's program sees what its contacts see and what is about them; never the owner's own.
 _OF_AGENT = (

@@ -17,13 +17,16 @@ from discreet.services.contact_activity import ContactActivity, activity_of
 Show = Literal["", "unread", "waiting", "in person", "blocked", "groups"]
 SHOWS: tuple[Show, ...] = get_args(Show)
 MAX_PREVIEW_CHARACTERS = 200
-FEW = 2_000
+FEW = 4_000
 """Up to this many contacts that match are sorted; of more, the ones that spoke last are read."""
+LATEST = 1_500
+"""So many conversations are tried first, the latest ones: a filter that many match is full then."""
 
 _WHICH: dict[Show, LiteralString] = {
     "": "true",
-    "unread": "c.id IN (SELECT u.contact_id FROM discreet.sessions u"
-    " WHERE u.last_message_at > (SELECT o.seen_at FROM discreet.owners o)"
+    "unread": "(c.id, c.id) IN (SELECT u.contact_id, u.party FROM discreet.sessions u"
+    " WHERE u.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))"
+    "   AND u.last_message_at > (SELECT o.seen_at FROM discreet.owners o)"
     "   AND (u.seen_at IS NULL OR u.last_message_at > u.seen_at))",
     "waiting": "c.taken_over_at IS NULL AND c.id IN (SELECT m.contact_id FROM discreet.messages m"
     " WHERE m.state IN ('waiting', 'taken') AND m.direction = 'in')",
@@ -34,8 +37,8 @@ _WHICH: dict[Show, LiteralString] = {
 _NAMED: LiteralString = """
     (c.name ILIKE %(pattern)s
      OR (c.aliases <> '{{}}' AND array_to_string(c.aliases, ' ') ILIKE %(pattern)s)
-     OR c.id IN (SELECT d.contact_id FROM discreet.addresses d
-                  WHERE {address} ILIKE %(pattern)s))
+     OR EXISTS (SELECT FROM discreet.addresses d
+                 WHERE d.contact_id = c.id AND {address} ILIKE %(pattern)s))
 """
 _LABELLED: LiteralString = """
     c.id IN (SELECT l.contact_id FROM discreet.contact_labels l WHERE l.label = %(label)s)
@@ -43,9 +46,11 @@ _LABELLED: LiteralString = """
 _ON_PLATFORM: LiteralString = """
     c.id IN (SELECT d.contact_id FROM discreet.addresses d WHERE d.platform = %(platform)s)
 """
+# A contact is named twice, for the index of parties.
 _WITH_AGENT: LiteralString = """
-    c.id IN (SELECT o.contact_id FROM discreet.sessions o
-               JOIN discreet.agents a ON a.id = o.agent_id WHERE a.name = %(agent)s)
+    (c.id, c.id) IN (SELECT o.contact_id, o.party FROM discreet.sessions o
+                      WHERE o.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a
+                                                    WHERE a.name = %(agent)s)))
 """
 _MATCHING: LiteralString = """
     SELECT c.id FROM discreet.contacts c
@@ -71,6 +76,22 @@ _SPOKE: LiteralString = """
                           AND n.party = s.contact_id AND n.contact_id = s.contact_id
                           AND (n.last_message_at, n.id) > (s.last_message_at, s.id))
      ORDER BY s.last_message_at DESC, c.id DESC LIMIT %(limit)s
+"""
+# The same among the latest conversations, one by one until the page is full: the planner would
+# rather sort everybody who matches.
+_LATEST: LiteralString = """
+    SELECT s.contact_id, s.last_message_at AS at
+      FROM (SELECT s.id, s.contact_id, s.last_message_at FROM discreet.sessions s
+             WHERE s.last_message_at IS NOT NULL AND {after}
+             ORDER BY s.last_message_at DESC, s.contact_id DESC LIMIT %(latest)s) s
+     CROSS JOIN LATERAL (SELECT FROM discreet.contacts c
+                          WHERE c.id = s.contact_id AND c.merged_into IS NULL AND {filters}
+                         OFFSET 0) c
+     WHERE NOT EXISTS (SELECT FROM discreet.sessions n
+                        WHERE n.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))
+                          AND n.party = s.contact_id AND n.contact_id = s.contact_id
+                          AND (n.last_message_at, n.id) > (s.last_message_at, s.id) OFFSET 0)
+     ORDER BY s.last_message_at DESC, s.contact_id DESC LIMIT %(limit)s
 """
 _SILENT: LiteralString = """
     SELECT c.id, c.created_at AS at FROM discreet.contacts c
@@ -153,6 +174,7 @@ async def list_inbox(
         "agent": agent,
         "limit": limit + 1,
         "few": FEW + 1,
+        "latest": LATEST,
     }
     if mark is not None:
         given |= {"at": mark[0], "id": mark[1]}
@@ -179,16 +201,20 @@ async def _listed(
     filtered: bool,
 ) -> list[Mark]:
     """Return the contacts after a mark, by last activity."""
-    if filtered:
-        matching = await tx.fetch_tuples(_MATCHING.format(filters=filters), given)
-        if len(matching) <= FEW:
-            after: LiteralString = "(f.at, f.id) < (%(at)s, %(id)s)" if mark else "true"
-            ids = [row[0] for row in matching]
-            return await _marks(tx, _SORTED.format(after=after), {**given, "ids": ids})
-    after = "(s.last_message_at, c.id) < (%(at)s, %(id)s)"
+    after: LiteralString = "(s.last_message_at, s.contact_id) < (%(at)s, %(id)s)"
     # The first condition is for the index.
     after = f"s.last_message_at <= %(at)s AND {after}" if mark else "true"
-    spoke = await _marks(tx, _SPOKE.format(filters=filters, after=after), given)
+    spoke: list[Mark] = []
+    if filtered:
+        spoke = await _marks(tx, _LATEST.format(filters=filters, after=after), given)
+    if len(spoke) < given["limit"]:
+        if filtered:
+            matching = await tx.fetch_tuples(_MATCHING.format(filters=filters), given)
+            if len(matching) <= FEW:
+                given = {**given, "ids": [row[0] for row in matching]}
+                within: LiteralString = "(f.at, f.id) < (%(at)s, %(id)s)" if mark else "true"
+                return await _marks(tx, _SORTED.format(after=within), given)
+        spoke = await _marks(tx, _SPOKE.format(filters=filters, after=after), given)
     full = len(spoke) == given["limit"]
     since = spoke[-1][0] if full else datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     after = "(c.created_at, c.id) < (%(at)s, %(id)s)"

@@ -64,7 +64,7 @@ async def _people_wanted(tx: Transaction) -> list[OwnerNotice]:
               FROM discreet.person_requests r
               JOIN discreet.sessions s ON s.id = r.session_id
               JOIN discreet.agents a ON a.id = s.agent_id
-             WHERE r.answered_at IS NULL AND r.created_at > clock_timestamp() - interval '1 day'
+             WHERE r.answered_at IS NULL AND r.created_at > statement_timestamp() - interval '1 day'
                AND {NOT_TOLD.format(row="r", kind="person", key="r.id::text")}
              ORDER BY r.created_at LIMIT {MAX_AT_ONCE}"""
     )
@@ -199,7 +199,7 @@ async def _failures(tx: Transaction, window: dict[str, Any]) -> list[OwnerNotice
                    {CONTACT_LABEL.format(row="t")} AS label
               FROM discreet.turns t JOIN discreet.agents a ON a.id = t.agent_id
              WHERE t.state IN ('failed', 'given_up') AND (t.contact_id IS NOT NULL OR t.shared)
-               AND t.started_at > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND t.started_at > greatest(%(since)s, statement_timestamp() - %(look_back)s)
                AND EXISTS (SELECT FROM discreet.messages m
                             WHERE m.turn_id = t.id AND m.direction = 'out')
                AND {NOT_TOLD.format(row="t", kind="failure", key="t.id::text")}
@@ -275,7 +275,7 @@ async def _undelivered(tx: Transaction, window: dict[str, Any]) -> list[OwnerNot
                    a.name AS agent, {CONTACT_LABEL.format(row="o")} AS label
               FROM discreet.outbox o JOIN discreet.agents a ON a.id = o.agent_id
              WHERE o.state = 'failed' AND (o.contact_id IS NOT NULL OR o.shared)
-               AND o.created_at > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND o.created_at > greatest(%(since)s, statement_timestamp() - %(look_back)s)
                AND {NOT_TOLD.format(row="o", kind="undelivered", key="o.message_id::text")}
              ORDER BY o.created_at LIMIT 100""",
         window,

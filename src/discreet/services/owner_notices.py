@@ -130,7 +130,7 @@ async def _pass_on_what_was_said(tx: Transaction) -> int:
               JOIN discreet.messages m
                 ON m.owner_id = s.owner_id AND m.contact_id = c.id AND m.direction = 'in'
                    AND m.state <> 'context' AND m.created_at > c.taken_over_at
-                   AND m.created_at > clock_timestamp() - interval '7 days'
+                   AND m.created_at > statement_timestamp() - interval '7 days'
              WHERE s.speaks_to IS NOT NULL
                AND {NOT_TOLD.format(row="s", kind="said", key="s.id || '/' || m.id")}
              ORDER BY m.created_at, m.position LIMIT 20"""

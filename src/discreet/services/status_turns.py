@@ -133,7 +133,7 @@ async def failed_turns(tx: Transaction) -> tuple[FailedTurn, ...]:
               FROM discreet.turns t
               JOIN discreet.agents a ON a.id = t.agent_id
              WHERE t.state IN ('failed', 'given_up', 'lost')
-               AND t.started_at > clock_timestamp() - %(look_back)s
+               AND t.started_at > statement_timestamp() - %(look_back)s
                AND (t.state = 'given_up' OR NOT EXISTS (
                      SELECT FROM discreet.turns later
                       WHERE later.session_id = t.session_id AND later.started_at > t.started_at))
@@ -165,7 +165,7 @@ async def long_turns(tx: Transaction) -> tuple[LongTurn, ...]:
               FROM discreet.turns t
               JOIN discreet.agents a ON a.id = t.agent_id
               LEFT JOIN discreet.drafts d ON d.turn_id = t.id
-             WHERE t.state = 'running' AND t.started_at < clock_timestamp() - %(long)s
+             WHERE t.state = 'running' AND t.started_at < statement_timestamp() - %(long)s
              ORDER BY t.started_at LIMIT %(limit)s""",
         {"long": LONG_TURN, "limit": MAX_SHOWN},
     )
@@ -191,7 +191,7 @@ async def replaced_models(tx: Transaction) -> tuple[ReplacedModel, ...]:
                   (array_agg(t.usage->>'instead_of' ORDER BY t.finished_at DESC))[1] AS reason
              FROM discreet.turns t JOIN discreet.agents a ON a.id = t.agent_id
             WHERE t.usage->>'instead_of' IS NOT NULL AND t.state = 'answered'
-              AND t.started_at > clock_timestamp() - interval '1 day'
+              AND t.started_at > statement_timestamp() - interval '1 day'
             GROUP BY a.id, a.name ORDER BY at DESC LIMIT %(limit)s""",
         {"limit": MAX_SHOWN},
     )
@@ -207,7 +207,7 @@ async def undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
               FROM discreet.outbox o
               JOIN discreet.agents a ON a.id = o.agent_id
              WHERE o.state = 'failed'
-                OR (o.state <> 'sent' AND o.created_at < clock_timestamp() - %(grace)s)
+                OR (o.state <> 'sent' AND o.created_at < statement_timestamp() - %(grace)s)
              ORDER BY o.created_at DESC LIMIT %(limit)s""",
         {"grace": DELIVERY_GRACE, "limit": MAX_SHOWN},
     )

@@ -68,25 +68,22 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
     Contacts that have reached the limit are not included; budgets are.
     """
     found = await tx.fetch(
-        f"""SELECT u.agent, u.label, u.contact_id, u.kind, u.share::float AS share FROM (
-              SELECT a.name AS agent, {_LABEL} AS label, t.contact_id, kinds.kind,
-                     CASE kinds.kind
-                       WHEN 'tokens_a_day' THEN
-                         coalesce(sum((t.usage->>'input_tokens')::bigint
-                                      + (t.usage->>'output_tokens')::bigint), 0)::numeric
-                         / l.tokens_a_day
-                       ELSE coalesce(sum((t.usage->>'cost')::numeric), 0) / l.money_a_day
-                     END AS share
-                FROM discreet.turns t
-                JOIN discreet.agents a ON a.id = t.agent_id
-                CROSS JOIN LATERAL gate.show_limits(t.contact_id) l
-                CROSS JOIN (VALUES ('tokens_a_day'), ('money_a_day')) kinds (kind)
-               WHERE t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
-                 AND t.contact_id IS NOT NULL
-               GROUP BY a.id, a.name, t.owner_id, t.contact_id, t.shared, kinds.kind,
-                        l.tokens_a_day, l.money_a_day) u
-             WHERE u.share >= %(warn)s AND u.share < 1
-             ORDER BY u.share DESC LIMIT %(limit)s""",
+        f"""SELECT a.name AS agent, {_LABEL} AS label, t.contact_id, of_it.kind,
+                   of_it.share::float AS share
+              FROM (SELECT t.agent_id, t.owner_id, t.contact_id, t.shared,
+                           coalesce(sum((t.usage->>'input_tokens')::bigint
+                                        + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
+                           coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+                      FROM discreet.turns t
+                     WHERE t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
+                       AND t.contact_id IS NOT NULL
+                     GROUP BY t.agent_id, t.owner_id, t.contact_id, t.shared) t
+              JOIN discreet.agents a ON a.id = t.agent_id
+             CROSS JOIN LATERAL gate.show_limits(t.contact_id) l
+             CROSS JOIN LATERAL (VALUES ('tokens_a_day', t.tokens / l.tokens_a_day),
+                                        ('money_a_day', t.money / l.money_a_day)) of_it (kind, share)
+             WHERE of_it.share >= %(warn)s AND of_it.share < 1
+             ORDER BY of_it.share DESC LIMIT %(limit)s""",
         {"warn": WARN_AT, "limit": _MAX_SHOWN},
     )
     return await near_budgets(tx) + tuple(

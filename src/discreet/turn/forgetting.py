@@ -46,7 +46,7 @@ SELECT asked.text AS asked, said.text AS shown FROM (
 _TURNS: LiteralString = """
 SELECT t.id, t.started_at, coalesce(t.finished_at, t.started_at + interval '15 minutes') AS ended_at
   FROM discreet.turns t
- WHERE t.started_at > clock_timestamp() - interval '24 hours'
+ WHERE t.started_at > statement_timestamp() - interval '24 hours'
    AND EXISTS (SELECT FROM discreet.messages m WHERE m.turn_id = t.id AND m.direction = 'in')
    AND NOT EXISTS (SELECT FROM discreet.messages m
                     WHERE m.turn_id = t.id AND m.direction = 'in' AND m.command = 'undo')

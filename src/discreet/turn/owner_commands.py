@@ -177,7 +177,7 @@ async def _named_in_status(asked: OwnerRequest) -> tuple[UUID, ...]:
             " OR EXISTS (SELECT FROM discreet.limit_hits h WHERE h.contact_id = c.id)"
             " UNION SELECT contact_id FROM discreet.turns"
             "  WHERE contact_id IS NOT NULL AND state IN ('failed', 'given_up', 'lost', 'running')"
-            "    AND started_at > clock_timestamp() - interval '7 days'"
+            "    AND started_at > statement_timestamp() - interval '7 days'"
             " UNION SELECT contact_id FROM discreet.outbox"
             "  WHERE contact_id IS NOT NULL AND state <> 'sent' LIMIT 500"
         )

@@ -351,6 +351,17 @@ END $$;
 
 ALTER FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
 
+-- FUNCTION agents_of(uuid)
+CREATE FUNCTION gate.agents_of(owner uuid) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
+$$;
+
+
+ALTER FUNCTION gate.agents_of(owner uuid) OWNER TO discreet_gate;
+
 -- FUNCTION allowed_tools()
 CREATE FUNCTION gate.allowed_tools() RETURNS TABLE(server_id uuid, server text, tool text, called text, description text, schema jsonb, reads_only boolean, confirm text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1137,7 +1148,7 @@ CREATE FUNCTION gate.budgets_today(of_owner uuid, agent uuid) RETURNS TABLE(agen
             coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
        FROM discreet.turns t
       WHERE t.owner_id = of_owner AND (b.agent_id IS NULL OR t.agent_id = b.agent_id)
-        AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) used
+        AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')) used
    WHERE b.owner_id = of_owner AND (agent IS NULL OR b.agent_id IS NULL OR b.agent_id = agent)
 $$;
 
@@ -1189,7 +1200,7 @@ CREATE FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea
 DECLARE
   before discreet.idempotency_keys;
 BEGIN
-  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < clock_timestamp() - interval '1 day';
+  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < statement_timestamp() - interval '1 day';
   lease := gen_random_uuid();
   INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
     SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
@@ -1253,7 +1264,7 @@ CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid,
                   OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
              -- As in services/events.py.
              AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
-                  OR e.created_at < clock_timestamp() - interval '10 seconds'))
+                  OR e.created_at < statement_timestamp() - interval '10 seconds'))
       ORDER BY d.next_try_at LIMIT 20 FOR UPDATE SKIP LOCKED)
   RETURNING w.owner_id, w.id
 $$;
@@ -2462,7 +2473,9 @@ BEGIN
   END IF;
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
-    SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = ANY (gone)
+       AND s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
     FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
 
@@ -2479,7 +2492,13 @@ BEGIN
   FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
+    -- Where there are many rows, the index of parties or of sessions leads to those of one contact.
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table)
+         || CASE WHEN of_table IN ('turns', 'sessions')
+                 THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
+                 WHEN of_table IN ('outbox', 'attachments', 'routes')
+                 THEN ' AND t.session_id = ANY ($4)' ELSE '' END
+      USING gone, owner, gate.agents_of(owner), sessions;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
   END LOOP;
@@ -2521,7 +2540,8 @@ BEGIN
         WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = owner
+       AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
              SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
              OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (told))));
@@ -3074,7 +3094,8 @@ CREATE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS voi
      SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
                         THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
                         FROM unnest(t.read) r(id))
-   WHERE t.owner_id = owner AND t.contact_id IS NULL AND t.read && gone
+   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner))
+     AND t.party = ANY (owner || gate.agents_of(owner)) AND t.contact_id IS NULL AND t.read && gone
 $$;
 
 
@@ -3764,7 +3785,7 @@ BEGIN
   IF (SELECT count(*) FROM (
         SELECT 1 FROM discreet.messages m
          WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
-           AND m.created_at > clock_timestamp() - interval '1 minute'
+           AND m.created_at > statement_timestamp() - interval '1 minute'
            AND m.direction = 'in' AND m.state <> 'context'
            AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
          LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
@@ -3786,7 +3807,7 @@ BEGIN
     INTO used
     FROM discreet.turns t
    WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-     AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+     AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
      AND (NOT limit_reached.shared OR EXISTS (
             SELECT FROM discreet.messages m
              WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
@@ -4208,7 +4229,7 @@ BEGIN
     RETURN;
   END IF;
   IF (SELECT count(*) FROM discreet.tokens t
-       WHERE t.minted_by = minter AND t.created_at > clock_timestamp() - interval '1 minute') >= a_minute THEN
+       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= a_minute THEN
     code := 'too_many';
     RETURN;
   END IF;
@@ -4432,7 +4453,7 @@ BEGIN
     PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
     RETURN true;
   END IF;
-  DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < statement_timestamp() - interval '1 hour';
   INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
   SELECT owner, c.id, chats, platform_message, stage, at, why
     FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
@@ -5029,7 +5050,7 @@ BEGIN
     SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
       SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
        ORDER BY e.tx, e.created_at, e.id LIMIT most) o
-     WHERE o.created_at < clock_timestamp() - kept) old
+     WHERE o.created_at < statement_timestamp() - kept) old
    WHERE e.id = old.id;
   GET DIAGNOSTICS many = ROW_COUNT;
   RETURN many;
@@ -6409,7 +6430,7 @@ BEGIN
       JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
      WHERE m.owner_id = owner AND m.agent_id = via.agent_id
        AND m.contact_id IS NOT DISTINCT FROM contact AND m.command = 'notice'
-       AND m.created_at > clock_timestamp() - interval '1 minute') THEN
+       AND m.created_at > statement_timestamp() - interval '1 minute') THEN
     RETURN;
   END IF;
   PERFORM gate.send_notice(owner, via.agent_id, contact, 'notices', via.id, said.chat,
@@ -6518,7 +6539,8 @@ DECLARE
 BEGIN
   RETURN ARRAY(
     SELECT t.id FROM discreet.turns t
-     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner)) AND t.party = owner
+       AND t.contact_id IS NULL AND NOT t.shared
        AND concat(t.prompt, t.steps) ~ called);
 END $_$;
 
@@ -10885,6 +10907,9 @@ REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, ki
 -- ACL FUNCTION advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone)
 GRANT ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION agents_of(owner uuid)
+REVOKE ALL ON FUNCTION gate.agents_of(owner uuid) FROM PUBLIC;
 
 -- ACL FUNCTION allowed_tools()
 GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_contact;

@@ -11,7 +11,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   before discreet.idempotency_keys;
 BEGIN
-  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < clock_timestamp() - interval '1 day';
+  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < statement_timestamp() - interval '1 day';
   lease := gen_random_uuid();
   INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
     SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long

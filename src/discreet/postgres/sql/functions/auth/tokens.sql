@@ -76,7 +76,7 @@ BEGIN
     RETURN;
   END IF;
   IF (SELECT count(*) FROM discreet.tokens t
-       WHERE t.minted_by = minter AND t.created_at > clock_timestamp() - interval '1 minute') >= a_minute THEN
+       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= a_minute THEN
     code := 'too_many';
     RETURN;
   END IF;

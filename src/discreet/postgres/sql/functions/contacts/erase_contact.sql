@@ -37,7 +37,9 @@ BEGIN
   END IF;
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
-    SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = ANY (gone)
+       AND s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
     FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
 
@@ -54,7 +56,13 @@ BEGIN
   FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
+    -- Where there are many rows, the index of parties or of sessions leads to those of one contact.
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table)
+         || CASE WHEN of_table IN ('turns', 'sessions')
+                 THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
+                 WHEN of_table IN ('outbox', 'attachments', 'routes')
+                 THEN ' AND t.session_id = ANY ($4)' ELSE '' END
+      USING gone, owner, gate.agents_of(owner), sessions;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
   END LOOP;

@@ -24,7 +24,8 @@ BEGIN
         WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = owner
+       AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
              SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
              OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (told))));
@@ -94,7 +95,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
      SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
                         THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
                         FROM unnest(t.read) r(id))
-   WHERE t.owner_id = owner AND t.contact_id IS NULL AND t.read && gone
+   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner))
+     AND t.party = ANY (owner || gate.agents_of(owner)) AND t.contact_id IS NULL AND t.read && gone
+$$;
+
+-- Return the agents of an owner: with a party, they lead to the index of what is stored for it.
+CREATE OR REPLACE FUNCTION gate.agents_of(owner uuid) RETURNS uuid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
 $$;
 
 -- What the owner was told of these people in a chat of their own, and said to them there.
@@ -126,7 +134,8 @@ DECLARE
 BEGIN
   RETURN ARRAY(
     SELECT t.id FROM discreet.turns t
-     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner)) AND t.party = owner
+       AND t.contact_id IS NULL AND NOT t.shared
        AND concat(t.prompt, t.steps) ~ called);
 END $$;
 
@@ -158,4 +167,5 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.words_to_the_owner, gate.erase_quotes,
-  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read, gate.said_elsewhere FROM PUBLIC;
+  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read, gate.said_elsewhere,
+  gate.agents_of FROM PUBLIC;

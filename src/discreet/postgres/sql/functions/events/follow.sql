@@ -18,7 +18,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                   OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
              -- As in services/events.py.
              AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
-                  OR e.created_at < clock_timestamp() - interval '10 seconds'))
+                  OR e.created_at < statement_timestamp() - interval '10 seconds'))
       ORDER BY d.next_try_at LIMIT 20 FOR UPDATE SKIP LOCKED)
   RETURNING w.owner_id, w.id
 $$;
@@ -34,7 +34,7 @@ BEGIN
     SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
       SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
        ORDER BY e.tx, e.created_at, e.id LIMIT most) o
-     WHERE o.created_at < clock_timestamp() - kept) old
+     WHERE o.created_at < statement_timestamp() - kept) old
    WHERE e.id = old.id;
   GET DIAGNOSTICS many = ROW_COUNT;
   RETURN many;

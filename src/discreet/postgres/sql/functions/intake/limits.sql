@@ -39,7 +39,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
        FROM discreet.turns t
       WHERE t.owner_id = of_owner AND (b.agent_id IS NULL OR t.agent_id = b.agent_id)
-        AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) used
+        AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')) used
    WHERE b.owner_id = of_owner AND (agent IS NULL OR b.agent_id IS NULL OR b.agent_id = agent)
 $$;
 
@@ -70,7 +70,7 @@ BEGIN
   IF (SELECT count(*) FROM (
         SELECT 1 FROM discreet.messages m
          WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
-           AND m.created_at > clock_timestamp() - interval '1 minute'
+           AND m.created_at > statement_timestamp() - interval '1 minute'
            AND m.direction = 'in' AND m.state <> 'context'
            AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
          LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
@@ -92,7 +92,7 @@ BEGIN
     INTO used
     FROM discreet.turns t
    WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-     AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+     AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
      AND (NOT limit_reached.shared OR EXISTS (
             SELECT FROM discreet.messages m
              WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));

@@ -52,7 +52,7 @@ BEGIN
       JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
      WHERE m.owner_id = owner AND m.agent_id = via.agent_id
        AND m.contact_id IS NOT DISTINCT FROM contact AND m.command = 'notice'
-       AND m.created_at > clock_timestamp() - interval '1 minute') THEN
+       AND m.created_at > statement_timestamp() - interval '1 minute') THEN
     RETURN;
   END IF;
   PERFORM gate.send_notice(owner, via.agent_id, contact, 'notices', via.id, said.chat,

@@ -58,7 +58,7 @@ BEGIN
     PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
     RETURN true;
   END IF;
-  DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < statement_timestamp() - interval '1 hour';
   INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
   SELECT owner, c.id, chats, platform_message, stage, at, why
     FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
