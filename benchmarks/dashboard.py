@@ -142,7 +142,8 @@ async def _measure(app: App, url: str) -> bool:
         f"/contacts/{contact}/link?other=telegram:777", "/memories", "/memories?q=window",
         f"/memories/{memory}", "/simulator", "/agents", f"/agents/{agent}", "/channels", "/tools",
         "/webhooks", "/web-chats", "/retention", "/reminders", "/first-steps", "/limits", "/usage",
-        "/usage?by=contact", f"/turns/{turn}", "/tokens", "/settings", "/quarantine", "/links", "/backups", "/sign-ins",
+        "/usage?by=contact", f"/turns/{turn}", "/tokens", "/settings", "/quarantine", "/links",
+        "/backups", "/sign-ins",
     ]  # fmt: skip
     chromium = find_chromium()
     print(f"{'page':<28} {'p50 ms':>7} {'p95 ms':>7} {'cpu ms':>7} {'kB':>6} {'paint ms':>9}")

@@ -80,8 +80,9 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
                      GROUP BY t.agent_id, t.owner_id, t.contact_id, t.shared) t
               JOIN discreet.agents a ON a.id = t.agent_id
              CROSS JOIN LATERAL gate.show_limits(t.contact_id) l
-             CROSS JOIN LATERAL (VALUES ('tokens_a_day', t.tokens / l.tokens_a_day),
-                                        ('money_a_day', t.money / l.money_a_day)) of_it (kind, share)
+             CROSS JOIN LATERAL (VALUES
+               ('tokens_a_day', t.tokens / l.tokens_a_day),
+               ('money_a_day', t.money / l.money_a_day)) of_it (kind, share)
              WHERE of_it.share >= %(warn)s AND of_it.share < 1
              ORDER BY of_it.share DESC LIMIT %(limit)s""",
         {"warn": WARN_AT, "limit": _MAX_SHOWN},
