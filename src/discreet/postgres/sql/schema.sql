@@ -2441,7 +2441,7 @@ ALTER FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text,
 CREATE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 DECLARE
   owner     uuid := gate.require_owner();
   into_whom uuid;
@@ -2449,8 +2449,6 @@ DECLARE
   addresses text[];
   sessions  uuid[];
   erased    record;
-  of_table  text;
-  many      bigint;
   counts    jsonb := '{}';
   result    uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
                                 WHERE e.contact_id = contact), gen_random_uuid());
@@ -2488,20 +2486,7 @@ BEGIN
 
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
-  -- In the order of the foreign keys; the remaining rows refer to contacts only.
-  FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
-                                  'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
-                                  'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
-    -- Where there are many rows, the index of parties or of sessions leads to those of one contact.
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table)
-         || CASE WHEN of_table IN ('turns', 'sessions')
-                 THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
-                 WHEN of_table IN ('outbox', 'attachments', 'routes')
-                 THEN ' AND t.session_id = ANY ($4)' ELSE '' END
-      USING gone, owner, gate.agents_of(owner), sessions;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
-  END LOOP;
+  counts := counts || gate.erase_rows(owner, gone, sessions);
   DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
   DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
   INSERT INTO discreet.erased_addresses (owner_id, digest)
@@ -2512,7 +2497,7 @@ BEGIN
   VALUES (result, owner, counts,
           ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
   RETURN result;
-END $_$;
+END $$;
 
 
 ALTER FUNCTION gate.erase_contact(contact uuid) OWNER TO discreet_gate;
@@ -2650,6 +2635,35 @@ $$;
 
 
 ALTER FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) OWNER TO discreet_gate;
+
+-- FUNCTION erase_rows(uuid, uuid[], uuid[])
+CREATE FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
+  FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+                                  'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
+                                  'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
+    -- Where there are many rows, the index of parties or of sessions leads to those of one contact.
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table)
+         || CASE WHEN of_table IN ('turns', 'sessions')
+                 THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
+                 WHEN of_table IN ('outbox', 'attachments', 'routes')
+                 THEN ' AND t.session_id = ANY ($4)' ELSE '' END
+      USING gone, owner, gate.agents_of(owner), sessions;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  RETURN counts;
+END $_$;
+
+
+ALTER FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_unsorted(uuid, uuid[], text[])
 CREATE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
@@ -11250,6 +11264,9 @@ REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT 
 
 -- ACL FUNCTION erase_quotes(sessions uuid[], lines uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) FROM PUBLIC;
+
+-- ACL FUNCTION erase_rows(owner uuid, gone uuid[], sessions uuid[])
+REVOKE ALL ON FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION erase_unsorted(owner uuid, gone uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;

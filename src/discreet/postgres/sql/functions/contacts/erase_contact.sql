@@ -13,8 +13,6 @@ DECLARE
   addresses text[];
   sessions  uuid[];
   erased    record;
-  of_table  text;
-  many      bigint;
   counts    jsonb := '{}';
   result    uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
                                 WHERE e.contact_id = contact), gen_random_uuid());
@@ -52,7 +50,28 @@ BEGIN
 
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
-  -- In the order of the foreign keys; the remaining rows refer to contacts only.
+  counts := counts || gate.erase_rows(owner, gone, sessions);
+  DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
+  DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
+  INSERT INTO discreet.erased_addresses (owner_id, digest)
+  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
+  counts := counts || jsonb_build_object('contacts', cardinality(gone));
+  INSERT INTO discreet.erasures (id, owner_id, counts, digests)
+  VALUES (result, owner, counts,
+          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
+  RETURN result;
+END $$;
+
+-- Delete the rows of these contacts and their sessions, in the order of the foreign keys; the remaining
+-- rows refer to contacts only. Returns how many there were in each table.
+CREATE OR REPLACE FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
   FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
@@ -66,16 +85,7 @@ BEGIN
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
   END LOOP;
-  DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
-  DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
-  INSERT INTO discreet.erased_addresses (owner_id, digest)
-  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
-  ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
-  counts := counts || jsonb_build_object('contacts', cardinality(gone));
-  INSERT INTO discreet.erasures (id, owner_id, counts, digests)
-  VALUES (result, owner, counts,
-          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
-  RETURN result;
+  RETURN counts;
 END $$;
 
 -- Delete rows that belong to no contact yet but name the sender: messages in quarantine or held, early
@@ -168,6 +178,6 @@ BEGIN
                    AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_unsorted, gate.drop_jobs,
+REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_rows, gate.erase_unsorted, gate.drop_jobs,
   gate.erase_memories, gate.digest_of, gate.was_erased FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erase_contact TO discreet_owner;
