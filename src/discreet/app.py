@@ -143,6 +143,7 @@ class App:
         from discreet.services.event_webhooks import send_webhooks
         from discreet.services.own_data import erase_due
         from discreet.services.owner_notices import NoticeRules, tell_owners
+        from discreet.services.revoking import revoking
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
         from discreet.tools.sessions import ServerSessions
@@ -174,6 +175,7 @@ class App:
             zone=ZoneInfo(self.settings.timezone),
             look=partial(find_concerns, self.channels, self.settings),
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
+            revoking=partial(revoking, tools),
         )
 
         async def one_turn(session_id: SessionId, scope: SessionScope) -> bool:
@@ -199,7 +201,7 @@ class App:
             await tell_owners(self.db, rules)
 
         async def erase_who_asked() -> None:
-            await erase_due(self.db, self.settings.home)
+            await erase_due(self.db, self.settings.home, tools)
 
         async def call_webhooks() -> None:
             await send_webhooks(self.webhooks)

@@ -16,18 +16,21 @@ import pytest
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.postgres.server import Database
 from discreet.schemas.tools import ToolChangesToApprove
-from discreet.services import tool_servers
-from discreet.services.connections import account_of, unseal_kept
+from discreet.services import revoking, tool_servers
+from discreet.services.connections import account_of, check_for, unseal_kept
 from discreet.services.contacts import block_contact, find_contact
+from discreet.services.erasing import erase_contact
 from discreet.services.tool_access import load_server
 from discreet.services.tool_servers import approve_tools, connect_account, enter_account_code
+from discreet.tools.oauth import renew
 from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.accounts import PUBLIC, Accounts, Browser, bank, code_on, state_of
 from tests.support.tool_servers.served import ToolWorld, results, tool_world
 from tests.support.turns import rows_of
 from tests.support.world import make_world, open_scoped, other_owner
 
-ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+ALICE, BOB, CAROL = "telegram:1001", "telegram:1002", "telegram:1003"
+GROUP = "telegram:-100500"
 WHOSE = Call((("bank__whose", {}),))
 LINK = re.compile(rf"{PUBLIC}/connect/[\w-]+")
 
@@ -231,6 +234,65 @@ async def test_tokens_are_renewed_once_and_an_account_taken_back_is_offered_agai
     assert LINK.search(again) is not None
     assert "the account of" not in again
     assert await account.token() is None
+
+
+async def test_a_process_killed_while_it_renews_makes_the_contact_connect_again_and_nothing_else(
+    tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any]
+) -> None:
+    await connect(tools, ALICE, "alice")
+    await connect(tools, BOB, "bob")
+    contact = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
+    scope = tools.world.contact(contact)
+    [row] = await rows_of(
+        tools.world,
+        f"SELECT id, server_id, sealed FROM discreet.connections WHERE contact_id = '{contact}'",
+    )
+    server = await load_server(tools.access, tools.world.owner_id, row["server_id"])
+    kept = unseal_kept(tools.access, server, row["id"], row["sealed"])
+    async with tools.world.db.begin(scope) as tx:
+        assert await tx.value("SELECT gate.claim_renewal(%(id)s, %(sealed)s, '30 seconds')", row)
+    # The bank gives new tokens and forgets the old ones. Here the process dies.
+    await renew(server.url or "", kept, await check_for(server))
+    accounts.access = {k: v for k, v in accounts.access.items() if v.subject != "alice"}
+    used, renewed = list(accounts.used_by), accounts.refreshed
+    admin.execute("UPDATE discreet.connections SET renewing_until = clock_timestamp()")
+    answer = await said(tools, ALICE, "Whose?")
+    assert LINK.search(answer) is not None
+    assert accounts.used_by == used
+    assert accounts.refreshed == renewed
+    assert "the account of bob" in await said(tools, BOB, "Whose?")
+    await connect(tools, ALICE, "alice")
+    assert "the account of alice" in await said(tools, ALICE, "Whose?")
+
+
+async def test_what_is_deleted_here_is_taken_back_at_the_server_which_can_be_away(
+    tools: ToolWorld, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revoking, "REVOKE_SECONDS", 60.0)
+
+    def people() -> set[str | None]:
+        return {one.subject for one in accounts.refresh.values()}
+
+    for sender, person in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
+        await connect(tools, sender, person)
+    assert people() == {"olga", "alice", "bob", "carol"}
+    assert "connected since" in await said(tools, ALICE, "/connections")
+    assert people() == {"olga", "alice", "bob", "carol"}
+    assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
+    assert people() == {"olga", "bob", "carol"}
+    owner_id = tools.world.owner_id
+    await erase_contact(tools.world.db, owner_id, BOB, tools.home, tools.access)
+    assert people() == {"olga", "carol"}
+    # A bank that doesn't answer holds nothing up for long.
+    accounts.hangs.clear()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(revoking, "REVOKE_SECONDS", 0.2)
+        assert "no longer have" in await said(tools, CAROL, "/connections disconnect bank")
+    accounts.hangs.set()
+    left = await rows_of(tools.world, "SELECT contact_id FROM discreet.connections")
+    assert [row["contact_id"] for row in left] == [None]
+    await tool_servers.remove_tool_server(tools.access, owner_id, tools.world.agent_id, "bank")
+    assert "olga" not in people()
 
 
 async def test_what_is_disconnected_or_blocked_is_not_used_again(

@@ -91,4 +91,5 @@ async def update(
 async def erase(who: OwnerCaller, contact_id: UUID) -> Erased:
     """Permanently erase a contact and everything kept about it. Returns a receipt."""
     home = who.api.app.settings.home
-    return (await erase_contact(who.db, who.owner_id, str(contact_id), home)).shown
+    tools = who.api.app.tools
+    return (await erase_contact(who.db, who.owner_id, str(contact_id), home, tools)).shown

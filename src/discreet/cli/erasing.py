@@ -46,7 +46,9 @@ def erase(
         notice.show("Removing.")
         contact = str(found.entry.contact.id)
         erased = in_app(
-            lambda app: erasing.erase_contact(app.db, app.owner_id, contact, app.settings.home)
+            lambda app: erasing.erase_contact(
+                app.db, app.owner_id, contact, app.settings.home, app.tools
+            )
         )
     _show_receipt(erased, as_json=as_json)
 

@@ -98,8 +98,9 @@ async def erase(dashboard: Dashboard, request: Request) -> Response:
     """Erase a contact, and show the receipt."""
     if text_of(request.state.form, "sure") != "yes":
         return RedirectResponse(f"{_page(id_of(request))}/erase", 303)
+    app = dashboard.app
     done = await erasing.erase_contact(
-        dashboard.db, dashboard.owner_id, str(id_of(request)), dashboard.app.settings.home
+        dashboard.db, dashboard.owner_id, str(id_of(request)), app.settings.home, app.tools
     )
     return dashboard.renderer.page(
         request, "erased.html", erasure=done.erasure, backups=done.backups

@@ -48,7 +48,7 @@ NO_PUBLIC_URL = (
 NOT_IN_GROUPS = (
     "needs an account. In a group I can only use the group's own, which my owner can connect."
 )
-_MINE = """
+MINE = """
     c.agent_id = (SELECT s.agent_id FROM gate.scope() s)
 AND c.party = (SELECT s.party FROM gate.scope() s)
 """
@@ -133,7 +133,7 @@ class Account:
     async def _sealed(self, tx: Transaction) -> bytes | None:
         sealed: bytes | None = await tx.value(
             "SELECT c.sealed FROM discreet.connections c"
-            f" WHERE c.id = %(id)s AND c.state = 'connected' AND {_MINE}",
+            f" WHERE c.id = %(id)s AND c.state = 'connected' AND {MINE}",
             {"id": self.id},
         )
         return sealed
@@ -147,7 +147,7 @@ async def account_of(access: ToolAccess, scope: SessionScope, server: McpServer)
     async with access.db.begin(scope) as tx:
         found = await tx.value(
             "SELECT c.id FROM discreet.connections c"
-            f" WHERE c.server_id = %(server)s AND c.state = 'connected' AND {_MINE}"
+            f" WHERE c.server_id = %(server)s AND c.state = 'connected' AND {MINE}"
             " ORDER BY c.connected_at DESC LIMIT 1",
             {"server": server.id},
         )
@@ -217,7 +217,7 @@ async def list_connections(tx: Transaction) -> list[Connection]:
     rows = await tx.fetch(
         "SELECT s.name, s.url, max(c.connected_at) AS connected_at FROM gate.servers_to_connect() s"
         " LEFT JOIN discreet.connections c ON c.server_id = s.server_id"
-        f"  AND c.state = 'connected' AND {_MINE} GROUP BY s.name, s.url ORDER BY s.name"
+        f"  AND c.state = 'connected' AND {MINE} GROUP BY s.name, s.url ORDER BY s.name"
     )
     return [Connection(row["name"], host_of(row["url"]), row["connected_at"]) for row in rows]
 
@@ -231,7 +231,7 @@ async def disconnect(tx: Transaction, name: str) -> None:
     gone = await tx.value(
         "SELECT count(*) FILTER (WHERE gate.end_connection(c.id)) FROM discreet.connections c"
         " JOIN gate.servers_to_connect() s ON s.server_id = c.server_id"
-        f" WHERE s.name = %(name)s AND {_MINE}",
+        f" WHERE s.name = %(name)s AND {MINE}",
         {"name": name},
     )
     if not gone:
@@ -272,8 +272,8 @@ class _Check:
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
 
-    async def __call__(self, url: str) -> None:
-        await destination_of(url, allow_private=self._allow_private)
+    async def __call__(self, url: str) -> str:
+        return (await destination_of(url, allow_private=self._allow_private)).url
 
 
 async def check_for(server: McpServer) -> _Check:

@@ -20,6 +20,8 @@ from discreet.schemas import links as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.backups import list_erasures_beside
 from discreet.services.lost_races import retry_lost_races
+from discreet.services.revoking import revoking
+from discreet.services.tool_access import ToolAccess
 from discreet.settings import line_history
 
 
@@ -88,11 +90,13 @@ async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Er
     return found
 
 
-async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: Path) -> Erased:
+async def erase_contact(
+    db: ScopedDatabase, owner_id: OwnerId, who: str, home: Path, tools: ToolAccess | None = None
+) -> Erased:
     """Delete a contact and all its data, including its messages in shared conversations.
 
     Lines typed at terminals are deleted too, because they don't say as whom they were typed. This
-    can't be undone.
+    can't be undone. ``tools``: accounts that it connected are taken back at their servers.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -102,7 +106,11 @@ async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: P
         async with db.begin(OwnerScope(owner_id)) as tx:
             return await _erase(tx, await find_entry(tx, who))
 
-    erasure = await retry_lost_races(work)
+    owner = OwnerScope(owner_id)
+    async with db.begin(owner) as tx:
+        contact = (await find_entry(tx, who)).contact.id
+    async with revoking(tools, owner, contact=contact):
+        erasure = await retry_lost_races(work)
     line_history(home).unlink(missing_ok=True)
     unlisted = await list_erasures_beside(db, home)
     return Erased(erasure, tuple(backups_made(home)), tuple(unlisted))

@@ -16,6 +16,7 @@ from discreet.schemas import own_data as schemas
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.context import OperationContext
 from discreet.services.erasing import erase_contact
+from discreet.services.tool_access import ToolAccess
 
 __all__ = [
     "CODE_MINUTES",
@@ -127,14 +128,14 @@ async def confirm_erasure(
     return schemas.ErasureConfirmed(receipt=receipt)
 
 
-async def erase_due(db: ScopedDatabase, home: Path) -> int:
+async def erase_due(db: ScopedDatabase, home: Path, tools: ToolAccess | None = None) -> int:
     """Erase the contacts that have confirmed it, once they have been told; return how many."""
     async with db.begin(WorkScope()) as tx:
         due = await tx.fetch("SELECT * FROM gate.due_erasures(%(wait)s)", {"wait": PATIENCE})
     erased = 0
     for row in due:
         try:
-            await erase_contact(db, OwnerId(row["owner_id"]), str(row["contact_id"]), home)
+            await erase_contact(db, OwnerId(row["owner_id"]), str(row["contact_id"]), home, tools)
             erased += 1
         except NotFound:
             continue  # another process has done it

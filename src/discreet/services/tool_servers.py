@@ -34,6 +34,7 @@ from discreet.services.connections import (
     offer_account,
 )
 from discreet.services.contacts import find_contact
+from discreet.services.revoking import revoking
 from discreet.services.tool_access import (
     ToolAccess,
     changed_tools,
@@ -195,12 +196,18 @@ async def test_tool_server(
 async def remove_tool_server(
     access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str
 ) -> ToolServer:
-    """Remove a server. Its sessions end within seconds, and its secrets are deleted.
+    """Remove a server. Its sessions end within seconds, and its secrets and accounts are deleted.
 
     Raises:
         NotFound: the agent has none of this name.
     """
-    async with access.db.begin(OwnerScope(owner_id)) as tx:
+    owner = OwnerScope(owner_id)
+    async with access.db.begin(owner) as tx:
+        server_id = (await _row(tx, agent_id, name))["id"]
+    async with (
+        revoking(access, owner, server=server_id),
+        access.db.begin(owner) as tx,
+    ):
         shown = await _shown(access, tx, await _row(tx, agent_id, name))
         await tx.execute("DELETE FROM discreet.tool_servers WHERE id = %(id)s", {"id": shown.id})
     return shown

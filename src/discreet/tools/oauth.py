@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import AnyUrl, BaseModel
 
 from discreet.domain.errors import BadInput, DiscreetError, Unavailable
+from discreet.tools.bounds import AS_IT_IS, bound_response
 from discreet.tools.servers import ClientId
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ MAX_BYTES = 256_000
 EARLY_SECONDS = 30.0
 """Seconds before its end from which a token counts as expired."""
 
-CheckUrl = Callable[[str], Awaitable[None]]
-"""Looks at a URL that a server named; raises ``BadInput`` if it must not be called."""
+CheckUrl = Callable[[str], Awaitable[str]]
+"""Looks at a URL that a server named, and returns it with the address that was found in place of
+the host, so that a name that leads elsewhere a moment later changes nothing. Raises ``BadInput`` if
+it must not be called."""
 
 
 class SignInLost(Exception):
@@ -48,6 +51,7 @@ class Kept(BaseModel):
     client: dict[str, Any]
     issuer: str
     token_endpoint: str
+    revocation_endpoint: str | None = None
     redirect_uri: str
     resource: str
     scope: str | None = None
@@ -114,6 +118,7 @@ async def begin(
         client=registered,
         issuer=str(found.issuer),
         token_endpoint=str(found.token_endpoint),
+        revocation_endpoint=_named(found.revocation_endpoint),
         redirect_uri=redirect_uri,
         resource=_resource_of(server_url, about),
         scope=scope,
@@ -171,6 +176,31 @@ async def renew(server_url: str, kept: Kept, check: CheckUrl) -> Kept:
         raise SignInLost("there is nothing to renew it with")
     asked = {"grant_type": "refresh_token", "refresh_token": kept.refresh_token}
     return await _tokens(server_url, kept, asked, check)
+
+
+async def revoke(server_url: str, kept: Kept, check: CheckUrl) -> bool:
+    """Take the tokens back at the server (RFC 7009); return whether it says that it did.
+
+    Raises:
+        BadInput, Unavailable: there is no answer.
+    """
+    import httpx2
+
+    token = kept.refresh_token or kept.access_token
+    if kept.revocation_endpoint is None or not token:
+        return False
+    hint = "refresh_token" if kept.refresh_token else "access_token"
+    data, headers = _authenticated(kept, {"token": token, "token_type_hint": hint})
+    # Empty counts as left out (RFC 6749), but servers of the mcp package look for it.
+    data.setdefault("client_secret", "")
+    async with _talking(server_url, check) as http:
+        request = httpx2.Request("POST", kept.revocation_endpoint, data=data, headers=headers)
+        response = await http.send(request)
+    return response.is_success
+
+
+def _named(url: AnyUrl | None) -> str | None:
+    return None if url is None else str(url)
 
 
 async def _tokens(server_url: str, kept: Kept, asked: Mapping[str, str], check: CheckUrl) -> Kept:
@@ -339,8 +369,16 @@ class _Talk:
     async def send(self, request: httpx2.Request) -> httpx2.Response:
         import httpx2
 
-        await self.check(str(request.url))
-        response = await self.client.send(request, stream=True)
+        to = await self.check(str(request.url))
+        # The headers name the host, and its certificate is checked; only the address is fixed.
+        pinned = httpx2.Request(
+            request.method,
+            to,
+            headers={**request.headers, **AS_IT_IS},
+            content=request.content,
+            extensions={"sni_hostname": request.url.host},
+        )
+        response = await self.client.send(pinned, stream=True)
         try:
             body = bytearray()
             async for part in response.aiter_bytes():
@@ -383,13 +421,16 @@ async def _talking(server_url: str, check: CheckUrl) -> AsyncIterator[_Talk]:
     from mcp.client.auth import OAuthFlowError
     from pydantic import ValidationError
 
-    async def checked(url: str) -> None:
+    async def checked(url: str) -> str:
         if not _is_near(url, server_url):
             raise BadInput(f"The server names {url[:200]!a}, which isn't https.")
-        await check(url)
+        return await check(url)
 
+    hooks = {"response": [bound_response]}
     try:
-        async with httpx2.AsyncClient(timeout=CALL_SECONDS, follow_redirects=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=CALL_SECONDS, follow_redirects=False, trust_env=False, event_hooks=hooks
+        ) as client:
             yield _Talk(client, checked)
     except DiscreetError:
         raise

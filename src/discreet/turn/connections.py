@@ -20,8 +20,8 @@ async def answer_connections(tx: Transaction, rest: str) -> str:
     if word == "disconnect":
         await disconnect(tx, name.strip())
         return (
-            f"I no longer have your account at {literal(name.strip())}. To take back the permission"
-            " itself, use the settings of your account there."
+            f"I no longer have your account at {literal(name.strip())}, and I ask the server to"
+            " take back the permission. The settings of your account there show whether it did."
         )
     if rest:
         entered = await enter_code(tx, rest)

@@ -108,8 +108,9 @@ class Turns:
     first retry; it doubles with each further one. ``summarise``: summarizes conversations that have
     grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
-    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``look``:
-    finds what needs the owner's attention.
+    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``revoking``:
+    takes back the accounts of a scope that are deleted in its block. ``look``: finds what needs the
+    owner's attention.
     """
 
     db: ScopedDatabase
@@ -126,6 +127,7 @@ class Turns:
     zone: tzinfo = UTC
     budget_for: BudgetFor | None = None
     servers: OpenServers | None = None
+    revoking: Callable[[SessionScope], AbstractAsyncContextManager[None]] | None = None
     look: Look = _look_nowhere
 
 
@@ -363,6 +365,14 @@ class _Answer:
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
+    if command == "connections" and turns.revoking is not None:
+        async with turns.revoking(scope):
+            await _answer_command(turns, scope, lease, command)
+    else:
+        await _answer_command(turns, scope, lease, command)
+
+
+async def _answer_command(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
     if command == DECIDED:
         reply = OwnerReply(await _make_decided_call(turns, scope, lease))
     else:

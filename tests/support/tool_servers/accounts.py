@@ -39,9 +39,17 @@ from tests.support.waiting import until
 PUBLIC = "https://agent.example"
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Accounts:
-    """What the authorization server stores. ``lasts``: seconds that an access token is valid."""
+    """What the authorization server stores. ``lasts``: seconds that an access token is valid;
+    ``hangs``: it answers no request to take a token back until this is set.
+    """
 
     url: str
     lasts: int = 3600
@@ -54,6 +62,7 @@ class Accounts:
     refresh: dict[str, RefreshToken] = field(default_factory=dict)
     refreshed: int = 0
     used_by: list[str] = field(default_factory=list)
+    hangs: asyncio.Event = field(default_factory=_set)
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -141,6 +150,7 @@ class Accounts:
         return self.access.get(token)
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
+        await self.hangs.wait()
         self.access.pop(token.token, None)
         self.refresh.pop(token.token, None)
 

@@ -18,6 +18,7 @@ from discreet.domain.ids import SessionId
 from discreet.postgres.server import Database
 from discreet.schemas.tools import CommandToAdd, ToolRights, ToolServer, ToolServerToAdd
 from discreet.scope import ScopedDatabase
+from discreet.services.revoking import revoking
 from discreet.services.tool_access import ToolAccess, note_offered
 from discreet.services.tool_servers import add_tool_server, allow_tools
 from discreet.settings import Settings
@@ -81,7 +82,8 @@ class ToolWorld:
             turns = turns_of(self.world.db, Models(settings).answer)
             caller = ToolCaller(self.sessions, self.checks)
             servers = partial(open_server_tools, self.access, caller)
-            await run_turn(replace(turns, servers=servers), session_id)
+            back = partial(revoking, self.access)
+            await run_turn(replace(turns, servers=servers, revoking=back), session_id)
         return script.requests
 
 
