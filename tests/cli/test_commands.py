@@ -103,6 +103,14 @@ def test_an_agent_is_made_set_and_shown(warm_sb: Sb, tmp_path: Path) -> None:
     assert "nine" in warm_sb.answer(
         "--agent", "Salon", "--sender", "telegram:1003", "-m", "When do you open on Tuesdays?"
     )
+    (tmp_path / "prices.md").write_text("A cut costs 30 euros.", encoding="utf-8")
+    warm_sb("agents", "set", "Salon", "--reference", str(tmp_path / "prices.md"))
+    assert [*warm_sb.json("agents", "show", "Salon")["references"]] == ["hours.md", "prices.md"]
+    unknown = warm_sb("agents", "set", "Salon", "--remove-reference", "hour.md")
+    assert unknown.returncode == 2
+    assert "hours.md, prices.md" in unknown.stderr
+    removed = warm_sb("agents", "set", "Salon", "--remove-reference", "hours.md")
+    assert "No longer published: hours.md." in removed.stdout
     warm_sb("agents", "set", "Salon", "--no-reference")
     assert warm_sb.json("agents", "show", "Salon")["references"] == {}
 

@@ -91,7 +91,7 @@ async def test_in_the_owners_session_a_contacts_text_is_marked_as_theirs(sb: Sb)
         (["--sender", "foo"], "platform:id"),
         (["--sender", "nosuch:1"], "nosuch"),
         (["--contact-id", "8f14e45f-0000-4000-8000-000000000000"], "no such contact"),
-        (["--contact-id", "x"], "not a valid contact id"),
+        (["--contact-id", "x"], "not the id of a contact"),
         (["--sender", ALICE, "--agent", "Nobody"], "no such agent"),
         (["--sender", ALICE, "--contact-id", "x"], "used together"),
     ],

@@ -103,7 +103,8 @@ Reference = Annotated[
         metavar="PATH",
         help=(
             "A file, or a folder of files (.md, .txt, .pdf, .docx, .html), to publish to everyone "
-            "the agent talks to. Replaces all current ones."
+            "the agent talks to. A file is added, or replaces the text of its name; a folder "
+            "replaces all texts."
         ),
     ),
 ]
@@ -116,6 +117,16 @@ RunReminders = Annotated[
 ]
 NoReference = Annotated[
     bool, typer.Option("--no-reference", help="Remove all published reference texts.")
+]
+
+
+RemoveReference = Annotated[
+    str | None,
+    typer.Option(
+        "--remove-reference",
+        metavar="TITLE",
+        help="Remove one published text; sb agents show lists the titles.",
+    ),
 ]
 
 

@@ -22,6 +22,7 @@ from discreet.cli.agent_options import (
     Name,
     NoReference,
     Reference,
+    RemoveReference,
     Role,
     RunReminders,
     UnknownReply,
@@ -150,12 +151,14 @@ def set_agent(
     run_reminders: RunReminders = None,
     reference: Reference = None,
     no_reference: NoReference = False,
+    remove_reference: RemoveReference = None,
 ) -> None:
     """Change an agent's settings. Options you leave out stay as they are."""
     from discreet.services import agents, references
 
-    if reference is not None and no_reference:
-        raise BadInput("--reference and --no-reference can't be used together.")
+    if no_reference and (reference is not None or remove_reference is not None):
+        other = "--reference" if reference is not None else "--remove-reference"
+        raise BadInput(f"{other} and --no-reference can't be used together.")
     change = change_of(
         instructions,
         model,
@@ -169,7 +172,8 @@ def set_agent(
         unknown_reply=unknown_reply,
         runs_reminders=run_reminders,
     )
-    if not (change.names_anything or reference is not None or no_reference):
+    removed = [] if remove_reference is None else [remove_reference]
+    if not (change.names_anything or reference is not None or no_reference or removed):
         raise BadInput(
             "Nothing to change.", hint="Name the settings to change; see: sb agents set --help"
         )
@@ -177,12 +181,18 @@ def set_agent(
     texts = None if read is None else read.texts
 
     async def work(app: App) -> tuple[Agent, Published | None]:
+        for title in removed:
+            await references.check_published(app.db, app.owner_id, name, title)
         agent = await agents.change_agent(app.db, app.owner_id, name, change)
-        if texts is None and not no_reference:
-            return agent, None
-        return agent, await references.publish(
-            app.db, app.owner_id, agent.id, texts or (), app.embedder()
-        )
+        if no_reference or (reference is not None and reference.is_dir()):
+            return agent, await references.publish(
+                app.db, app.owner_id, agent.id, texts or (), app.embedder()
+            )
+        if texts or removed:
+            return agent, await references.publish_also(
+                app.db, app.owner_id, agent.id, texts or (), app.embedder(), without=removed
+            )
+        return agent, None
 
     agent, published = in_app(work)
     _report(f"{agent.name} was changed.", published, read)

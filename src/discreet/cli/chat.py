@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discreet.cli.typed_ids import whole_id_or_none
 from discreet.cli.waiting import (
     NOBODY_ANSWERS,
     WaitEnded,
@@ -38,7 +39,7 @@ def chat(
         ),
     ] = None,
     contact_id: Annotated[
-        str | None, typer.Option("--contact-id", metavar="UUID", help="Speak as this contact.")
+        str | None, typer.Option("--contact-id", metavar="ID", help="Speak as this contact.")
     ] = None,
     group: Annotated[
         str | None,
@@ -99,6 +100,9 @@ def chat(
         raise BadInput("--json only works with --message.", hint="Add --message TEXT.")
     if token_file is not None and server is None:
         raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
+    if server is None:
+        contact_id = whole_id_or_none("contact", contact_id)
+        replies_to = whole_id_or_none("message", replies_to)
     typed = {
         "agent": agent,
         "sender": sender,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discreet.cli import servers
+from discreet.cli.typed_ids import whole_id_or_none
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def mcp(
     contact_id: Annotated[
         str | None,
         typer.Option(
-            "--contact-id", metavar="UUID", help="Act as this contact for the whole connection."
+            "--contact-id", metavar="ID", help="Act as this contact for the whole connection."
         ),
     ] = None,
     sender: Annotated[
@@ -63,6 +64,7 @@ def mcp(
         raise BadInput(
             "--agent requires --sender or --contact-id.", hint="Otherwise use start_session."
         )
+    contact_id = whole_id_or_none("contact", contact_id)
     token = token_of(token_file) if has_token else None
     if not alone:
         from discreet.cli.served_mcp import serve_mcp

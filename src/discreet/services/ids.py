@@ -10,7 +10,7 @@ from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase
 
-__all__ = ["Identified", "find_id"]
+__all__ = ["Identified", "check_prefix", "find_id"]
 
 Identified = Literal["session", "turn", "memory", "message", "contact", "quarantined message"]
 MAX_CANDIDATES = 5
@@ -27,6 +27,21 @@ _IDS: dict[Identified, str] = {
 }
 
 
+def check_prefix(what: Identified, typed: str) -> str:
+    """Return the beginning of an id without its dashes.
+
+    Raises:
+        BadInput: no id begins like this, or it is too short.
+    """
+    prefix = typed.strip().casefold().replace("-", "")
+    if not re.fullmatch(r"[0-9a-f]{6,31}", prefix):
+        raise BadInput(
+            f"{typed[:100]!a} is not the id of a {what}.",
+            hint="Write the id, or at least its first six characters.",
+        )
+    return prefix
+
+
 async def find_id(db: ScopedDatabase, owner_id: OwnerId, what: Identified, typed: str) -> UUID:
     """Return the owner's id that begins as typed. A whole one is returned without a look.
 
@@ -34,17 +49,10 @@ async def find_id(db: ScopedDatabase, owner_id: OwnerId, what: Identified, typed
         BadInput: it can't be the beginning of an id, or several begin like this.
         NotFound: none begins like this.
     """
-    text = typed.strip().casefold()
     try:
-        return UUID(text)
+        return UUID(typed.strip())
     except ValueError:
-        pass
-    prefix = text.replace("-", "")
-    if not re.fullmatch(r"[0-9a-f]{6,31}", prefix):
-        raise BadInput(
-            f"{typed[:100]!a} is not the id of a {what}.",
-            hint="Write the id, or at least its first six characters.",
-        )
+        prefix = check_prefix(what, typed)
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             f"SELECT t.id FROM ({_IDS[what]}) t (id)"

@@ -14,6 +14,7 @@ from discreet.memory.embedding import Embedder, bundled_embedder
 from discreet.memory.indexing import index
 from discreet.schemas.references import Published, TextToPublish
 from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services.agents import get_agent
 from discreet.services.reference_files import (
     MAX_PASSAGES,
     ReferenceFiles,
@@ -26,8 +27,10 @@ __all__ = [
     "Published",
     "ReferenceFiles",
     "ReferenceText",
+    "check_published",
     "list_references",
     "publish",
+    "publish_also",
     "read_references",
     "read_texts",
 ]
@@ -100,6 +103,19 @@ async def list_references(
     return {row["title"]: row["passages"] for row in found}
 
 
+async def check_published(db: ScopedDatabase, owner_id: OwnerId, agent: str, title: str) -> None:
+    """Check that an agent has a text of this title.
+
+    Raises:
+        NotFound: there is no such agent, or no such text.
+    """
+    found = await get_agent(db, owner_id, agent)
+    known = await list_references(db, owner_id, found.id)
+    if title not in known:
+        hint = f"It has: {', '.join(known)}." if known else "It has none."
+        raise NotFound(f"{found.name} has no text named {title!a}.", hint=hint)
+
+
 async def get_reference(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, title: str
 ) -> str:
@@ -128,12 +144,34 @@ async def publish_one(
         NotFound: the owner has no such agent.
         BadInput: as for ``read_texts``.
     """
-    texts = await _published(db, owner_id, agent_id)
-    texts.pop(title, None)
-    kept = [ReferenceText(name, passages) for name, passages in texts.items()]
-    return await publish(
-        db, owner_id, agent_id, [*kept, *read_texts([text] if text else [])], embedder
-    )
+    texts = read_texts([text] if text else [])
+    return await publish_also(db, owner_id, agent_id, texts, embedder, without=(title,))
+
+
+async def publish_also(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    texts: Sequence[ReferenceText],
+    embedder: Embedder | None = None,
+    *,
+    without: Sequence[str] = (),
+) -> Published:
+    """Publish these texts beside the others, in place of those of the same titles.
+
+    ``without``: titles to take back; one that isn't published makes no difference.
+
+    Raises:
+        NotFound: the owner has no such agent.
+    """
+    published = await _published(db, owner_id, agent_id)
+    replaced = {*without, *(text.title for text in texts)}
+    kept = [
+        ReferenceText(title, passages)
+        for title, passages in published.items()
+        if title not in replaced
+    ]
+    return await publish(db, owner_id, agent_id, [*kept, *texts], embedder)
 
 
 async def _published(
