@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import logging
 import os
 import secrets
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -230,6 +232,16 @@ def admin(server: Server, database: Database) -> Iterator[psycopg.Connection[Any
     conninfo = make_conninfo(server.admin_conninfo, dbname=database.credentials.dbname)
     with psycopg.connect(conninfo, autocommit=True) as conn:
         yield conn
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Restore the log after each test: a command run in process sends it to its own file."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 def _compact(admin_url: str, template: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-import structlog
 
 from discreet.domain import concurrency
 from discreet.domain.concurrency import end, finished, happens, relying_on, running, start
@@ -130,7 +129,6 @@ async def test_a_block_outlives_a_task_that_fails_and_the_log_says_no_word_of_th
     async def fail() -> None:
         raise ValueError("what somebody said")
 
-    structlog.reset_defaults()  # another test may have sent the log to a file
     with caplog.at_level(logging.DEBUG):
         async with running(fail(), "bad"):
             await asyncio.sleep(0.01)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,6 @@ from discreet.cli.error_log import write_down
 from discreet.cli.logs import log_file, log_to
 
 SAID = "my dog\x1b[31m is called\nRex"
-
-
-@pytest.fixture(autouse=True)
-def _put_back() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
 
 
 def test_a_line_is_one_line_of_plain_characters_whatever_it_holds() -> None:

@@ -13,6 +13,7 @@ import pytest
 from psycopg import Error
 
 from discreet.domain.errors import ScopeError
+from discreet.postgres.pool import PooledConnection
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, ScopedDatabase, Transaction
 from tests.isolation.conftest import BOBS_SECRET, Neighbours
@@ -162,6 +163,9 @@ async def test_a_door_with_another_key_is_refused_before_its_first_statement_run
         shown: list[object] = []
         with pytest.raises(ScopeError):
             async with stranger.begin(bob) as tx:
+                shown += await tx.fetch_each(*[("SELECT content FROM discreet.memories", ())] * 2)
+        with pytest.raises(ScopeError):
+            async with stranger.begin(bob) as tx:
                 shown.append(await tx.value("SELECT content FROM discreet.memories"))
         with suppress(Error, ScopeError):
             async with stranger.begin(bob) as tx:
@@ -171,6 +175,38 @@ async def test_a_door_with_another_key_is_refused_before_its_first_statement_run
         assert shown == []
     finally:
         await asyncio.shield(stranger.close())
+
+
+async def test_queries_that_come_first_begin_the_transaction_in_their_own_round_trip(
+    neighbours: Neighbours, db: ScopedDatabase
+) -> None:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    both = [("SELECT content FROM discreet.memories", ()), ("SELECT %s::int AS two", (2,))]
+    pool = await db._pool("discreet_contact")
+    async with pool.connection() as connection:
+        connection.set_clock(connection.now() + 3600)  # the first ticket is refused
+    trips = 0
+    pipeline = PooledConnection.pipeline
+
+    def counted(connection: PooledConnection) -> Any:
+        nonlocal trips
+        trips += 1
+        return pipeline(connection)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PooledConnection, "pipeline", counted)
+        for expected in (2, 3):
+            async with db.begin(bob) as tx:
+                assert await tx.fetch_each(*both) == [[{"content": BOBS_SECRET}], [{"two": 2}]]
+            assert trips == expected
+        async with db.begin(bob) as tx:
+            assert await tx.value("SELECT 1") == 1
+            assert await tx.fetch_each(*both) == [[{"content": BOBS_SECRET}], [{"two": 2}]]
+    refused = ("SELECT ctid FROM discreet.memories", ())
+    for queries in ((refused, both[0]), (both[0], refused)):
+        with pytest.raises(ScopeError):
+            async with db.begin(bob) as tx:
+                await tx.fetch_each(*queries)
 
 
 async def test_nothing_is_read_within_a_pipeline_where_no_limit_counts(

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from discreet.domain.errors import BadInput
+from discreet.memory.candidates import CandidateRows, candidates_of
 from discreet.memory.embedding import bundled_embedder
+from discreet.memory.memories import forget
 from discreet.memory.recall import Filters, Mode, prepare, recall, search_messages
 from discreet.services.references import ReferenceText, publish
 from tests.memory.conftest import People, texts
@@ -228,3 +230,20 @@ async def test_the_parts_of_a_score_add_up_to_it(people: People) -> None:
         assert hit.score == pytest.approx(total)
     assert found[0].parts.matched == pytest.approx(1.0)
     assert found[1].parts.matched == 0.0
+
+
+async def test_a_memory_that_is_forgotten_while_it_is_ranked_is_left_out(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rex, _ = await people.keep(people.alice, "the dog is called Rex", "the dog sleeps by day")
+    query = prepare("my dog", bundled_embedder())
+
+    async def meanwhile(*asked: Any) -> CandidateRows:
+        found = await candidates_of(*asked)
+        async with people.db.begin(people.alice) as other:
+            await forget(other, rex.id)
+        return found
+
+    monkeypatch.setattr("discreet.memory.recall.candidates_of", meanwhile)
+    async with people.db.begin(people.alice) as tx:
+        assert texts(await recall(tx, query)) == ["the dog sleeps by day"]

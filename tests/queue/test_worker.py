@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import structlog
 
 from discreet.domain.ids import RouteId, SessionId
 from discreet.postgres.server import Database
@@ -178,7 +177,6 @@ async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    structlog.reset_defaults()  # another test may have sent the log to a file
     work = work_of(world.db, turns_of(world.db))
     broken: list[SessionId] = []
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import LiteralString
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, LiteralString
 
 from discreet.memory.indexing import Indexed
 from discreet.memory.types import ALIVE, COLUMNS, OWN, Memory, memory_of
-from discreet.scope import Transaction
 
-__all__ = ["NEAR", "gist", "nearly_the_same"]
+__all__ = ["NEAR", "gist", "nearest_to", "nearly_the_same"]
 
 NEAR = 0.5
 """Minimum cosine of a possible duplicate. This only saves work."""
@@ -41,24 +40,26 @@ _NEAREST: LiteralString = f"""
      LIMIT %(most)s"""
 
 
-async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Memory | None:
-    """Return the memory of this scope that differs only in words that don't change the meaning.
+def nearest_to(indexed: Indexed) -> tuple[LiteralString, dict[str, Any]]:
+    """Return the query for the memories of a scope that may say the same, nearest first.
 
-    Without a vector, only a memory with exactly the same words is found.
+    Without a vector it finds none.
     """
-    if indexed.vector is None:
-        return None
-    found = await tx.fetch(
-        _NEAREST,
-        {
-            "embedder": indexed.embedder,
-            "vector": indexed.vector,
-            "near": NEAR,
-            "most": LOOKED_AT,
-        },
-    )
+    return _NEAREST, {
+        "embedder": indexed.embedder,
+        "vector": indexed.vector,
+        "near": NEAR,
+        "most": LOOKED_AT,
+    }
+
+
+def nearly_the_same(content: str, nearest: Sequence[Mapping[str, Any]]) -> Memory | None:
+    """Return the memory that differs only in words that don't change the meaning.
+
+    ``nearest``: the rows found by ``nearest_to``.
+    """
     wanted = gist(content)
-    return next((memory_of(row) for row in found if gist(row["content"]) == wanted), None)
+    return next((memory_of(row) for row in nearest if gist(row["content"]) == wanted), None)
 
 
 def gist(text: str) -> tuple[str, ...]:

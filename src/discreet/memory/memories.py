@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.errors import Conflict, NotFound, Outdated, ScopeError
 from discreet.domain.ids import ContactId, MemoryId
 from discreet.domain.paging import Mark
-from discreet.memory.duplicates import nearly_the_same
+from discreet.memory.duplicates import nearest_to, nearly_the_same
 from discreet.memory.indexing import Indexed
 from discreet.memory.types import (
     ALIVE,
@@ -137,7 +137,7 @@ async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None
     if replaces is not None:
         return await _replace(tx, replaces, values)
     for _ in range(RACES):
-        known = await tx.fetch(_KNOWN, values)
+        known, nearest = await tx.fetch_each((_KNOWN, values), nearest_to(new.indexed))
         same = next((memory_of(_bare(row)) for row in known if row["same"]), None)
         filed = next((memory_of(_bare(row)) for row in known if not row["same"]), None)
         if filed is not None:
@@ -146,7 +146,7 @@ async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None
             await forget(tx, filed.id)
             return await _merge(tx, same, new, topic_key)
         if same is None:
-            same = await nearly_the_same(tx, new.content, new.indexed)
+            same = nearly_the_same(new.content, nearest)
             if same is not None and None not in (topic_key, same.topic_key):
                 same = None  # another topic key means another memory
         if same is not None:

@@ -6,8 +6,6 @@ however old it is.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 
@@ -41,11 +39,12 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     lifted = np.zeros(len(candidates))
     if asked.days:
         return lifted
-    saliences = candidates.saliences if len(candidates.saliences) else lifted
+    saliences = (candidates.saliences if len(candidates.saliences) else lifted).tolist()
     best = rows[np.argsort(-scores[rows], kind="stable")][:LOOKED_AT]
     best = best[candidates.lengths[best] <= MAX_TERMS]
     best = best[np.argsort(candidates.seconds[best], kind="stable")]
-    if all(candidates.seconds[one] == candidates.seconds[next_] for one, next_ in pairwise(best)):
+    seconds = dict(zip(best.tolist(), candidates.seconds[best].tolist(), strict=True))
+    if len(set(seconds.values())) < 2:
         return lifted
     bags = {row: candidates.terms(row) for row in best.tolist()}
     subjects = {row: subject_of(bag) for row, bag in bags.items()}
@@ -64,7 +63,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
             if (
                 not 0 <= behind <= SAME_SUBJECT
                 or parties[older] != parties[newer]
-                or candidates.seconds[older] == candidates.seconds[newer]
+                or seconds[older] == seconds[newer]
                 or saliences[older] > saliences[newer]
                 or not asked_of[older] <= asked_of[newer]
             ):

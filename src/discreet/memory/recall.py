@@ -117,6 +117,7 @@ async def recall(
             **whole[found.id_of(at)],
         )
         for at in best
+        if found.id_of(at) in whole  # another request may have deleted it in the meantime
     ]
 
 

@@ -16,9 +16,9 @@ from discreet.scope.scopes import Scope
 
 Params = Mapping[str, Any] | Sequence[Any]
 First = Callable[[], Awaitable[object]]
-"""Sends the first statement of a transaction."""
+"""Sends the first statements of a transaction."""
 Begin = Callable[[First | None], Awaitable[None]]
-"""Begins a transaction with its ticket, and sends a first statement in the same round trip."""
+"""Begins a transaction with its ticket, and sends the first statements in the same round trip."""
 
 
 class Transaction:
@@ -44,7 +44,7 @@ class Transaction:
         self.scope = scope
 
     async def begin(self, first: First | None = None) -> None:
-        """Begin the transaction, unless that is done, and send a first statement with it."""
+        """Begin the transaction, unless that is done, and send the first statements with it."""
         connection, begin = self._open(), self._begin
         if begin is None:
             if first is not None:
@@ -97,14 +97,20 @@ class Transaction:
     ) -> list[list[dict[str, Any]]]:
         """Run several queries in one round trip and return the rows of each.
 
-        Each sees what was committed before it ran, as if they had been sent one by one.
+        Each sees what was committed before it ran, as if they had been sent one by one. If they
+        come first, the transaction begins in the same round trip.
         """
-        cursors = []
-        async with self.pipelined():
-            for sql, params in queries:
-                cursor = self._open().cursor(row_factory=dict_row)
-                await self._run(cursor, sql, params)
-                cursors.append(cursor)
+        cursors = [self._reading().cursor(row_factory=dict_row) for _ in queries]
+
+        async def send() -> None:
+            for cursor, (sql, params) in zip(cursors, queries, strict=True):
+                await cursor.execute(sql, params)
+
+        if self._begin is None:
+            async with self.pipelined():
+                await send()
+        else:
+            await self._send(send)
         return [await cursor.fetchall() for cursor in cursors]
 
     @asynccontextmanager
@@ -145,8 +151,11 @@ class Transaction:
         return self._open()
 
     async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
+        await self._send(lambda: cursor.execute(sql, params))
+
+    async def _send(self, statements: First) -> None:
         try:
-            await self.begin(lambda: cursor.execute(sql, params))
+            await self.begin(statements)
         except (Error, UnicodeEncodeError) as error:
             refusal = refusal_of(error)
             if refusal is None:
