@@ -33,9 +33,17 @@ async def test_a_new_owner_is_led_to_the_first_answer(tab: Tab, house: House) ->
         await expect(page.get_by_role("status")).to_contain_text("Ada is told.")
         await page.get_by_label("Model").fill("nowhere:nothing")
         await page.get_by_role("button", name="ask it something").click()
-        await expect(page.get_by_role("status")).to_contain_text("nowhere:nothing")
-        await page.get_by_label("Model").fill("")
-        await page.get_by_role("button", name="ask it something").click()
+        await expect(page.get_by_role("alert")).to_contain_text("nowhere:nothing")
+        await expect(page.get_by_label("Model")).to_have_value("nowhere:nothing")
+        await expect(page.get_by_text("without a model", exact=True)).to_be_visible()
+        await page.get_by_text("Connect a platform", exact=True).click()
+        await page.get_by_label("Platform").select_option("discord")
+        await page.get_by_label("Token").fill("not a token")
+        await page.get_by_role("button", name="Connect", exact=True).click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_label("Platform")).to_have_value("discord")
+        await expect(page.get_by_label("Token")).to_have_value("")
+        await page.get_by_role("button", name="Without one").click()
         await expect(page.get_by_role("status")).to_contain_text("built-in responder answers")
         await page.get_by_role("link", name="Open the simulator").click()
         column = page.locator(".columns > section").first
@@ -180,6 +188,37 @@ async def test_the_keyboard_reaches_search_and_the_list(tab: Tab, people: People
     await page.keyboard.type("tanaka")
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-keys] a")).to_have_count(1)
+    for path in ("/", "/sign-ins"):
+        await tab.open(path)
+        await page.keyboard.press("j")
+        await expect(page.locator("[data-keys] > *").locator(":focus")).to_have_count(1)
+    # Where one writes, the keys are letters.
+    await tab.open("/agents")
+    await page.get_by_label("Name").fill("")
+    await page.get_by_label("Name").press_sequentially("jk/?")
+    await expect(page.get_by_label("Name")).to_have_value("jk/?")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_form_is_sent_once_by_a_double_click(tab: Tab, people: People) -> None:
+    await tab.open("/agents")
+    await tab.page.get_by_label("Name").fill("Twice")
+    await tab.page.get_by_role("button", name="Create").dblclick()
+    await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Twice")
+
+
+async def test_a_page_that_was_out_of_sight_shows_what_was_said_meanwhile(
+    tab: Tab, people: People
+) -> None:
+    await chosen(tab, "Mei Tanaka")
+    sight = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await tab.page.evaluate(sight, True)
+    await people.world.say("telegram:5550177", "Hello?", channel_id=people.channels["telegram"])
+    await tab.page.evaluate(sight, False)
+    await expect(tab.page.get_by_label("Messages").get_by_text("Hello?")).to_be_visible()
 
 
 async def test_the_inbox_is_usable_on_a_phone(tab: Tab, people: People) -> None:

@@ -49,7 +49,8 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             await agents.change_agent(dashboard.db, dashboard.owner_id, found.name, change_of(form))
             done = "Saved."
             if what == "test":
-                done = await tested(dashboard, agent_id)
+                done, works = await tested(dashboard, agent_id)
+                return go_to(f"/agents/{agent_id}", done, failed=not works)
     return go_to(f"/agents/{agent_id}", done)
 
 
@@ -126,18 +127,19 @@ def change_of(form: FormData) -> AgentChange:
     )
 
 
-async def tested(dashboard: Dashboard, agent_id: AgentId) -> str:
-    """Ask an agent's models a short question, and say what came of it."""
+async def tested(dashboard: Dashboard, agent_id: AgentId) -> tuple[str, bool]:
+    """Ask an agent's models a short question; return what came of it, and whether all answer."""
     from discreet.turn.model_check import ask_model
 
     agent = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
     names = [agent.model or dashboard.app.settings.model, *agent.fallback_models]
     checks = [await ask_model(dashboard.app.settings, name) for name in names if name]
     if not checks:
-        return f"{agent.name} has no model; the built-in responder answers."
-    return " ".join(
+        return f"{agent.name} has no model; the built-in responder answers.", True
+    told = " ".join(
         f"{check.model}: {check.problem or f'answers ({check.seconds:.1f} s).'}" for check in checks
     )
+    return told, all(check.problem is None for check in checks)
 
 
 VIEWS: Views = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from discreet.dashboard.context import Dashboard, Views, id_of, number_of, text_of
+from discreet.dashboard.context import Dashboard, Views, form_of, id_of, number_of, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.addresses import Address
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import ChannelSecret
 from discreet.schemas.admission import AdmissionToSet
@@ -19,11 +20,21 @@ PAGE = "/channels"
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
     """List channels with who may write on them."""
+    return await _page(dashboard, request)
+
+
+async def _page(
+    dashboard: Dashboard, request: Request, problem: DiscreetError | None = None
+) -> Response:
+    """``problem``: why an account wasn't connected; its form is as it was, without the token."""
     db, owner_id = dashboard.db, dashboard.owner_id
     policies = await admission.list_policies(db, owner_id)
     return dashboard.renderer.page(
         request,
         "channels.html",
+        status=200 if problem is None else 422,
+        problem=problem,
+        given=form_of(request),
         channels=await channels.list_channels(db, owner_id),
         policies={policy.id: policy for policy in policies},
         agents=await agents.names_of_agents(db, owner_id),
@@ -35,7 +46,18 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
 
 async def connect(dashboard: Dashboard, request: Request) -> Response:
     """Connect an account; the platform says first whose secret it is."""
-    form = request.state.form
+    try:
+        return go_to(PAGE, await connected(dashboard, request.state.form))
+    except DiscreetError as problem:
+        return await _page(dashboard, request, problem)
+
+
+async def connected(dashboard: Dashboard, form: FormData) -> str:
+    """Connect the account that a form names, and say what is connected.
+
+    Raises:
+        BadInput, Conflict, NotFound, Unavailable: it can't be connected; nothing was stored.
+    """
     token = text_of(form, "token").strip()
     if not token:
         raise BadInput("The token is missing.", hint="The platform gives one.")
@@ -50,7 +72,7 @@ async def connect(dashboard: Dashboard, request: Request) -> Response:
     done = f"{made.label} on {made.platform} is connected to {made.agent}."
     if made.platform == "whatsapp":
         done += f" Verify token for Meta's dashboard: {secret.webhook_secret}"
-    return go_to(text_of(form, "back") if text_of(form, "back") == "/first-steps" else PAGE, done)
+    return done
 
 
 async def change(dashboard: Dashboard, request: Request) -> Response:

@@ -54,6 +54,12 @@ Views = tuple[tuple[str, str, View], ...]
 """Method, path and function."""
 
 
+def form_of(request: Request) -> FormData:
+    """Return the form that a request sent, to be filled in again; empty where it sent none."""
+    form = getattr(request.state, "form", None)
+    return form if isinstance(form, FormData) else FormData()
+
+
 def text_of(form: FormData, field: str) -> str:
     """Return a field of a form; empty if it is missing."""
     value = form.get(field, "")

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 NOTICE_COOKIE = "discreet_notice"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-MAX_NOTICE_CHARACTERS = 500
+MAX_NOTICE_BYTES = 1_000
+"""A cookie holds four thousand, and a byte may take three of them."""
+PROBLEM = "!"
+"""Begins the notice of what went wrong."""
 MAX_SHOWN_CHARACTERS = 20_000
 
 # Address, title, icon, and whether it is about setting things up, which a phone has on one page.
@@ -58,11 +61,12 @@ class Renderer:
         self, request: Request, template: str, status: int = 200, **context: Any
     ) -> HTMLResponse:
         """Render a page; the result of the last form is shown once."""
-        notice = unquote(request.cookies.get(NOTICE_COOKIE, ""))[:MAX_NOTICE_CHARACTERS]
+        notice = unquote(request.cookies.get(NOTICE_COOKIE, ""))[:MAX_NOTICE_BYTES]
         text = self.environment.get_template(template).render(
             context,
             csrf=csrf_token(request.cookies.get(COOKIE, "")),
-            notice=notice,
+            notice=notice.removeprefix(PROBLEM),
+            notice_is_bad=notice.startswith(PROBLEM),
             navigation=NAVIGATION,
             path=request.url.path,
         )
@@ -103,13 +107,13 @@ def make_renderer() -> Renderer:
     return Renderer(environment)
 
 
-def go_to(path: str, notice: str = "") -> Response:
-    """Lead back from a form, and say what it did."""
+def go_to(path: str, notice: str = "", *, failed: bool = False) -> Response:
+    """Lead back from a form, and say what it did; ``failed``: that it could not."""
     response = RedirectResponse(path, 303)
     if notice:
         response.set_cookie(
             NOTICE_COOKIE,
-            quote(notice[:MAX_NOTICE_CHARACTERS]),
+            quote(f"{PROBLEM if failed else ''}{notice}".encode()[:MAX_NOTICE_BYTES]),
             max_age=60,
             path="/",
             httponly=True,

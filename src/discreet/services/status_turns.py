@@ -66,6 +66,7 @@ class Undelivered:
 
     message_id: UUID
     session_id: UUID
+    contact_id: UUID | None
     agent: str
     whose: str
     state: str
@@ -201,7 +202,7 @@ async def replaced_models(tx: Transaction) -> tuple[ReplacedModel, ...]:
 async def undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
     """Return answers that failed or are pending for too long."""
     found = await tx.fetch(
-        f"""SELECT o.message_id, o.session_id, a.name AS agent, o.shared,
+        f"""SELECT o.message_id, o.session_id, o.contact_id, a.name AS agent, o.shared,
                    {CONTACT_LABEL.format(row="o")} AS contact_label,
                    o.state, o.attempts, coalesce(o.error, '') AS error, o.created_at AS since
               FROM discreet.outbox o
@@ -215,6 +216,7 @@ async def undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
         Undelivered(
             message_id=row["message_id"],
             session_id=row["session_id"],
+            contact_id=row["contact_id"],
             agent=row["agent"],
             whose=whose(row["contact_label"], shared=row["shared"]),
             state=row["state"],

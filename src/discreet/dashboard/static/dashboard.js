@@ -22,16 +22,38 @@ function toTheEnd(within) {
 }
 
 // A part of the page that is fetched again when something was said.
+// A page that nobody sees asks for nothing: a browser keeps six connections to a server.
 for (const part of document.querySelectorAll("[data-live]")) {
-  const events = new EventSource(part.dataset.live);
-  events.addEventListener("changed", async () => {
-    const answer = await fetch(part.dataset.part, { redirect: "error" });
-    if (!answer.ok) return events.close();
-    part.innerHTML = await answer.text();
-    localTimes(part);
-    toTheEnd(part.parentElement);
-  });
+  let events = null;
+  const follow = () => {
+    events?.close();
+    events = null;
+    if (document.hidden) return;
+    const following = new EventSource(part.dataset.live);
+    events = following;
+    following.addEventListener("changed", async () => {
+      const answer = await fetch(part.dataset.part, { redirect: "error" });
+      if (!answer.ok) return following.close();
+      part.innerHTML = await answer.text();
+      localTimes(part);
+      toTheEnd(part.parentElement);
+    });
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }
+
+// A form is sent once, also by a double click; and again when one comes back to it.
+const SENDING_MS = 10_000;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (Date.now() - Number(form.dataset.sentAt ?? 0) < SENDING_MS) event.preventDefault();
+  else form.dataset.sentAt = Date.now();
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent-at]")) delete form.dataset.sentAt;
+});
 
 // A choice that takes effect at once; a message that Enter sends, as in any chat.
 document.addEventListener("change", (event) => {
@@ -47,18 +69,22 @@ document.addEventListener("keydown", (event) => {
 // Keys: / searches, j and k move in a list, ? helps.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
-  const links = [...document.querySelectorAll("[data-keys] a")];
-  const at = links.indexOf(document.activeElement);
+  if (document.querySelector("dialog[open]")) return;
+  const rows = [...document.querySelectorAll("[data-keys] > *")].filter(
+    (row) => row.checkVisibility() && row.querySelector("a, button, summary"),
+  );
+  const go = (row) => row?.querySelector("a, button, summary").focus();
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
   switch (event.key) {
     case "/":
       event.preventDefault();
       document.getElementById("search")?.focus();
       break;
     case "j":
-      links[Math.min(at + 1, links.length - 1)]?.focus();
+      go(rows[Math.min(at + 1, rows.length - 1)]);
       break;
     case "k":
-      links[Math.max(at - 1, 0)]?.focus();
+      go(rows[Math.max(at - 1, 0)]);
       break;
     case "?":
       document.getElementById("keys")?.showModal();
