@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,12 +25,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from psycopg.types.json import Jsonb
 
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
 from discreet.domain.addresses import Address
 from discreet.domain.errors import DiscreetError
-from discreet.domain.ids import ChannelId, OwnerId, RouteId, SessionId
+from discreet.domain.ids import ChannelId, ContactId, OwnerId, RouteId, SessionId
 from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound
 from discreet.intake import Accepted, accept
 from discreet.memory.embedding import bundled_embedder
@@ -40,14 +43,23 @@ from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Work, work_off
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.services.connections import seal_kept
+from discreet.services.revoking import revoking
 from discreet.services.takeover import hand_back, speak, take_over
+from discreet.services.tool_access import ToolAccess, load_server
 from discreet.sessions.transcript import transcript
+from discreet.tools.oauth import Kept
+from discreet.tools.outgoing_calls import ToolCaller
+from discreet.tools.sandbox import Protected
+from discreet.tools.sessions import ServerSessions
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.reminders import fire_reminder
 from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
+from discreet.turn.server_tools import open_server_tools
 from discreet.turn.think import OnText, Tools
+from tests.support.tool_servers.noting import SCHEMA, noting_server
 from tests.support.turns import Recording, by_platform
 from tests.support.world import World, open_scoped
 
@@ -84,6 +96,8 @@ CALLS = st.one_of(
               SENTENCES, st.sampled_from([None, "FREQ=DAILY"])),
     st.just(("list_reminders", {})),
     st.just(("cancel_reminder", {"reminder_id": "somebody else's"})),
+    st.builds(lambda t, s: (t, {"text": s}),
+              st.sampled_from(["shop__note", "shop__send", "bank__whose"]), SENTENCES),
     st.just(("forget", {"memory_id": "somebody else's"})),
     st.builds(lambda c: ("update_memory", {"memory_id": "somebody else's", "content": c}),
               SENTENCES),
@@ -104,11 +118,16 @@ COMMANDS = st.sampled_from(
         "/help",
         "/?",
         "/reminders",
+        "/connections",
+        "/connections disconnect bank",
+        "/connections ABCD-EFGH",
+        "yes",
+        "no",
         "STOP",
         "start",
     ]
 )
-OWNERS_ACTS = st.sampled_from(["take over", "speak", "hand back"])
+ABOUT_ACTS = st.sampled_from(["take over", "speak", "hand back", "connect"])
 FILES = st.sampled_from(["a photo", "a longer photo"])
 
 
@@ -116,7 +135,8 @@ FILES = st.sampled_from(["a photo", "a longer photo"])
 class Action:
     """``kind`` say: a message of ``actor`` is stored; work: everything waiting is done.
 
-    Any other kind is an action of the owner about ``actor``, who may notice.
+    Any other kind is an action of the owner about ``actor``, who may notice, or connects an account
+    of theirs.
     """
 
     kind: str
@@ -137,6 +157,8 @@ class Harness:
     telegram: ChannelId
     database: Database
     admin: psycopg.Connection[Any]
+    access: ToolAccess
+    sessions: ServerSessions
     wire: Recording = field(default_factory=lambda: Recording("telegram"))
     seen: dict[str, list[str]] = field(default_factory=lambda: {actor: [] for actor in ACTORS})
     at: dict[str, Accepted] = field(default_factory=dict)
@@ -191,6 +213,9 @@ class Harness:
             # Not a contact yet, or known only from a group, which is other people's doing.
             return
         db, owner_id, who = self.world.db, self.world.owner_id, DIRECT[action.actor]
+        if action.kind == "connect":
+            await self._connect(accepted.contact_id, action.actor)
+            return
         # A refusal is visible to the owner, not to the contact.
         with suppress(DiscreetError):
             match action.kind:
@@ -200,6 +225,31 @@ class Harness:
                     await hand_back(db, owner_id, who)
                 case _:
                     await speak(db, owner_id, accepted.contact_id, "It is me, in person.")
+
+    async def _connect(self, contact: ContactId, token: str) -> None:
+        """Store an account as if the contact had connected it."""
+        [[bank]] = self.admin.execute(
+            "SELECT id FROM discreet.tool_servers WHERE owner_id = %s AND signs_in",
+            (self.world.owner_id,),
+        ).fetchall()
+        server = await load_server(self.access, self.world.owner_id, bank)
+        kept = Kept(
+            client={"client_id": "x"},
+            issuer="https://bank.example",
+            token_endpoint="https://bank.example/token",
+            redirect_uri="https://agent.example/connect/back",
+            resource=server.url or "",
+            access_token=token,
+        )
+        made = uuid4()
+        self.admin.execute(
+            "INSERT INTO discreet.connections"
+            " (id, owner_id, agent_id, contact_id, server_id,"
+            " state, link_hash, sealed, connected_at)"
+            " VALUES (%s, %s, %s, %s, %s, 'connected', %s, %s, '2026-01-01')",
+            (made, self.world.owner_id, self.world.agent_id, contact, bank, made.bytes,
+             seal_kept(self.access, server, made, kept)),
+        )  # fmt: skip
 
     async def _work(self) -> None:
         db = self.world.db
@@ -211,7 +261,9 @@ class Harness:
         ).fetchall():
             await fire_reminder(db, reminder)
         turns = Turns(db=db, embedder=bundled_embedder(), responder=self._responder, max_attempts=3,
-                      budget=SHORT, fetch=self._fetch)  # fmt: skip
+                      budget=SHORT, fetch=self._fetch,
+                      servers=partial(open_server_tools, self.access, ToolCaller(self.sessions)),
+                      revoking=partial(revoking, self.access))  # fmt: skip
 
         channels = by_platform({"terminal": TerminalChannel(), "telegram": self.wire})
 
@@ -353,7 +405,7 @@ def normalised(seen: list[str]) -> list[str]:
 
 
 async def make_harness(
-    db: ScopedDatabase, database: Database, admin: psycopg.Connection[Any]
+    db: ScopedDatabase, database: Database, admin: psycopg.Connection[Any], url: str
 ) -> Harness:
     """Return a new owner with an agent, in the same database as all the others."""
     row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Olga') RETURNING id")
@@ -373,7 +425,27 @@ async def make_harness(
         world = World(db, owner_id, agent_id, channel_id)
         await tx.execute("INSERT INTO discreet.limits (waiting) VALUES (%s)", (MAX_WAITING,))
     telegram = await world.add_channel("telegram", "bot")
-    return Harness(world, telegram, database, admin)
+    _add_tool_servers(admin, world, url)
+    access = ToolAccess(db, owner_id, database.sealing_key, Protected(()), Path("nowhere"))
+    return Harness(world, telegram, database, admin, access, ServerSessions(Protected(()), Path()))
+
+
+def _add_tool_servers(admin: psycopg.Connection[Any], world: World, url: str) -> None:
+    for name, tools in (
+        ("shop", {"note": "never", "send": "contact"}),
+        ("bank", {"whose": "never"}),
+    ):
+        [[server]] = admin.execute(
+            "INSERT INTO discreet.tool_servers (owner_id, agent_id, name, url, signs_in)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            (world.owner_id, world.agent_id, name, f"{url}/{name}", name == "bank"),
+        ).fetchall()
+        for tool, confirm in tools.items():
+            admin.execute(
+                "INSERT INTO discreet.tools (server_id, owner_id, name, called, schema, allowed,"
+                " in_groups, confirm) VALUES (%s, %s, %s, %s, %s, 'everybody', true, %s)",
+                (server, world.owner_id, tool, f"{name}__{tool}", Jsonb(SCHEMA), confirm),
+            )
 
 
 class Lives(RuleBasedStateMachine):
@@ -382,10 +454,12 @@ class Lives(RuleBasedStateMachine):
     database: Database
     admin: psycopg.Connection[Any]
     compared = 0
+    shares_sessions = False
 
     def __init__(self) -> None:
         super().__init__()
         self.actions: list[Action] = []
+        self.noted: list[list[str]] = []
 
     def _say(self, actor: str, text: str, **more: Any) -> None:
         self.actions.append(Action("say", actor, text, **more))
@@ -423,8 +497,8 @@ class Lives(RuleBasedStateMachine):
     def somebody_asks_the_machine_in_the_group(self, speaker: str, command: str) -> None:
         self._say("group", command, speaker=speaker)
 
-    @rule(actor=st.sampled_from(["alice", "bob"]), act=OWNERS_ACTS)
-    def the_owner_steps_in(self, actor: str, act: str) -> None:
+    @rule(actor=st.sampled_from(["alice", "bob"]), act=ABOUT_ACTS)
+    def the_owner_steps_in_or_an_account_is_connected(self, actor: str, act: str) -> None:
         self.actions.append(Action(act, actor))
 
     @rule(
@@ -442,19 +516,27 @@ class Lives(RuleBasedStateMachine):
 
     async def _compare(self) -> None:
         actions = [*self.actions, Action("work")]
-        async with open_scoped(self.database, size=2) as db:
-            full = await make_harness(db, self.database, self.admin)
+        async with open_scoped(self.database, size=2) as db, noting_server() as server:
+            full = await make_harness(db, self.database, self.admin, server.url)
+            if self.shares_sessions:
+                self.admin.execute(
+                    "UPDATE discreet.tool_servers SET shared = true WHERE name = 'shop'"
+                )
             for action in actions:
                 await full.do(action)
             for actor in ("alice", "bob", "group"):
                 mine = [a for a in actions if a.kind == "work" or a.actor == actor]
                 if len([a for a in mine if a.kind == "say"]) == 0:
                     continue
-                alone = await make_harness(db, self.database, self.admin)
+                alone = await make_harness(db, self.database, self.admin, server.url)
                 for action in mine:
                     await alone.do(action)
+                await alone.sessions.close_all()
                 assert await full.look_around(actor) == await alone.look_around(actor), actor
                 type(self).compared += 1
+            await full.sessions.close_all()
+            assert all(len(one) == 1 for one in server.askers.values())
+            self.noted = list(server.notes.values())
 
 
 def test_nobody_observes_that_others_exist(
@@ -484,5 +566,28 @@ def test_the_comparison_would_notice_a_single_row_of_somebody_else(
     machine = Lives()
     machine._say("alice", json.dumps(["remember", {"content": "alice has a dog"}]))
     machine._say("bob", json.dumps(["recall", {"query": "dog"}]))
+    with pytest.raises(AssertionError):
+        asyncio.run(machine._compare())
+
+
+def test_the_comparison_reaches_tools_and_would_notice_a_session_that_two_share(
+    database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    Lives.database, Lives.admin = database, admin
+    machine = Lives()
+    for actor in ("alice", "bob"):
+        for tool in ("note", "send"):
+            machine._say(actor, json.dumps([f"shop__{tool}", {"text": f"of {actor}"}]))
+            machine.the_worker_works()
+        machine._say(actor, "yes")
+        machine.the_worker_works()
+        machine.the_owner_steps_in_or_an_account_is_connected(actor, "connect")
+        machine._say(actor, json.dumps(["bank__whose", {}]))
+        machine.the_worker_works()
+    asyncio.run(machine._compare())
+    for actor in ("alice", "bob"):  # in both of their lives
+        assert machine.noted.count([f"note of {actor}", f"send of {actor}"]) == 2
+    assert machine.noted.count(["whose "]) == 4
+    machine.shares_sessions = True
     with pytest.raises(AssertionError):
         asyncio.run(machine._compare())
