@@ -40,9 +40,9 @@ def distractors() -> list[str]:
     return list(_lines("distractors.txt"))
 
 
-def newer_facts() -> list[Pair]:
+def newer_facts(name: str = "newer_facts.txt") -> list[Pair]:
     blocks: list[list[str]] = []
-    for line in _lines("newer_facts.txt"):
+    for line in _lines(name):
         if line.startswith(("- ", "+ ", "? ")):
             blocks[-1].append(line[2:])
         else:
@@ -55,11 +55,16 @@ def language(code: str) -> list[Line]:
     return _asked_for(_lines(f"languages/{code}.txt"))
 
 
-def small_scopes() -> list[list[Line]]:
+def language_held_back(code: str) -> list[Line]:
+    """Return more texts of one language with their questions, to which nothing was tuned."""
+    return _asked_for(_lines(f"held_back/languages/{code}.txt"))
+
+
+def small_scopes(name: str = "small_scopes.txt") -> list[list[Line]]:
     """Return scopes of 5 to 50 memories."""
     more = distractors()
     scopes: list[tuple[int, list[str]]] = []
-    for line in _lines("small_scopes.txt"):
+    for line in _lines(name):
         if line.startswith("## "):
             scopes.append((int(line[3:]), []))
         else:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.domain.errors import Unavailable
+from discreet.memory.hindi import glossed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -108,7 +109,7 @@ class StaticEmbedder:
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text that have a vector in the table."""
         encoded = self._tokenizer.encode_batch(
-            [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
+            [glossed(text[:MAX_CHARACTERS]) for text in texts], add_special_tokens=False
         )
         return [[token for token in one.ids if token < len(self.table)] for one in encoded]
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
-__all__ = ["ASKING_WORDS", "CHANGE_WORDS", "ORDERS", "STOP_WORDS", "language_of"]
+__all__ = [
+    "ASKING_WORDS",
+    "CHANGE_WORDS",
+    "DWELLING_WORDS",
+    "MOVING_WORDS",
+    "ORDERS",
+    "STOP_WORDS",
+    "language_of",
+]
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -79,7 +88,7 @@ STOP_WORDS: dict[str, frozenset[str]] = {
     "hindi": _listed(
         "मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम आप आपका वह वे यह ये का की के को से "
         "में पर ने और या है हैं हूँ था थी थे हो हुआ हुई हुए गया गई क्या कौन किस किसे किन किससे कब कहाँ क्यों "
-        "कैसे कितने कितना कुछ नहीं न तो भी ही"
+        "कैसे कितने कितना कितनी कुछ नहीं न तो भी ही रहा रही रहे अपना अपनी अपने किसने किसको किसका लिए"
     ),
     "han": _listed(
         "的 了 吗 呢 吧 是 我 你 他 她 它 们 我们 你们 他们 这 那 哪 里 哪里 哪儿 儿 什 么 什么 "
@@ -124,6 +133,40 @@ CHANGE_WORDS: dict[str, frozenset[str]] = {
     "korean": _listed("이제 지금 더는 새로"),
 }
 """Words that signal a change."""
+
+MOVING_WORDS: dict[str, frozenset[str]] = {
+    "english": _listed("moved moving relocated"),
+    "german": _listed("umgezogen gezogen umzug verlegt"),
+    "spanish": _listed("mude mudado mudamos mudo traslade trasladado traslado"),
+    "french": _listed("demenage demenagee demenagement installe installee"),
+    "portuguese": _listed("mudei mudou mudamos mudado mudança"),
+    "italian": _listed("trasferito trasferita traslocato trasferiti"),
+    "dutch": _listed("verhuisd"),
+    "turkish": _listed("taşındım taşındık taşındı"),
+    "russian": _listed("переехал переехала переехали переезд"),
+    "arabic": _listed("انتقلت انتقلنا انتقل"),
+    "hindi": _listed("शिफ्ट स्थानांतरित"),
+    "han": _listed("搬 迁 引っ"),
+    "korean": _listed("이사"),
+}
+"""Words that say that someone is elsewhere now."""
+
+DWELLING_WORDS: dict[str, frozenset[str]] = {
+    "english": _listed("live lives living reside home address located office"),
+    "german": _listed("wohne wohnt wohnen lebe lebt liegt sitzt"),
+    "spanish": _listed("vivo vive vivimos queda"),
+    "french": _listed("habite habitons vis vit demeure trouve"),
+    "portuguese": _listed("moro mora moramos vivo vive fica"),
+    "italian": _listed("abito abita vivo vive trova"),
+    "dutch": _listed("woon woont wonen"),
+    "turkish": _listed("oturuyorum yaşıyorum oturuyor yaşıyor"),
+    "russian": _listed("живу живёт живем живём находится"),
+    "arabic": _listed("أسكن أعيش نسكن يسكن تسكن"),
+    "hindi": _listed("रहता रहती रहते"),
+    "han": _listed("住 我住 住在 住ん"),
+    "korean": _listed("살아 살고 사는"),
+}
+"""Words that say where someone is."""
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "english": ("always", "never", "please always", "please never", "from now on", "make sure to"),
@@ -170,6 +213,10 @@ _CUT_OFF = _listed("wo ca")
 """The stems of "won't" and "can't", which are no evidence for English."""
 
 
+_TURKISH_VERB = re.compile(r"\w[iıuü]yor(?:um|sun|uz|sunuz|lar)?$")
+"""How a Turkish verb ends, as in "oturuyorum". A short sentence may have no function word."""
+
+
 def language_of(words: Collection[str]) -> str:
     """Return the Snowball name of the language with the most function words; default English.
 
@@ -180,6 +227,8 @@ def language_of(words: Collection[str]) -> str:
     best, most = "english", sum(word in english for word in words)
     for language in _LATIN[1:]:
         there = STOP_WORDS[language].intersection(words)
+        if language == "turkish":
+            there |= {word for word in words if _TURKISH_VERB.search(word)}
         if there <= _ALSO_ENGLISH[language] and (len(there) < 2 or english - there):
             continue
         count = sum(word in there for word in words)

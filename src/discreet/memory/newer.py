@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.features import Asked, Candidates
-from discreet.memory.tokenizer import CHANGE_TERMS, FUNCTION_TERMS
+from discreet.memory.tokenizer import CHANGE_TERMS, DWELLING_TERMS, FUNCTION_TERMS, MOVING_TERMS
 
 __all__ = ["newer_first", "overlap", "subject_of"]
 
@@ -25,6 +25,10 @@ SAME_ANSWER = 0.7
 """Maximum score difference to an older row for a newer one that matches the same words."""
 CHANGED = 2.0
 """The same if the newer row signals a change, or names part of the older one's subject."""
+CHANGED_UNKNOWN = 7.0
+"""The same where the bundled table knows no word of the question; scores differ more there, because
+the similarity to the whole question counts more (``weights_for``).
+"""
 SAME_SUBJECT = 6.0
 """The same if it has the same subject in words other than the question's."""
 MOSTLY, SOME = 0.5, 0.3
@@ -54,6 +58,8 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     asked_of = {row: numbers.intersection(bag) for row, bag in bags.items()}
     parties = {row: candidates.party(row) for row in bags}
     reached = {row: float(scores[row]) for row in subjects}
+    unknown = 1.0 - asked.table_share
+    if_changed = CHANGED + unknown * (CHANGED_UNKNOWN - CHANGED)
     for at, newer in enumerate(best.tolist()):
         # People mention the same things in chat again and again, so the text must signal a change.
         if newer not in changed and candidates.conversations[newer] >= 0:
@@ -68,23 +74,35 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
                 or not asked_of[older] <= asked_of[newer]
             ):
                 continue
-            if behind <= _reach(question, subjects[older], subjects[newer], newer in changed):
+            reach = if_changed if newer in changed else None
+            if behind <= _reach(question, subjects[older], subjects[newer], reach):
                 reached[newer] = reached[older] + AHEAD
         lifted[newer] = reached[newer] - scores[newer]
     return lifted
 
 
 def _reach(
-    question: frozenset[str], older: frozenset[str], newer: frozenset[str], changed: bool
+    question: frozenset[str],
+    older: frozenset[str],
+    newer: frozenset[str],
+    if_changed: float | None,
 ) -> float:
-    """Return how far below an older row a newer one may score to move above it."""
+    """Return how far below an older row a newer one may score to move above it.
+
+    ``if_changed``: the answer for a newer row that signals a change; None if it doesn't.
+    """
     if overlap(older, newer) >= MOSTLY:
         return SAME_SUBJECT
     asked_for = question & older
-    if not asked_for or not asked_for <= newer:
+    named = asked_for & newer
+    # Who says "I moved to Oslo" need not say that they live there.
+    if not MOVING_TERMS.isdisjoint(newer):
+        named |= asked_for & DWELLING_TERMS
+    if not asked_for or named != asked_for:
         return -1.0
-    related = changed or overlap(older - question, newer) >= SOME
-    return CHANGED if related else SAME_ANSWER
+    if if_changed is not None:
+        return if_changed
+    return CHANGED if overlap(older - question, newer) >= SOME else SAME_ANSWER
 
 
 def subject_of(terms: list[str]) -> frozenset[str]:

@@ -14,9 +14,12 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from discreet.memory.hindi import spelled
 from discreet.memory.languages import (
     ASKING_WORDS,
     CHANGE_WORDS,
+    DWELLING_WORDS,
+    MOVING_WORDS,
     ORDERS,
     STOP_WORDS,
     language_of,
@@ -25,7 +28,9 @@ from discreet.memory.languages import (
 __all__ = [
     "ASKS",
     "CHANGE_TERMS",
+    "DWELLING_TERMS",
     "FUNCTION_TERMS",
+    "MOVING_TERMS",
     "NUMBER",
     "PART",
     "STANDING_ORDERS",
@@ -39,7 +44,7 @@ __all__ = [
     "words_of",
 ]
 
-VERSION = "<v3>"
+VERSION = "<v4>"
 """Change this when the same text gives other terms; stored bags of other versions are rebuilt."""
 
 ASKS, TIME, NUMBER, PART = "<asks>", "<time>", "<number>", "<part>"
@@ -61,7 +66,11 @@ _TOKEN = re.compile(
 )
 _CLITIC = re.compile(r"n't$|'(?:s|d|ll|re|ve|m|t)$")
 _ELISION = re.compile(r"^(?:[cdjlmnst]|qu)'(?=\w{2})")
-_PART_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_PART_ENDS = re.compile(r"(?<=[.!?।])\s+|(?<=[。！？])|\n+")
+_SUFFIX = re.compile(
+    r"(?<=\w{2})'(?:[dt][ae](?:n|ki|yim|yiz)?|y?[aeıiuü]|y?l[ae]|n?[ıiuü]n|n[ae]|n[dt][ae]n?|l[ae]r)$"
+)
+"""A Turkish ending after a name: "Bursa'da"."""
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -91,7 +100,7 @@ _LATIN = frozenset(
     ["english", "german", "spanish", "french", "portuguese", "italian", "dutch", "turkish"]
 )
 _OF_SCRIPTS = frozenset().union(
-    *(words for language, words in STOP_WORDS.items() if language not in _LATIN)
+    *(map(spelled, words) for language, words in STOP_WORDS.items() if language not in _LATIN)
 )
 
 
@@ -215,8 +224,16 @@ def _pairs(run: str) -> list[str]:
 def _spelling(token: str) -> str:
     if token.isascii() and token.isalnum():
         return token[:MAX_WORD]
-    word = _ELISION.sub("", _CLITIC.sub("", token.replace("’", "'"))).replace("'", "")
+    word = _CLITIC.sub("", token.replace("’", "'"))
+    word = _SUFFIX.sub("", _ELISION.sub("", word)).replace("'", "")
+    if not word.isascii():
+        word = "".join(map(_digit, spelled(word)))
     return word[:MAX_WORD]
+
+
+def _digit(character: str) -> str:
+    """Return ASCII digits for those of any script."""
+    return str(unicodedata.decimal(character)) if character.isdecimal() else character
 
 
 @lru_cache(maxsize=65_536)
@@ -259,14 +276,16 @@ def _in_bags(words_of_languages: Mapping[str, frozenset[str]]) -> frozenset[str]
     return frozenset(
         term
         for language, words in words_of_languages.items()
-        for word in words
-        for term in (word, _stem(word, language))
+        for word in map(spelled, words)
+        for term in (word, _folded(word), _stem(word, language))
     )
 
 
 FUNCTION_TERMS = _in_bags(STOP_WORDS)
 """Function words of every known language, as bags contain them."""
-CHANGE_TERMS = _in_bags(CHANGE_WORDS)
+MOVING_TERMS, DWELLING_TERMS = _in_bags(MOVING_WORDS), _in_bags(DWELLING_WORDS)
+"""Words that say that someone moved, and where someone lives, as bags contain them."""
+CHANGE_TERMS = _in_bags(CHANGE_WORDS) | MOVING_TERMS
 """Words that signal a change, as bags contain them."""
 
 

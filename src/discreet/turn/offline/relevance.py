@@ -19,6 +19,11 @@ from discreet.turn.offline.subjects import SINGLE, asked_about, told_of
 NEAR = 0.32
 # It knows only English: in other languages, texts that merely look alike are close to each other.
 NEAR_ELSEWHERE = 0.7
+# The nearest memory answers a question if it is this near, and so much nearer than the next.
+# On its own even a good answer may be far: models differ, and so do languages.
+OUTSTANDING, AHEAD_OF_NEXT = 0.3, 0.15
+# How near unrelated texts are.
+UNRELATED = 0.15
 # A result that shares words with a question must also be at least slightly similar in meaning.
 NOT_FAR = 0.12
 # Minimum share of the question's words in an answer.
@@ -92,6 +97,26 @@ def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -
     return [match.found for match in (*alike, *rest) if match.score >= least or match in alike]
 
 
+def outstanding(asked: str, found: Sequence[Found]) -> list[Found]:
+    """Return the one memory that is far nearer in meaning than all others, if there is one.
+
+    Of English texts it is known how near answers are, so nothing is returned for them.
+    """
+    if _is_english(asked):
+        return []
+    near = [
+        (one.closeness, at)
+        for at, one in enumerate(found)
+        if one.kind == "memory" and one.closeness is not None
+    ]
+    if not near:
+        return []
+    (best, at), *others = sorted(near, reverse=True)
+    next_best = max([UNRELATED, *(closeness for closeness, _ in others[:1])])
+    ahead = best >= OUTSTANDING and best - next_best >= AHEAD_OF_NEXT
+    return [found[at]] if ahead else []
+
+
 def nearest(asked: str, found: Sequence[Found]) -> list[Found]:
     """Return the few nearest results; none of them may be an answer."""
     matches = [match for match in _matches(asked, found) if match.found.kind == "memory"]
@@ -112,8 +137,7 @@ def _alike(match: _Match, best: _Match) -> bool:
 def _matches(asked: str, found: Sequence[Found]) -> list[_Match]:
     words = [term for term in content_terms(asked, _EMPTY_WORDS) if any(map(str.isalnum, term))]
     subjects = asked_about(asked)
-    english = asked.isascii() and language_of(words_of(asked)) == "english"
-    near = NEAR if english else NEAR_ELSEWHERE
+    near = NEAR if _is_english(asked) else NEAR_ELSEWHERE
     single = not subjects.isdisjoint(SINGLE)
     matches = []
     for one in found:
@@ -122,6 +146,10 @@ def _matches(asked: str, found: Sequence[Found]) -> list[_Match]:
         closeness = 0.0 if one.closeness is None else one.closeness
         matches.append(_Match(one, covered, closeness, told_of(one.text, subjects), near, single))
     return matches
+
+
+def _is_english(asked: str) -> bool:
+    return asked.isascii() and language_of(words_of(asked)) == "english"
 
 
 def _is_there(word: str, there: set[str]) -> bool:

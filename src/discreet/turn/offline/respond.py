@@ -31,7 +31,7 @@ from discreet.turn.offline.intents import (
 )
 from discreet.turn.offline.patterns import Language, Small
 from discreet.turn.offline.phrases import REPLIES, Replies
-from discreet.turn.offline.relevance import nearest, relevant
+from discreet.turn.offline.relevance import nearest, outstanding, relevant
 from discreet.turn.offline.reminder_phrases import REMINDER_REPLIES, text_of_reminder
 from discreet.turn.offline.reminding import ReminderRequest, parse_reminder
 from discreet.turn.prompt import describe_speaker
@@ -203,7 +203,7 @@ class _Responder:
 
     async def _answer(self, say: Replies, asked: str) -> str:
         found = await self._search(asked)
-        hits = relevant(asked, found)
+        hits = relevant(asked, found) or outstanding(asked, found)
         if hits:
             return self._show(say, hits)
         return await self._from_conversation(say, asked, nearest(asked, found))
