@@ -398,10 +398,11 @@ ALTER FUNCTION gate.allowed_tools() OWNER TO discreet_gate;
 
 -- FUNCTION key_of(bytea)
 CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
-  SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
-$$;
+BEGIN
+  RETURN pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64');
+END $$;
 
 
 ALTER FUNCTION gate.key_of(ids bytea) OWNER TO discreet_gate;
@@ -1937,11 +1938,12 @@ ALTER FUNCTION gate.deliver_outbox() OWNER TO discreet_gate;
 
 -- FUNCTION digest_of(text)
 CREATE FUNCTION gate.digest_of(address text) RETURNS bytea
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
-$$;
+BEGIN
+  RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
+END $$;
 
 
 ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
@@ -5994,6 +5996,7 @@ CREATE FUNCTION gate.store_message(via discreet.channels, here discreet.sessions
     AS $$
 DECLARE
   album   discreet.messages;
+  due     timestamptz;
   replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
@@ -6003,6 +6006,8 @@ BEGIN
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
        AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
      ORDER BY m.position DESC LIMIT 1;
+    -- Not within the INSERT, which would then be planned anew for each message.
+    due := clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second';
   END IF;
   IF album.id IS NOT NULL THEN
     message_id := album.id;
@@ -6024,11 +6029,12 @@ BEGIN
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
       replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command,
-      CASE WHEN said.edit_of <> '' THEN said.platform_message END)
+      due, command, CASE WHEN said.edit_of <> '' THEN said.platform_message END)
     RETURNING id INTO message_id;
   END IF;
-  PERFORM gate.store_files(here, route, message_id, via.id, said);
+  IF said.files <> '[]' THEN
+    PERFORM gate.store_files(here, route, message_id, via.id, said);
+  END IF;
 END $$;
 
 

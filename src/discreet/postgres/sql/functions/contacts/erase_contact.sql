@@ -163,9 +163,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION gate.digest_of(address text) RETURNS bytea
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
+END $$;
 
 -- Say whether a message was sent, by a person or in a group, before their erasure.
 CREATE OR REPLACE FUNCTION gate.was_erased(owner uuid, written_at timestamptz, sender text, of_group text)

@@ -49,6 +49,7 @@ CREATE OR REPLACE FUNCTION gate.store_message(
 LANGUAGE plpgsql AS $$
 DECLARE
   album   discreet.messages;
+  due     timestamptz;
   replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
@@ -58,6 +59,8 @@ BEGIN
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
        AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
      ORDER BY m.position DESC LIMIT 1;
+    -- Not within the INSERT, which would then be planned anew for each message.
+    due := clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second';
   END IF;
   IF album.id IS NOT NULL THEN
     message_id := album.id;
@@ -79,11 +82,12 @@ BEGIN
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
       replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command,
-      CASE WHEN said.edit_of <> '' THEN said.platform_message END)
+      due, command, CASE WHEN said.edit_of <> '' THEN said.platform_message END)
     RETURNING id INTO message_id;
   END IF;
-  PERFORM gate.store_files(here, route, message_id, via.id, said);
+  IF said.files <> '[]' THEN
+    PERFORM gate.store_files(here, route, message_id, via.id, said);
+  END IF;
 END $$;
 
 -- Store the files of a message after those that it already has.

@@ -49,11 +49,13 @@ BEGIN
   RETURN result;
 END $$;
 
--- Hash one or several ids into one short text, which says whose a row is (owner_key, scope_key).
+-- Hash one or several ids into one short text, which says whose a row is (owner_key, scope_key). In
+-- plpgsql: each statement that writes such a row would parse and plan an SQL function anew.
 CREATE OR REPLACE FUNCTION gate.key_of(ids bytea) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
-$$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64');
+END $$;
 
 -- Return the keys of all rows that this transaction may see, as the keys of an object; null if it may
 -- see none. They are the `owner_key` of its owner, or the `scope_key` of its party, its agent and its
