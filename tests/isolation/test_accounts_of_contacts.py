@@ -23,6 +23,7 @@ from discreet.services.erasing import erase_contact
 from discreet.services.tool_access import load_server
 from discreet.services.tool_servers import approve_tools, connect_account, enter_account_code
 from discreet.tools.oauth import renew
+from tests.support.limits import limits
 from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.accounts import PUBLIC, Accounts, Browser, bank, code_on, state_of
 from tests.support.tool_servers.served import ToolWorld, results, tool_world
@@ -266,33 +267,31 @@ async def test_a_process_killed_while_it_renews_makes_the_contact_connect_again_
 
 
 async def test_what_is_deleted_here_is_taken_back_at_the_server_which_can_be_away(
-    tools: ToolWorld, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    tools: ToolWorld, accounts: Accounts
 ) -> None:
-    monkeypatch.setattr(revoking, "REVOKE_SECONDS", 60.0)
-
     def people() -> set[str | None]:
         return {one.subject for one in accounts.refresh.values()}
 
-    for sender, person in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
-        await connect(tools, sender, person)
-    assert people() == {"olga", "alice", "bob", "carol"}
-    assert "connected since" in await said(tools, ALICE, "/connections")
-    assert people() == {"olga", "alice", "bob", "carol"}
-    assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
-    assert people() == {"olga", "bob", "carol"}
-    owner_id = tools.world.owner_id
-    await erase_contact(tools.world.db, owner_id, BOB, tools.home, tools.access)
-    assert people() == {"olga", "carol"}
-    # A bank that doesn't answer holds nothing up for long.
-    accounts.hangs.clear()
-    with monkeypatch.context() as impatient:
-        impatient.setattr(revoking, "REVOKE_SECONDS", 0.2)
-        assert "no longer have" in await said(tools, CAROL, "/connections disconnect bank")
-    accounts.hangs.set()
-    left = await rows_of(tools.world, "SELECT contact_id FROM discreet.connections")
-    assert [row["contact_id"] for row in left] == [None]
-    await tool_servers.remove_tool_server(tools.access, owner_id, tools.world.agent_id, "bank")
-    assert "olga" not in people()
+    with limits(revoking, REVOKE_SECONDS=60.0):
+        for sender, person in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
+            await connect(tools, sender, person)
+        assert people() == {"olga", "alice", "bob", "carol"}
+        assert "connected since" in await said(tools, ALICE, "/connections")
+        assert people() == {"olga", "alice", "bob", "carol"}
+        assert "no longer have" in await said(tools, ALICE, "/connections disconnect bank")
+        assert people() == {"olga", "bob", "carol"}
+        owner_id = tools.world.owner_id
+        await erase_contact(tools.world.db, owner_id, BOB, tools.home, tools.access)
+        assert people() == {"olga", "carol"}
+        # A bank that doesn't answer holds nothing up for long.
+        accounts.hangs.clear()
+        with limits(revoking, REVOKE_SECONDS=0.2):
+            assert "no longer have" in await said(tools, CAROL, "/connections disconnect bank")
+        accounts.hangs.set()
+        left = await rows_of(tools.world, "SELECT contact_id FROM discreet.connections")
+        assert [row["contact_id"] for row in left] == [None]
+        await tool_servers.remove_tool_server(tools.access, owner_id, tools.world.agent_id, "bank")
+        assert "olga" not in people()
 
 
 async def test_what_is_disconnected_or_blocked_is_not_used_again(

@@ -24,6 +24,7 @@ from discreet.tools.outgoing_calls import CallOutcome, OutgoingCall, call_tool
 from discreet.tools.sandbox import Protected
 from discreet.tools.servers import McpServer
 from discreet.tools.sessions import ServerSessions, SessionLimits
+from tests.support.limits import limits
 from tests.support.tool_servers.served import command
 from tests.support.waiting import until
 
@@ -83,12 +84,12 @@ async def test_what_is_only_much_or_deep_does_no_harm(sessions: ServerSessions) 
 
 
 async def test_a_program_that_uses_too_much_is_ended(
-    sessions: ServerSessions, monkeypatch: pytest.MonkeyPatch
+    sessions: ServerSessions,
 ) -> None:
     small = {"processes": 20, "memory": 48 * MIBI, "folder": 32 * MIBI}
-    monkeypatch.setattr(sandbox, "MOST", {**sandbox.MOST, **small})
     servers = {t: a_program() for t in ("many_processes", "much_memory", "full_folder")}
-    outcomes = await asyncio.gather(*(call(sessions, s, t) for t, s in servers.items()))
+    with limits(sandbox, MOST={**sandbox.MOST, **small}):
+        outcomes = await asyncio.gather(*(call(sessions, s, t) for t, s in servers.items()))
     for tool, outcome in zip(servers, outcomes, strict=True):
         assert "lost" in outcome.why, tool
 
@@ -177,21 +178,22 @@ NOTICE = (
 
 
 async def test_a_response_without_end_is_an_outcome(
-    sessions: ServerSessions, monkeypatch: pytest.MonkeyPatch
+    sessions: ServerSessions,
 ) -> None:
-    monkeypatch.setattr(bounds, "MAX_RESPONSE", MIBI)
     json_type, events = "application/json", "text/event-stream"
     bomb = gzip.compress(b"x" * 64 * MIBI)
     before = most_memory()
-    for kind, parts, headers in (
+    cases = (
         (json_type, _long(b"x" * 65_536), {}),
         (events, _long(b"data: " + b"x" * 65_536), {}),
         (events, _long(NOTICE * 64), {}),
         (events, _long(b": still here\n\n" * 4_096), {}),
         (json_type, [bomb], {"content_encoding": "gzip"}),
-    ):
-        async with sending(kind, parts, **headers) as server:
-            outcome = await call(sessions, server, "any")
-            assert outcome.result is None or outcome.result.is_error, kind
-            await sessions.close_all()
+    )
+    with limits(bounds, MAX_RESPONSE=MIBI):
+        for kind, parts, headers in cases:
+            async with sending(kind, parts, **headers) as server:
+                outcome = await call(sessions, server, "any")
+                assert outcome.result is None or outcome.result.is_error, kind
+                await sessions.close_all()
     assert most_memory() - before < 64 * MIBI
