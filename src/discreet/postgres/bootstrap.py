@@ -45,7 +45,8 @@ BEGIN
        AND p.proname ~ (
          '^(lo_.*|loread|lowrite|pg_cancel_backend|pg_terminate_backend|pg_stat_get_.*'
          '|pg_lock_status|pg_(try_)?advisory_(xact_)?lock(_shared)?|pg_export_snapshot'
-         '|currtid2|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
+         '|currtid2|pg_logical_emit_message|pg_get_multixact_members|pg_column_toast_chunk_id'
+         '|pg_isolation_test_session_is_blocked|pg_(database|tablespace|relation|total_relation|table'
          '|indexes)_size)$')
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', it);

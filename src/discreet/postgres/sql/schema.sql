@@ -12040,6 +12040,9 @@ REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer)
 -- ACL FUNCTION pg_cancel_backend(integer)
 REVOKE ALL ON FUNCTION pg_catalog.pg_cancel_backend(integer) FROM PUBLIC;
 
+-- ACL FUNCTION pg_column_toast_chunk_id("any")
+REVOKE ALL ON FUNCTION pg_catalog.pg_column_toast_chunk_id("any") FROM PUBLIC;
+
 -- ACL FUNCTION pg_database_size(name)
 REVOKE ALL ON FUNCTION pg_catalog.pg_database_size(name) FROM PUBLIC;
 
@@ -12049,8 +12052,14 @@ REVOKE ALL ON FUNCTION pg_catalog.pg_database_size(oid) FROM PUBLIC;
 -- ACL FUNCTION pg_export_snapshot()
 REVOKE ALL ON FUNCTION pg_catalog.pg_export_snapshot() FROM PUBLIC;
 
+-- ACL FUNCTION pg_get_multixact_members(multixid xid, OUT xid xid, OUT mode text)
+REVOKE ALL ON FUNCTION pg_catalog.pg_get_multixact_members(multixid xid, OUT xid xid, OUT mode text) FROM PUBLIC;
+
 -- ACL FUNCTION pg_indexes_size(regclass)
 REVOKE ALL ON FUNCTION pg_catalog.pg_indexes_size(regclass) FROM PUBLIC;
+
+-- ACL FUNCTION pg_isolation_test_session_is_blocked(integer, integer[])
+REVOKE ALL ON FUNCTION pg_catalog.pg_isolation_test_session_is_blocked(integer, integer[]) FROM PUBLIC;
 
 -- ACL FUNCTION pg_lock_status(OUT locktype text, OUT database oid, OUT relation oid, OUT page integer, OUT tuple smallint, OUT virtualxid text, OUT transactionid xid, OUT classid oid, OUT objid oid, OUT objsubid smallint, OUT virtualtransaction text, OUT pid integer, OUT mode text, OUT granted boolean, OUT fastpath boolean, OUT waitstart timestamp with time zone)
 REVOKE ALL ON FUNCTION pg_catalog.pg_lock_status(OUT locktype text, OUT database oid, OUT relation oid, OUT page integer, OUT tuple smallint, OUT virtualxid text, OUT transactionid xid, OUT classid oid, OUT objid oid, OUT objsubid smallint, OUT virtualtransaction text, OUT pid integer, OUT mode text, OUT granted boolean, OUT fastpath boolean, OUT waitstart timestamp with time zone) FROM PUBLIC;
