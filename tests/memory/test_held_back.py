@@ -1,6 +1,6 @@
-"""Questions that nothing was tuned to, ranked without a database.
+"""Questions written after the ranking was settled, ranked without a database.
 
-The figures that they gave before and after each change are in docs/decisions.
+The pairs of facts have since been read and mended by kind; see docs/decisions/0091.
 """
 
 from __future__ import annotations
