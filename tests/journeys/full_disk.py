@@ -28,7 +28,7 @@ from tests.support import bot_api, cloud_api
 from tests.support.small_disk import fill, small_disk
 from tests.support.waiting import until
 
-MEGABYTES = 200
+MEGABYTES = 400
 MAX_CALLS = 2_000
 """More than the pages that the database already has can hold."""
 
@@ -52,6 +52,11 @@ def admin_of(home: Path) -> psycopg.Connection[Any]:
     assert credentials is not None
     here = replace(credentials, host=str(socket_folder(Layout(home), make=False)))
     return psycopg.connect(here.conninfo(ADMIN_ROLE), autocommit=True)
+
+
+def free_bytes(home: Path) -> int:
+    disk = os.statvfs(home)
+    return disk.f_bavail * disk.f_frsize
 
 
 def stored(home: Path) -> list[str]:
@@ -154,6 +159,10 @@ async def test_updates_that_a_full_disk_refused_are_polled_again_and_stored_once
         assert len(stored(home)) < 301
         assert "The disk of the database is full" in (await shown(full_home))[1]
         ballast.unlink()
-        await until(lambda: len(stored(home)) >= 301, "all messages")
+        await until(
+            lambda: len(stored(home)) >= 301,
+            "all messages",
+            outstanding=lambda: f"{free_bytes(home)} bytes free",
+        )
         kill(server)
         assert sorted(map(int, stored(home)))[1:] == sent
