@@ -35,7 +35,9 @@ _WORD, _SPACE = re.compile(r"\w"), re.compile(r"\s")
 _SCHEME = re.compile(r"[a-z0-9+.-]{1,32}", re.IGNORECASE)
 _HOST = re.compile(rf"[\w{_DOTS}-]+")
 _MAILBOX_BEFORE = re.compile(r"[\w.+-]@\Z")
-_BREAKS = re.compile(rf"[{_DOTS}](?=\w)|:(?=\S)")
+_COLON_BREAKS, _DOT_BREAKS = re.compile(r":(?=\S)"), re.compile(rf"[{_DOTS}](?=\w)")
+_WEB = ("http", "https")
+"""No known scheme ends with these, so the long search for one is saved for most links."""
 _CLOSING = ".,;:!?)]}>'\"*_~`|\u2026\u201d\u2019\u00bb"
 _MARKUP = re.compile(r"[*_~`]|\[(?![.:]\])|(?<!\[[.:])\]")
 """What markup removes from a text, so that the words around it meet. Not the signs of a break."""
@@ -125,9 +127,10 @@ def _start(text: str, found: re.Match[str]) -> int | None:
     sign = found.start()
     match found.lastgroup:
         case "colon":
-            known = _KNOWN_SCHEME_BEFORE.search(text, max(0, sign - 16), sign)
-            if known is not None:
-                return known.start()
+            if not text.endswith(_WEB, 0, sign):
+                known = _KNOWN_SCHEME_BEFORE.search(text, max(0, sign - 16), sign)
+                if known is not None:
+                    return known.start()
             return None if _SLASHES.match(text, sign) is None else _before(_SCHEME, text, sign)
         case "domain":
             return _before(_HOST, text, sign)
@@ -171,10 +174,10 @@ def _broken(text: str, allowed: Collection[str]) -> str:
     for start, end in _links(text):
         if text[start:end].rstrip(_CLOSING) in allowed:
             continue
-        pieces += (text[at:start], _BREAKS.sub(_in_brackets, text[start:end]))
+        pieces += (text[at:start], _in_brackets(text[start:end]))
         at = end
     return "".join([*pieces, text[at:]])
 
 
-def _in_brackets(found: re.Match[str]) -> str:
-    return "[:]" if found[0] == ":" else "[.]"
+def _in_brackets(link: str) -> str:
+    return _DOT_BREAKS.sub("[.]", _COLON_BREAKS.sub("[:]", link))
