@@ -210,6 +210,12 @@ async def _mcp(app: App, embedder: Embedder, given: dict[str, Any], lines: _Line
         await lines.flush()
         return
     await lines.write(local_socket.line_of({"what": "ready"}).decode())
-    await serve_stdio(
-        app.db, embedder, bearer, cast("AsyncFile[str]", lines), cast("AsyncFile[str]", lines)
-    )
+
+    async def tell(told: dict[str, Any]) -> None:
+        await lines.write(local_socket.line_of(told).decode())
+        await lines.flush()
+
+    async with running(_say_alive(tell), "alive"):
+        await serve_stdio(
+            app.db, embedder, bearer, cast("AsyncFile[str]", lines), cast("AsyncFile[str]", lines)
+        )

@@ -23,6 +23,7 @@ from mcp.shared.exceptions import MCPError
 from discreet.cli.command_group import CommandGroup
 from discreet.cli.main import app as program
 from discreet.cli.served_chat import say_served
+from discreet.cli.served_mcp import ALIVE, _lines, _served
 from discreet.domain import local_socket
 from discreet.intake.terminal_message import typed_message
 from discreet.local_server import serving_local
@@ -118,7 +119,8 @@ async def test_neither_end_talks_to_another_user(
     owner = dict.fromkeys(("token", "sender", "contact_id", "agent"))
     asked = {"version": local_socket.VERSION, "for": "mcp", "who": owner}
     async with listening(idle) as home:
-        assert json.loads(await told(home, local_socket.line_of(asked))) == {"what": "ready"}
+        first = (await told(home, local_socket.line_of(asked))).splitlines()[0]
+        assert json.loads(first) == {"what": "ready"}
         monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
         assert await asyncio.to_thread(local_socket.connect, home) is None
         try:
@@ -199,6 +201,54 @@ async def test_mcp_goes_on_with_the_next_server_and_in_the_same_session(harness:
             now = await owner.call_tool("get_session", {})
         assert now.structured_content["id"] == begun["id"]
     assert [file.name for file in home.iterdir()] == ["serving.sock"]
+
+
+async def test_a_connection_of_mcp_hears_that_its_server_lives_and_leaves_one_that_is_frozen(
+    idle: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = dict.fromkeys(("token", "sender", "contact_id", "agent"))
+    monkeypatch.setattr(local_socket, "ALIVE_SECONDS", 0.01)
+
+    def heard(home: Path) -> bytes:
+        connection = local_socket.connect(home)
+        assert connection is not None
+        with connection, connection.makefile("rwb") as lines:
+            asked = {"version": local_socket.VERSION, "for": "mcp", "who": owner}
+            lines.write(local_socket.line_of(asked))
+            lines.flush()
+            assert json.loads(lines.readline()) == {"what": "ready"}
+            return lines.readline()
+
+    async with listening(idle) as home:
+        assert await asyncio.to_thread(heard, home) == ALIVE
+
+    def left(home: Path) -> list[bytes]:
+        peer = _served(owner)
+        assert peer is not None
+        try:
+            return list(_lines(peer))
+        finally:
+            peer.hang_up()
+
+    monkeypatch.setenv("DISCREET_HOME", str(home))
+    monkeypatch.setattr(local_socket, "SILENT_SECONDS", 1.0)
+    opened = local_socket.listen_in(home)
+    assert opened is not None
+    frozen: list[asyncio.StreamWriter] = []
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frozen.append(writer)  # and then it says nothing more
+        writer.write(local_socket.line_of({"what": "ready"}))
+
+    server = await asyncio.start_unix_server(connected, sock=opened)
+    try:
+        async with asyncio.timeout(30):
+            assert await asyncio.to_thread(left, home) == []
+    finally:
+        for writer in frozen:
+            writer.close()
+        server.close()
+        local_socket.remove(home)
 
 
 def test_the_line_of_a_command_in_a_list_is_the_line_of_its_own_help() -> None:

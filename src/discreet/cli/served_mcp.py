@@ -1,8 +1,8 @@
 """Serve MCP through the server that runs on this machine, without opening anything here.
 
-The lines of both sides are passed on as they are. If the server ends, the connection goes on: with
-its successor, or else with a process of this connection's own. The client gets an error for each
-request that was lost with it.
+The lines of both sides are passed on as they are. If the server ends, or says nothing because it is
+frozen, the connection goes on: with its successor, or else with a process of this connection's own.
+The client gets an error for each request that was lost with it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from socket import SHUT_RDWR, SHUT_WR
 from typing import IO, Any
 
 from discreet.domain import local_socket
@@ -23,15 +24,17 @@ from discreet.domain.errors import DiscreetError, Unavailable
 LOST = -32000
 """The code of the error for a request that was lost; JSON-RPC leaves it to servers."""
 REPLAYED = "discreet-replayed-"
+ALIVE = local_socket.line_of({"what": "alive"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    """A process that serves MCP: what it says, what it is told, and how its input ends."""
+    """A process that serves MCP: what it says and is told, and how its input and it end."""
 
     said: IO[bytes]
     told: IO[bytes]
     end: Callable[[], object]
+    hang_up: Callable[[], object]
 
     def tell(self, line: bytes) -> None:
         self.told.write(line)
@@ -58,19 +61,28 @@ def _served(who: dict[str, str | None]) -> _Peer | None:
     if connection is None:
         return None
     said, told = connection.makefile("rb"), connection.makefile("wb")
-    peer = _Peer(said, told, lambda: connection.shutdown(1))
+
+    def hang_up() -> None:
+        # First, so that nothing waits for a server that doesn't read.
+        with suppress(OSError):
+            connection.shutdown(SHUT_RDWR)
+        for one in (said, told, connection):
+            with suppress(OSError):
+                one.close()
+
+    peer = _Peer(said, told, lambda: connection.shutdown(SHUT_WR), hang_up)
     try:
         asked = {"version": local_socket.VERSION, "for": "mcp", "who": who}
         peer.tell(local_socket.line_of(asked))
         answer = json.loads(said.readline())
     except (OSError, ValueError):
-        connection.close()
+        hang_up()
         return None
     if answer["what"] == "error":
         error = DiscreetError(answer["message"], hint=answer["hint"])
         error.exit_code = answer["exit_code"]
         raise error
-    connection.settimeout(None)
+    # The timeout stays: a server that lives says so every few seconds.
     return peer
 
 
@@ -78,7 +90,7 @@ def _own_process() -> _Peer:
     words = [sys.argv[0], *sys.argv[1:], "--alone"]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
     assert process.stdout is not None and process.stdin is not None  # noqa: S101 PT018 - pipes
-    return _Peer(process.stdout, process.stdin, process.stdin.close)
+    return _Peer(process.stdout, process.stdin, process.stdin.close, process.stdin.close)
 
 
 class _Relay:
@@ -98,13 +110,15 @@ class _Relay:
         peer = self._peer
         assert peer is not None  # noqa: S101 - it was given one
         while True:
-            for line in peer.said:
+            for line in _lines(peer):
                 self._to_client(line)
             with self._changed:
                 if self._ended:
                     return
                 self._peer = None
                 self._report_lost()
+            with suppress(OSError):
+                peer.hang_up()
             peer = self._successor()
             with self._changed:
                 self._peer = peer
@@ -163,14 +177,17 @@ class _Relay:
                 continue
             own = f"{REPLAYED}{number}"
             peer.tell(_encoded({**message, "id": own}))
-            if not any(said.get("id") == own for said in _messages(peer)):
+            if not any(_parsed(line).get("id") == own for line in _lines(peer)):
                 raise Unavailable("The server ended.", hint="Start sb mcp again.")
         return peer
 
 
-def _messages(peer: _Peer) -> Iterator[dict[str, Any]]:
-    while line := peer.said.readline():
-        yield _parsed(line)
+def _lines(peer: _Peer) -> Iterator[bytes]:
+    """Yield what a peer says, until it ends or is silent for too long: then it is frozen."""
+    with suppress(OSError):
+        while line := peer.said.readline():
+            if line != ALIVE:
+                yield line
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """The version of what is said. A server and a command of two versions don't talk to each other."""
 MAX_LINE = 16 * 1024 * 1024
 """Maximum bytes of one line."""
