@@ -13,24 +13,29 @@ import pytest
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import NotFound
+from discreet.domain.ids import ContactId
 from discreet.intake.terminal_message import TerminalMessage
 from discreet.postgres.server import Database
 from discreet.schemas.events import WebhookToAdd
 from discreet.scope import ContactScope, OwnerScope
 from discreet.services import event_webhooks, held_answers
+from discreet.services.admission import decide_pairing
 from discreet.services.agents import AgentChange, change_agent, create_agent
 from discreet.services.contacts import block_contact
 from discreet.services.erasing import erase_contact
 from discreet.services.events import events_after
 from discreet.services.messages import send_message
-from discreet.services.takeover import take_over
+from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.run import run_turn
+from tests.support.answers import send_all
 from tests.support.events import settle
+from tests.support.platform import with_telegram
 from tests.support.responders import Responder
 from tests.support.rest import Rest, open_rest
-from tests.support.turns import turns_of
+from tests.support.turns import Recording, turns_of
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
+CAROL, DAVE = "telegram:1003", "telegram:1004"
 OLDEST = str(uuid4())
 """An id that no event has: the stream begins with the oldest event."""
 
@@ -190,3 +195,29 @@ async def test_another_owner_has_no_webhook_and_no_event_of_this_one(rest: Rest)
         await event_webhooks.test_webhook(access, stranger, which)
     async with rest.app.db.begin(OwnerScope(stranger)) as tx:
         assert await events_after(tx, None) == []
+
+
+async def test_the_owner_is_told_who_waits_and_what_became_of_it_and_the_contact_of_its_own(
+    rest: Rest,
+) -> None:
+    world, owner_id = rest.world, rest.app.owner_id
+    alice = await answered(rest, ALICE, "hello")
+    assert alice is not None
+    await send_all(world, Recording())
+    await answered(rest, ALICE, "/human the heating is broken")
+    await take_over(world.db, owner_id, ALICE)
+    await speak(world.db, owner_id, ContactId(alice), "I'm on my way.")
+    await hand_back(world.db, owner_id, ALICE)
+    door = await with_telegram(world, "pairing")
+    for who, let_in in ((CAROL, True), (DAVE, False)):
+        await door.say(who, "let me in")
+        await decide_pairing(world.db, owner_id, who, let_in=let_in)
+    owners = [event["kind"] for event in await told(rest, await rest.token())]
+    hers = [event["kind"] for event in await told(rest, await rest.token(contact=ALICE))]
+    mine = ["message.delivered", "person.requested", "person.answered"]
+    waiting = ["pairing.requested", "pairing.approved", "pairing.requested", "pairing.denied"]
+    assert [kind for kind in owners if kind in {*mine, *waiting}][-4:] == waiting
+    for kinds in (owners, hers):
+        assert [kind for kind in kinds if kind in mine[1:]] == mine[1:]
+        assert "message.delivered" in kinds
+    assert not set(hers) & set(waiting)

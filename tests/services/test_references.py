@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,13 @@ from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId
 from discreet.services.agents import create_agent
 from discreet.services.reference_files import ReferenceText
-from discreet.services.references import Published, list_references, publish, read_references
+from discreet.services.references import (
+    Published,
+    list_references,
+    publish,
+    publish_also,
+    read_references,
+)
 from tests.support.world import World
 
 
@@ -62,3 +69,16 @@ async def test_an_agent_that_does_not_exist_gets_no_texts(world: World) -> None:
     nobody = AgentId(world.owner_id)
     with pytest.raises(NotFound):
         await publish(world.db, world.owner_id, nobody, [ReferenceText("a.md", ("x",))])
+
+
+async def test_single_texts_published_at_once_all_stay(world: World) -> None:
+    owner, agent = world.owner_id, world.agent_id
+    await publish(world.db, owner, agent, [ReferenceText("hours", ("We open at nine.",))])
+    await asyncio.gather(
+        *(
+            publish_also(world.db, owner, agent, [ReferenceText(title, (f"The {title} is blue.",))])
+            for title in ("door", "roof", "fence")
+        ),
+        publish_also(world.db, owner, agent, (), without=["hours"]),
+    )
+    assert [*await list_references(world.db, owner, agent)] == ["door", "fence", "roof"]

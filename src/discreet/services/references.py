@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -13,7 +13,7 @@ from discreet.domain.ids import AgentId, OwnerId
 from discreet.memory.embedding import Embedder, bundled_embedder
 from discreet.memory.indexing import index
 from discreet.schemas.references import Published, TextToPublish
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.agents import get_agent
 from discreet.services.reference_files import (
     MAX_PASSAGES,
@@ -57,16 +57,7 @@ async def publish(
             "DELETE FROM discreet.passages WHERE agent_id = %(agent)s RETURNING title",
             {"agent": agent_id},
         )
-        await tx.execute(
-            """INSERT INTO discreet.passages
-                 (agent_id, title, position, content, terms, tokens, embedder, embedding)
-               SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.tokens::bytea,
-                      p.embedder, p.embedding::public.vector
-                 FROM jsonb_to_recordset(%(passages)s) AS p
-                      (title text, position int, content text, terms text[], tokens text,
-                       embedder text, embedding text)""",
-            {"agent": agent_id, "passages": Jsonb(passages)},
-        )
+        await _insert(tx, agent_id, passages)
     removed = {row["title"] for row in gone} - {one.title for one in texts}
     return Published(texts=len(texts), passages=len(passages), removed=sorted(removed))
 
@@ -163,15 +154,43 @@ async def publish_also(
 
     Raises:
         NotFound: the owner has no such agent.
+        BadInput: there would be too many passages.
     """
-    published = await _published(db, owner_id, agent_id)
-    replaced = {*without, *(text.title for text in texts)}
-    kept = [
-        ReferenceText(title, passages)
-        for title, passages in published.items()
-        if title not in replaced
-    ]
-    return await publish(db, owner_id, agent_id, [*kept, *texts], embedder)
+    embedder = embedder or bundled_embedder()
+    passages = await asyncio.to_thread(_indexed, texts, embedder)
+    titles = {text.title for text in texts}
+    async with db.begin(OwnerScope(owner_id, agent_id)) as tx:
+        gone = await tx.fetch(
+            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s"
+            " AND title = ANY (%(titles)s) RETURNING title",
+            {"agent": agent_id, "titles": sorted(titles | set(without))},
+        )
+        await _insert(tx, agent_id, passages)
+        stored = await tx.value(
+            "SELECT count(*) FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
+        )
+        if stored > MAX_PASSAGES:
+            raise BadInput(
+                f"All texts together would be too long: more than {MAX_PASSAGES:,} passages.",
+                hint="Remove one first.",
+            )
+    removed = {row["title"] for row in gone} - titles
+    return Published(texts=len(texts), passages=len(passages), removed=sorted(removed))
+
+
+async def _insert(
+    tx: Transaction, agent_id: AgentId, passages: Sequence[Mapping[str, Any]]
+) -> None:
+    await tx.execute(
+        """INSERT INTO discreet.passages
+             (agent_id, title, position, content, terms, tokens, embedder, embedding)
+           SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.tokens::bytea,
+                  p.embedder, p.embedding::public.vector
+             FROM jsonb_to_recordset(%(passages)s) AS p
+                  (title text, position int, content text, terms text[], tokens text,
+                   embedder text, embedding text)""",
+        {"agent": agent_id, "passages": Jsonb(passages)},
+    )
 
 
 async def _published(
