@@ -1,4 +1,4 @@
-"""How much a server may send. What is more ends the session, and the call gets an outcome."""
+"""Limits on what a server may send. Exceeding one ends the session and fails the call."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     import httpx2
 
 MAX_RESPONSE = 16 * 1024**2
-"""Bytes of one response over HTTP, also of one that is a stream of messages."""
+"""Maximum bytes of one HTTP response, including an event stream."""
 MAX_MESSAGES = 5_000
-"""Messages of a server between two calls, such as notices of progress."""
+"""Maximum messages from a server per call, such as progress notifications."""
 AS_IT_IS = {"Accept-Encoding": "identity"}
-"""Headers that ask for responses that aren't compressed: a small one could become a huge one."""
+"""Headers that refuse compression: a small response could expand to a huge one."""
 
 
 async def bound_response(response: httpx2.Response) -> None:
-    """Let reading a response fail at its limit. A hook of an HTTP client."""
+    """Make reading a response fail beyond its limit. A response hook of an HTTP client."""
     import httpx2
 
     if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         await response.aclose()
-        raise httpx2.DecodingError("It is compressed, unasked.", request=response.request)
+        raise httpx2.DecodingError("The response is compressed.", request=response.request)
 
     class Bounded(httpx2.AsyncByteStream):
         def __init__(self, stream: Any) -> None:
@@ -37,7 +37,7 @@ async def bound_response(response: httpx2.Response) -> None:
             async for part in self._stream:
                 left -= len(part)
                 if left < 0:
-                    raise httpx2.ReadError("It is too long.", request=response.request)
+                    raise httpx2.ReadError("The response is too long.", request=response.request)
                 yield part
 
         async def aclose(self) -> None:
@@ -47,14 +47,14 @@ async def bound_response(response: httpx2.Response) -> None:
 
 
 class Received:
-    """The messages of a server. When too many have come, they end, and the session with them."""
+    """The messages of a server. After too many, the stream ends and the session with it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._left = MAX_MESSAGES
 
     def allow_more(self) -> None:
-        """Begin to count anew: a call begins."""
+        """Reset the count, because a new call begins."""
         self._left = MAX_MESSAGES
 
     async def receive(self) -> Any:
@@ -106,7 +106,7 @@ class Received:
 async def receiving(
     transport: AbstractAsyncContextManager[Any], received: list[Received]
 ) -> AsyncIterator[Any]:
-    """Open a transport of which only so many messages are received; append what counts them."""
+    """Open a transport with a limited number of messages; append its counter to ``received``."""
     async with transport as (read, write):
         counting = Received(read)
         received.append(counting)

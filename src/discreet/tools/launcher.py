@@ -131,9 +131,9 @@ ARGUMENT = (16, 24, 32)  # offsets of the lower halves of the first arguments
 
 
 PART = 65_536
-"""Bytes that are passed on at once."""
+"""Maximum bytes copied at once."""
 CHECK_SECONDS = 2.0
-"""Seconds between two checks of what the server uses."""
+"""Seconds between two checks of the server's resources."""
 
 
 class CannotConfine(Exception):
@@ -141,7 +141,7 @@ class CannotConfine(Exception):
 
 
 class TooMuch(Exception):
-    """The server uses more than it may. The text says of what."""
+    """The server exceeds a limit. The text names it."""
 
 
 def landlock_abi() -> int:
@@ -301,22 +301,20 @@ def _start(plan: dict[str, Any], output: int, errors: int) -> int:
 
 def _descendants() -> Iterator[int]:
     """Yield what runs below this process, parents first."""
-    waiting = _children(os.getpid())
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue  # it has ended
+            children.setdefault(parent, []).append(int(name))
+    waiting = children.get(os.getpid(), [])
     while waiting:
         process = waiting.pop(0)
         yield process
-        waiting += _children(process)
-
-
-def _children(process: int) -> list[int]:
-    found: list[int] = []
-    try:
-        for thread in os.listdir(f"/proc/{process}/task"):
-            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
-                found += map(int, file.read().split())
-    except OSError:
-        pass  # it has ended
-    return found
+        waiting += children.get(process, [])
 
 
 def _end_all() -> None:
@@ -336,10 +334,10 @@ def _end_all() -> None:
 
 
 def _check_use(folder: str, most: dict[str, int]) -> None:
-    """Check what the server and all that it started use together.
+    """Check the processes, memory and files of the server and its descendants.
 
     Raises:
-        TooMuch: it is more than allowed.
+        TooMuch: together they exceed a limit.
     """
     processes = memory = 0
     for process in _descendants():
@@ -368,10 +366,10 @@ def _check_use(folder: str, most: dict[str, int]) -> None:
 
 
 class _Relay:
-    """What the server writes, on its way to whoever started it.
+    """Copies the server's output and errors to the client.
 
-    A line may have ``most["line"]`` bytes, because whoever reads it keeps it in memory. Of errors,
-    ``most["errors"]`` bytes are passed on; further ones are dropped, so that the server goes on.
+    A line may have ``most["line"]`` bytes, because the client keeps it in memory. Only the first
+    ``most["errors"]`` bytes of errors are copied; the rest is dropped, so the server never blocks.
     """
 
     def __init__(self, errors: int, most: dict[str, int]) -> None:
@@ -380,11 +378,11 @@ class _Relay:
         self._line = 0
 
     def pass_on(self, pipe: int) -> bool:
-        """Pass on what has come; return whether more can come.
+        """Copy what is in the pipe; return whether it is still open.
 
         Raises:
             TooMuch: a line is too long.
-            OSError: nobody reads it any more.
+            OSError: the client has gone.
         """
         try:
             part = os.read(pipe, PART)
@@ -403,7 +401,7 @@ class _Relay:
         return bool(part)
 
     def drain(self, pipes: set[int]) -> None:
-        """Pass on what is left in the pipes of a server that has ended."""
+        """Copy what is left in the pipes of a server that has ended."""
         for pipe in pipes:
             os.set_blocking(pipe, False)
             while select.select([pipe], [], [], 0)[0] and self.pass_on(pipe):
@@ -438,7 +436,7 @@ def _run(plan: dict[str, Any]) -> int:
                 if not relay.pass_on(ready):
                     pipes.discard(ready)
                     if ready == output:
-                        os.close(1)  # who reads it finds out that no more will come
+                        os.close(1)  # tells the client that there is no more
                 continue
             os.read(woken, PART)
             status = _ended(server)
@@ -479,9 +477,9 @@ def run_server() -> NoReturn:
         code = _run(plan)
     except TooMuch as error:
         _end_all()
-        os.write(2, f"\nIt was ended, because it had {error}.\n".encode())
+        os.write(2, f"\nThe server was stopped: it used {error}.\n".encode())
     except OSError:
-        pass  # nobody reads it any more
+        pass  # the client has gone
     _end_all()
     os._exit(code)
 

@@ -33,9 +33,8 @@ EARLY_SECONDS = 30.0
 """Seconds before its end from which a token counts as expired."""
 
 CheckUrl = Callable[[str], Awaitable[str]]
-"""Looks at a URL that a server named, and returns it with the address that was found in place of
-the host, so that a name that leads elsewhere a moment later changes nothing. Raises ``BadInput`` if
-it must not be called."""
+"""Checks a URL named by a server and returns it with the resolved address in place of the host, so
+that DNS rebinding has no effect. Raises ``BadInput`` if the URL must not be called."""
 
 
 class SignInLost(Exception):
@@ -179,10 +178,10 @@ async def renew(server_url: str, kept: Kept, check: CheckUrl) -> Kept:
 
 
 async def revoke(server_url: str, kept: Kept, check: CheckUrl) -> bool:
-    """Take the tokens back at the server (RFC 7009); return whether it says that it did.
+    """Revoke the tokens at the server (RFC 7009); return whether it confirmed that.
 
     Raises:
-        BadInput, Unavailable: there is no answer.
+        BadInput, Unavailable: the server could not be asked.
     """
     import httpx2
 
@@ -370,7 +369,7 @@ class _Talk:
         import httpx2
 
         to = await self.check(str(request.url))
-        # The headers name the host, and its certificate is checked; only the address is fixed.
+        # Host header, SNI and certificate check keep the name; only the address is fixed.
         pinned = httpx2.Request(
             request.method,
             to,

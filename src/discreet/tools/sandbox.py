@@ -32,9 +32,9 @@ MOST = {
     "folder": 1024**3,
     "files": 100_000,
 }
-"""Of a server and all that it started, together: bytes of one line of its output, which is one
-message; bytes that are kept of its errors; processes; bytes of memory, and of its folder; files in
-it. More ends it, within two seconds or so."""
+"""Limits for a server and its descendants together: bytes per line of output (one message), bytes
+of errors that are kept, processes, bytes of memory, bytes and number of files in its folder. A
+server that exceeds one is stopped within about two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
