@@ -30,7 +30,7 @@ async def test_a_new_owner_is_led_to_the_first_answer(tab: Tab, house: House) ->
         await expect(page.get_by_role("heading", level=1)).to_have_text("First steps")
         await page.get_by_label("Instructions").fill("You answer for a small hotel.")
         await page.get_by_role("button", name="Save", exact=True).click()
-        await expect(page.get_by_role("status")).to_contain_text("Ada is told.")
+        await expect(page.get_by_role("status")).to_contain_text("Ada was changed.")
         await page.get_by_label("Model").fill("nowhere:nothing")
         await page.get_by_role("button", name="ask it something").click()
         await expect(page.get_by_role("alert")).to_contain_text("nowhere:nothing")

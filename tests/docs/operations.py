@@ -752,9 +752,9 @@ OF_OWNER = (
         Operation(name, f"tool_calls.{name}", ("agents tools calls",), A_PERSONS, A_PERSONS, OWNERS)
         for name in ("pending_calls", "approve_call", "deny_call")
     ),
-    Operation("connect_account", "tool_servers.connect_account", ("agents tools connect",),
+    Operation("connect_account", "tool_accounts.connect_account", ("agents tools connect",),
               AT_TERMINAL, NO_MACHINE, OWNERS),
-    Operation("enter_account_code", "tool_servers.enter_account_code", ("agents tools connect",),
+    Operation("enter_account_code", "tool_accounts.enter_account_code", ("agents tools connect",),
               AT_TERMINAL, NO_MACHINE, OWNERS),
     Operation("get_signing_keys", "tool_servers.signing_keys", ("keys show",),
               "get_signing_keys", NO_MACHINE, OWNERS, None, tools.SigningKeys),

@@ -21,7 +21,8 @@ from discreet.services.connections import account_of, check_for, unseal_kept
 from discreet.services.contacts import block_contact, find_contact
 from discreet.services.erasing import erase_contact
 from discreet.services.tool_access import load_server
-from discreet.services.tool_servers import approve_tools, connect_account, enter_account_code
+from discreet.services.tool_accounts import connect_account, enter_account_code
+from discreet.services.tool_servers import approve_tools
 from discreet.tools.oauth import renew
 from tests.support.limits import limits
 from tests.support.openai_server import Call, Say

@@ -1,7 +1,7 @@
 """The results of mutants, in a file written line by line.
 
-An interrupted run can be resumed, and several runs can share the work. A result counts until the
-text that the mutant changes, or the test that noticed it, changes.
+An interrupted run can be resumed, and several runs can share the work. A result stays valid
+until the mutated text, or the test that noticed it, changes.
 """
 
 from __future__ import annotations

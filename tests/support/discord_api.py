@@ -18,25 +18,22 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.channels.discord_payloads import BOT_ROLE
+from tests.support.discord_objects import (
+    ADA,
+    BEA,
+    EPOCH_MS,
+    NOTES,
+    Account,
+    application_of,
+    guild_of,
+    now_text,
+    on_gateway,
+    raw_place,
+    user_of,
+)
 from tests.support.waiting import Faults
 
-EPOCH_MS = 1_420_070_400_000
-NOTES = 1 << 19
-"""The flag of an application that may read messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A bot: its token and permissions."""
-
-    id: str
-    name: str
-    token: str
-
-
-ADA = Account("900000000000000001", "ada", "OTAwMDAwMDAwMDAwMDAwMDAx.Gabcde." + "x" * 38)
-BEA = Account("900000000000000002", "bea", "OTAwMDAwMDAwMDAwMDAwMDAy.Gabcde." + "y" * 38)
+__all__ = ["ADA", "BEA", "NOTES", "Account", "DiscordApi", "Failure", "discord_api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class DiscordApi:
             **fields,
         }
         self.history[place["id"]].append(said)
-        await self.tell("MESSAGE_CREATE", _on_gateway(said, place))
+        await self.tell("MESSAGE_CREATE", on_gateway(said, place))
         return said
 
     async def tell(self, event: str, data: dict[str, Any]) -> None:
@@ -242,9 +239,9 @@ async def _answer(
         url = api.base_url.replace("http", "ws", 1).removesuffix("/api/v10")
         return _json({"url": f"{url}/gateway/"})
     if what == "users":
-        return _json(_user(account))
+        return _json(user_of(account))
     if what in ("applications", "oauth2"):
-        return _json(_application(account, NOTES if api.intents_allowed else 0))
+        return _json(application_of(account, NOTES if api.intents_allowed else 0))
     place = api.places.get(path[1]) if len(path) > 1 else None
     if place is None:
         return _refused(404, 10003, "Unknown Channel")
@@ -252,7 +249,7 @@ async def _answer(
     found = next((one for one in said if len(path) > 3 and one["id"] == path[3]), None)
     match what:
         case "place":
-            return _json(_raw(place))
+            return _json(raw_place(place))
         case "history":
             after = int(request.query.get("after", "0"))
             page = [one for one in said if int(one["id"]) > after]
@@ -269,8 +266,8 @@ async def _answer(
         case "edit":
             body = await request.json()
             _note_preview(api, body)
-            found |= {"content": body["content"], "edited_timestamp": _now()}
-            await api.tell("MESSAGE_UPDATE", _on_gateway(found, place))
+            found |= {"content": body["content"], "edited_timestamp": now_text()}
+            await api.tell("MESSAGE_UPDATE", on_gateway(found, place))
             return _json(found)
         case "delete":
             said.remove(found)
@@ -289,7 +286,7 @@ async def _create(
     _note_preview(api, body)
     api.created.append({**body, "channel_id": place["id"]})
     extra = {"message_reference": body["message_reference"]} if "message_reference" in body else {}
-    said = await api.say(place, _user(account), body["content"], **extra)
+    said = await api.say(place, user_of(account), body["content"], **extra)
     if nonce is not None:
         api._nonces[nonce] = said
     return said
@@ -363,7 +360,7 @@ async def _identify(
     guilds = sorted({p["guild_id"] for p in api.places.values() if "guild_id" in p})
     ready = {
         "v": 10,
-        "user": _user(account),
+        "user": user_of(account),
         "guilds": [{"id": guild, "unavailable": True} for guild in guilds],
         "session_id": session.id,
         "resume_gateway_url": api.base_url.replace("http", "ws", 1).replace(
@@ -373,7 +370,7 @@ async def _identify(
     }
     await _tell(session, "READY", ready)
     for guild in guilds:
-        await _tell(session, "GUILD_CREATE", _guild(api, account, guild))
+        await _tell(session, "GUILD_CREATE", guild_of(api, account, guild))
     api._sessions[session.id] = session
     return session
 
@@ -406,129 +403,3 @@ async def _send(session: _Session, payload: dict[str, Any]) -> None:
 
 
 # ---- what things look like
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
-
-
-def _user(account: Account) -> dict[str, Any]:
-    return {
-        "id": account.id,
-        "username": account.name,
-        "global_name": None,
-        "discriminator": "0",
-        "avatar": None,
-        "bot": True,
-    }
-
-
-def _application(account: Account, flags: int) -> dict[str, Any]:
-    return {
-        "id": account.id,
-        "name": account.name,
-        "icon": None,
-        "description": "",
-        "bot_public": True,
-        "bot_require_code_grant": False,
-        "verify_key": "",
-        "owner": {"id": "1", "username": "o", "discriminator": "0", "avatar": None},
-        "flags": flags,
-    }
-
-
-def _raw(place: dict[str, Any]) -> dict[str, Any]:
-    """Return a place as in the API, without other members' names."""
-    return {
-        name: value for name, value in place.items() if name not in ("parent_name", "guild_name")
-    }
-
-
-def _on_gateway(said: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    return {**said, "guild_id": place["guild_id"]} if "guild_id" in place else said
-
-
-def _guild(api: DiscordApi, account: Account, guild_id: str) -> dict[str, Any]:
-    inside = [p for p in api.places.values() if p.get("guild_id") == guild_id]
-    everybody = {
-        "id": guild_id,
-        "name": "@everyone",
-        "permissions": str((1 << 10) | (1 << 16) | (1 << 11)),
-        "position": 0,
-        "color": 0,
-        "hoist": False,
-        "managed": False,
-        "mentionable": False,
-    }
-    own = {**everybody, "id": BOT_ROLE, "name": account.name, "managed": True}
-    own |= {"tags": {"bot_id": account.id}, "position": 1}
-    threads = [p for p in inside if p["type"] in (10, 11, 12)]
-    shown = [p for p in threads if p["id"] not in api.put_away]
-    return {
-        "id": guild_id,
-        "name": inside[0]["guild_name"],
-        "owner_id": "1",
-        "unavailable": False,
-        "member_count": 3,
-        "roles": [everybody, own],
-        "members": [
-            {
-                "user": _user(account),
-                "roles": [BOT_ROLE],
-                "joined_at": "2026-01-01T00:00:00+00:00",
-                "deaf": False,
-                "mute": False,
-                "flags": 0,
-            }
-        ],
-        "channels": [
-            {
-                **_raw(p),
-                "position": 0,
-                "permission_overwrites": [],
-                "last_message_id": _last(api, p),
-            }
-            for p in inside
-            if p not in threads
-        ],
-        "threads": [
-            {
-                **_raw(p),
-                "owner_id": "1",
-                "last_message_id": _last(api, p),
-                "message_count": 1,
-                "member_count": 1,
-                "thread_metadata": {
-                    "archived": False,
-                    "auto_archive_duration": 1440,
-                    "archive_timestamp": _now(),
-                    "locked": False,
-                },
-            }
-            for p in shown
-        ],
-        "emojis": [],
-        "stickers": [],
-        "features": [],
-        "presences": [],
-        "voice_states": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-        "preferred_locale": "en-US",
-        "verification_level": 0,
-        "default_message_notifications": 0,
-        "explicit_content_filter": 0,
-        "mfa_level": 0,
-        "nsfw_level": 0,
-        "premium_tier": 0,
-        "premium_progress_bar_enabled": False,
-        "system_channel_flags": 0,
-        "afk_timeout": 0,
-        "afk_channel_id": None,
-        "system_channel_id": None,
-    }
-
-
-def _last(api: DiscordApi, place: dict[str, Any]) -> str | None:
-    return api.history[place["id"]][-1]["id"] if api.history[place["id"]] else None

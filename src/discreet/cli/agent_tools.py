@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
+from discreet.cli.tool_printing import notes_of, print_changes, print_line, print_server, record_of
+from discreet.cli.tool_secrets import read_secret, read_secrets, words_of
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.ids import AgentId
-    from discreet.schemas.tools import PendingCall, ServerTool, ToolServer
+    from discreet.schemas.tools import PendingCall, ToolServer
 
 app = typer.Typer(help="Give an agent tools of MCP servers.", no_args_is_help=True)
 
-MAX_SECRET_BYTES = 20_000
 Agent = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
 Server = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
@@ -137,12 +137,12 @@ def add(
             ToolServerToAdd,
             name=name,
             url=url,
-            headers=_secrets(header),
+            headers=read_secrets(header),
             shared=shared,
             tells_addresses=tell_addresses,
             signs_in=sign_in,
             client_id=client_id,
-            client_secret=None if client_secret is None else _secret(client_secret)[1],
+            client_secret=None if client_secret is None else read_secret(client_secret)[1],
         )
     else:
         if header:
@@ -152,8 +152,8 @@ def add(
         given = checked(
             CommandToAdd,
             name=name,
-            command=_words(command or ""),
-            environment=_secrets(env),
+            command=words_of(command or ""),
+            environment=read_secrets(env),
             shared=shared,
             tells_addresses=tell_addresses,
             trusted=trust,
@@ -165,14 +165,14 @@ def add(
         return await add_tool_server(app.tools, app.owner_id, await _agent(app, agent), given)
 
     added = in_app(work)
-    _print(added)
+    print_server(added)
     if added.signs_in and not added.tools:
-        _say(
+        print_line(
             "It shows its tools only to somebody who signed in. Connect your own account: sb agents"
             f" tools connect {shlex.quote(agent)} {name}"
         )
         return
-    _say(
+    print_line(
         f"Nobody may use them yet. To allow one: sb agents tools allow {shlex.quote(agent)} {name}"
     )
 
@@ -196,9 +196,9 @@ def list_servers(
         Column("WHERE", lambda item: item.url or shlex.join(item.command)),
         Column("TOOLS", lambda item: str(len(item.tools))),
         Column("ALLOWED", lambda item: str(sum(t.allowed != "nobody" for t in item.tools))),
-        Column("NOTES", _notes),
+        Column("NOTES", notes_of),
     ]
-    print_list(in_app(work), columns, _record, as_json=as_json, empty="No agent has a server.")
+    print_list(in_app(work), columns, record_of, as_json=as_json, empty="No agent has a server.")
 
 
 @app.command("show")
@@ -212,9 +212,9 @@ def show(agent: Agent, name: Server, as_json: AsJson = False) -> None:
 
     found = in_app(work)
     if as_json:
-        print_json(_record(found))
+        print_json(record_of(found))
     else:
-        _print(found)
+        print_server(found)
 
 
 @app.command("test")
@@ -226,8 +226,8 @@ def test(agent: Agent, name: Server) -> None:
         return await test_tool_server(app.tools, app.owner_id, await _agent(app, agent), name)
 
     found = in_app(work)
-    _say(f"{found.name} answers and offers {len(found.tools)} tools that you approved.")
-    _print_changes(found)
+    print_line(f"{found.name} answers and offers {len(found.tools)} tools that you approved.")
+    print_changes(found)
 
 
 @app.command("calls")
@@ -257,7 +257,7 @@ def calls(
     if approve is not None or deny is not None:
         decided = in_app(answer)
         done = "will be made now" if deny is None else "won't be made"
-        _say(f"The call of {decided.called} for {decided.whose} {done}.")
+        print_line(f"The call of {decided.called} for {decided.whose} {done}.")
         return
     columns: list[Column[PendingCall]] = [
         Column("ID", lambda item: item.id.hex[:6], whole=True),
@@ -289,7 +289,7 @@ def connect(
     ] = None,
 ) -> None:
     """Connect your own account at a server, for its tools in your own chat; or a group's."""
-    from discreet.services.tool_servers import connect_account, enter_account_code
+    from discreet.services.tool_accounts import connect_account, enter_account_code
 
     async def get_link(app: App) -> str:
         agent_id = await _agent(app, agent)
@@ -300,13 +300,15 @@ def connect(
         return await enter_account_code(app.tools, app.owner_id, agent_id, code or "", group)
 
     if code is None:
-        _say(f"Open this within ten minutes, and sign in: {in_app(get_link)}")
+        print_line(f"Open this within ten minutes, and sign in: {in_app(get_link)}")
         if not sys.stdin.isatty():
-            _say(f"Then: sb agents tools connect {shlex.quote(agent)} {name} --code CODE")
+            print_line(f"Then: sb agents tools connect {shlex.quote(agent)} {name} --code CODE")
             return
         code = typer.prompt("The code that the page shows")
-    _say(in_app(enter))
-    _say(f"To see the tools that it shows now: sb agents tools test {shlex.quote(agent)} {name}")
+    print_line(in_app(enter))
+    print_line(
+        f"To see the tools that it shows now: sb agents tools test {shlex.quote(agent)} {name}"
+    )
 
 
 @app.command("remove")
@@ -317,7 +319,7 @@ def remove(agent: Agent, name: Server) -> None:
     async def work(app: App) -> ToolServer:
         return await remove_tool_server(app.tools, app.owner_id, await _agent(app, agent), name)
 
-    _say(f"Removed {in_app(work).name}.")
+    print_line(f"Removed {in_app(work).name}.")
 
 
 @app.command("approve")
@@ -331,9 +333,9 @@ def approve(agent: Agent, name: Server, yes: Yes = False) -> None:
 
     found = in_app(read)
     if found.digest is None:
-        _say(f"{name} offers what you approved.")
+        print_line(f"{name} offers what you approved.")
         return
-    _print_changes(found)
+    print_changes(found)
     if not yes and not typer.confirm("Approve these changes?"):
         raise typer.Exit(1)
     given = ToolChangesToApprove(digest=found.digest)
@@ -343,7 +345,7 @@ def approve(agent: Agent, name: Server, yes: Yes = False) -> None:
         return await approve_tools(app.tools, app.owner_id, agent_id, name, given)
 
     in_app(work)
-    _say("Approved.")
+    print_line("Approved.")
 
 
 @app.command("allow")
@@ -395,105 +397,10 @@ def allow(
     async def work(app: App) -> ToolServer:
         return await allow_tools(app.tools, app.owner_id, await _agent(app, agent), name, given)
 
-    _print(in_app(work))
+    print_server(in_app(work))
 
 
 async def _agent(app: App, name: str) -> AgentId:
     from discreet.services.agents import get_agent
 
     return (await get_agent(app.db, app.owner_id, name)).id
-
-
-def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise BadInput(f"The command can't be read: {error}.") from None
-    if not words:
-        raise BadInput("The command is empty.")
-    return words
-
-
-def _secrets(named: list[str] | None) -> dict[str, str]:
-    """Read secrets from files, the terminal without echo, or standard input."""
-    return dict(_secret(one) for one in named or [])
-
-
-def _secret(asked: str) -> tuple[str, str]:
-    name, _, file = asked.partition("@")
-    if not name or "=" in name:
-        raise BadInput(
-            f"{asked!a} is not a name.", hint="Write NAME, and you are asked, or NAME@FILE."
-        )
-    if file:
-        try:
-            with Path(file).open("rb") as opened:
-                text = opened.read(MAX_SECRET_BYTES).decode()
-        except (OSError, UnicodeDecodeError):
-            raise BadInput(f"{file!a} can't be read.", hint="Use a text file.") from None
-    elif sys.stdin.isatty():
-        from getpass import getpass
-
-        text = getpass(f"{name} (it is not shown): ")
-    else:
-        text = sys.stdin.readline(MAX_SECRET_BYTES)
-    if not text.strip():
-        raise BadInput(f"{name} is empty.")
-    return name, text.strip()
-
-
-def _notes(item: ToolServer) -> str:
-    notes = [
-        "shared" if item.shared else "",
-        "no sandbox" if item.trusted else "",
-        "everybody signs in" if item.signs_in else "",
-        f"{len(item.changes)} changes to approve" if item.changes else "",
-        item.last_error,
-    ]
-    return "; ".join(note for note in notes if note)
-
-
-def _record(item: ToolServer) -> Mapping[str, Any]:
-    return item.model_dump(mode="json")
-
-
-def _print(item: ToolServer) -> None:
-    from discreet.cli.printing import Column, print_list
-
-    _say(f"{item.name} of {item.agent}: {item.url or shlex.join(item.command)}")
-    if notes := _notes(item):
-        _say(notes)
-    if item.secrets:
-        _say(f"Secrets: {', '.join(item.secrets)}")
-    columns: list[Column[ServerTool]] = [
-        Column("TOOL", lambda tool: tool.called, whole=True),
-        Column("ALLOWED", _who),
-        Column("GROUPS", lambda tool: "yes" if tool.in_groups else "no"),
-        Column("CONFIRM", lambda tool: tool.confirm),
-        Column("CHANGES THINGS", lambda tool: "no" if tool.reads_only else "maybe"),
-        Column("DESCRIPTION", lambda tool: tool.description),
-    ]
-    print_list(item.tools, columns, dict, as_json=False, empty="It has no tools.")
-    _print_changes(item)
-
-
-def _print_changes(item: ToolServer) -> None:
-    from discreet.cli.printing import print_text
-
-    for change in item.changes:
-        print_text(f"{change.kind}: {change.tool}")
-        if change.description is not None:
-            print_text(f"    {' '.join(change.description.split())}")
-            print_text(f"    {change.arguments}")
-    if item.changes:
-        print_text("Until you approve it, the agent uses what you approved before.")
-
-
-def _who(tool: ServerTool) -> str:
-    return ", ".join(tool.labels) if tool.allowed == "labels" else tool.allowed
-
-
-def _say(line: str) -> None:
-    from discreet.cli.printing import print_text
-
-    print_text(line)

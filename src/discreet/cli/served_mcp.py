@@ -29,7 +29,7 @@ ALIVE = local_socket.line_of({"what": "alive"})
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    """A process that serves MCP: what it says and is told, and how its input and it end."""
+    """A process that serves MCP: its output, its input, and how to end its input or hang up."""
 
     said: IO[bytes]
     told: IO[bytes]
@@ -63,7 +63,7 @@ def _served(who: dict[str, str | None]) -> _Peer | None:
     said, told = connection.makefile("rb"), connection.makefile("wb")
 
     def hang_up() -> None:
-        # First, so that nothing waits for a server that doesn't read.
+        # Shut down first, so that closing never waits for a server that doesn't read.
         with suppress(OSError):
             connection.shutdown(SHUT_RDWR)
         for one in (said, told, connection):
@@ -82,7 +82,7 @@ def _served(who: dict[str, str | None]) -> _Peer | None:
         error = DiscreetError(answer["message"], hint=answer["hint"])
         error.exit_code = answer["exit_code"]
         raise error
-    # The timeout stays: a server that lives says so every few seconds.
+    # Keep the timeout: a live server sends a line every few seconds.
     return peer
 
 
@@ -183,7 +183,7 @@ class _Relay:
 
 
 def _lines(peer: _Peer) -> Iterator[bytes]:
-    """Yield what a peer says, until it ends or is silent for too long: then it is frozen."""
+    """Yield a peer's lines until it ends, or is silent for so long that it must be frozen."""
     with suppress(OSError):
         while line := peer.said.readline():
             if line != ALIVE:

@@ -19,7 +19,7 @@ from discreet.schemas.tools import (
     ToolServer,
     ToolServerToAdd,
 )
-from discreet.services import agents, tool_servers
+from discreet.services import agents, tool_accounts, tool_servers
 
 PAGE = "/tools"
 WHO = {
@@ -100,13 +100,13 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             done = "Approved. Nobody may use a new tool until you say so."
         case "connect":
             group = text_of(form, "group").strip() or None
-            link = await tool_servers.connect_account(
+            link = await tool_accounts.connect_account(
                 access, owner_id, agent_id, server.name, group
             )
             return _server_page(dashboard, request, server, link)
         case "code":
             group, code = text_of(form, "group").strip() or None, text_of(form, "code")
-            done = await tool_servers.enter_account_code(access, owner_id, agent_id, code, group)
+            done = await tool_accounts.enter_account_code(access, owner_id, agent_id, code, group)
         case "remove":
             await tool_servers.remove_tool_server(access, owner_id, agent_id, server.name)
             return go_to(PAGE, f"{server.name} is removed, and its secrets are deleted.")

@@ -46,6 +46,13 @@ SELECT a.id AS agent_id, a.name AS agent, c.type,
  WHERE a.id = %(agent)s
 """
 
+SERVERS = """
+SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, s.shared, s.trusted,
+       s.ports, s.readable, s.tells_addresses, s.signs_in, s.sealed, s.offered, s.last_error,
+       s.created_at
+  FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolAccess:
@@ -237,3 +244,13 @@ def changed_tools(
         name: one for name, one in now.items() if before.get(name) != one.as_json()
     }
     return changed | dict.fromkeys(before.keys() - now.keys())
+
+
+async def server_row(tx: Transaction, agent_id: AgentId, name: str) -> dict[str, Any]:
+    row = await tx.fetch_one(
+        SERVERS + " WHERE s.agent_id = %(agent)s AND s.name = %(name)s",
+        {"agent": agent_id, "name": name},
+    )
+    if row is None:
+        raise NotFound(f"There is no server {name!a}.", hint="See: sb agents tools list")
+    return row

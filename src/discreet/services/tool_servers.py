@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from discreet.domain.errors import BadInput, Conflict, DiscreetError, NotFound, Unavailable
-from discreet.domain.ids import AgentId, ContactId, OwnerId
+from discreet.domain.ids import AgentId, OwnerId
 from discreet.schemas.tools import (
     CommandToAdd,
     ServerTool,
@@ -30,29 +29,27 @@ from discreet.services.connections import (
     Account,
     account_of,
     check_for,
-    enter_code,
-    offer_account,
 )
-from discreet.services.contacts import find_contact
 from discreet.services.revoking import revoking
 from discreet.services.tool_access import (
+    SERVERS,
     ToolAccess,
     changed_tools,
     note_offered,
     sealed_secrets,
     server_of,
+    server_row,
 )
+from discreet.services.tool_server_checks import checked_server
 from discreet.tools import sandbox
 from discreet.tools.client import Lost, NoReplyInTime, ServerSession
 from discreet.tools.oauth import look
-from discreet.tools.servers import ClientId, McpServer, ToolDescription
+from discreet.tools.servers import McpServer, ToolDescription
 
 __all__ = [
     "add_tool_server",
     "allow_tools",
     "approve_tools",
-    "connect_account",
-    "enter_account_code",
     "get_tool_server",
     "list_tool_servers",
     "remove_tool_server",
@@ -60,12 +57,6 @@ __all__ = [
     "test_tool_server",
 ]
 
-_SERVERS = """
-SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, s.shared, s.trusted,
-       s.ports, s.readable, s.tells_addresses, s.signs_in, s.sealed, s.offered, s.last_error,
-       s.created_at
-  FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id
-"""
 _TOOLS = """
 SELECT t.name, t.called, t.description, t.schema, t.reads_only, t.allowed, t.labels, t.in_groups,
        t.confirm
@@ -111,7 +102,7 @@ async def add_tool_server(
         Conflict: the agent has a server of this name.
         Unavailable: it doesn't answer as an MCP server does.
     """
-    server = _server(owner_id, agent_id, given)
+    server = checked_server(owner_id, agent_id, given)
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value(
             "SELECT true FROM discreet.tool_servers WHERE agent_id = %(agent)s AND name = %(name)s",
@@ -148,7 +139,7 @@ async def list_tool_servers(
     """Return the servers of an agent, or of all."""
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         rows = await tx.fetch(
-            _SERVERS + " WHERE %(agent)s::uuid IS NULL OR s.agent_id = %(agent)s"
+            SERVERS + " WHERE %(agent)s::uuid IS NULL OR s.agent_id = %(agent)s"
             " ORDER BY a.name, s.name",
             {"agent": agent_id},
         )
@@ -164,7 +155,7 @@ async def get_tool_server(
         NotFound: the agent has none of this name.
     """
     async with access.db.begin(OwnerScope(owner_id)) as tx:
-        return await _shown(access, tx, await _row(tx, agent_id, name))
+        return await _shown(access, tx, await server_row(tx, agent_id, name))
 
 
 async def test_tool_server(
@@ -177,7 +168,7 @@ async def test_tool_server(
         BadInput, Unavailable: as for ``add_tool_server``.
     """
     async with access.db.begin(OwnerScope(owner_id)) as tx:
-        row = await _row(tx, agent_id, name)
+        row = await server_row(tx, agent_id, name)
     server = server_of(access.key, row)
     try:
         account = await account_of(access, OwnerScope(owner_id, agent_id), server)
@@ -203,12 +194,12 @@ async def remove_tool_server(
     """
     owner = OwnerScope(owner_id)
     async with access.db.begin(owner) as tx:
-        server_id = (await _row(tx, agent_id, name))["id"]
+        server_id = (await server_row(tx, agent_id, name))["id"]
     async with (
         revoking(access, owner, server=server_id),
         access.db.begin(owner) as tx,
     ):
-        shown = await _shown(access, tx, await _row(tx, agent_id, name))
+        shown = await _shown(access, tx, await server_row(tx, agent_id, name))
         await tx.execute("DELETE FROM discreet.tool_servers WHERE id = %(id)s", {"id": shown.id})
     return shown
 
@@ -227,7 +218,7 @@ async def approve_tools(
         Conflict: there are no changes, or others by now.
     """
     async with access.db.begin(OwnerScope(owner_id)) as tx:
-        row = await _row(tx, agent_id, name)
+        row = await server_row(tx, agent_id, name)
         shown = await _shown(access, tx, row)
         if shown.digest is None:
             raise Conflict(f"The server {name} offers what you approved.")
@@ -242,53 +233,6 @@ async def approve_tools(
             "UPDATE discreet.tool_servers SET offered = NULL WHERE id = %(id)s", {"id": shown.id}
         )
         return await _get(access, tx, shown.id)
-
-
-async def connect_account(
-    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str, group: str | None = None
-) -> str:
-    """Return a link to connect the owner's own account at a server, or a group's.
-
-    Raises:
-        NotFound: the agent has no such server, or there is no such group.
-        BadInput: the server wants no account, or there is no public address.
-    """
-    async with access.db.begin(OwnerScope(owner_id)) as tx:
-        server = server_of(access.key, await _row(tx, agent_id, name))
-    if not server.signs_in:
-        raise BadInput(f"The server {name} wants no account.", hint="Add it with --sign-in.")
-    group_id = await _group(access, owner_id, group)
-    return await offer_account(access, OwnerScope(owner_id, agent_id), server, group_id)
-
-
-async def enter_account_code(
-    access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, code: str, group: str | None = None
-) -> str:
-    """Take the code that the browser showed; return what was connected.
-
-    Raises:
-        BadInput: it isn't that code, or none is waited for.
-        NotFound: there is no such group.
-    """
-    group_id = await _group(access, owner_id, group)
-    async with access.db.begin(OwnerScope(owner_id, agent_id)) as tx:
-        entered = await enter_code(tx, code, group_id)
-    if entered is None:
-        raise BadInput("No code is waited for.", hint="Get a link first, and sign in.")
-    if not entered.is_connected:
-        raise BadInput(entered.text)
-    return entered.text
-
-
-async def _group(access: ToolAccess, owner_id: OwnerId, who: str | None) -> ContactId | None:
-    if who is None:
-        return None
-    found = (await find_contact(access.db, owner_id, who)).contact
-    if found.type != "group":
-        raise BadInput(
-            f"{who!a} isn't a group.", hint="A contact connects its account in its own chat."
-        )
-    return found.id
 
 
 def signing_keys(access: ToolAccess) -> SigningKeys:
@@ -308,7 +252,7 @@ async def allow_tools(
     if (given.allowed == "labels") != bool(given.labels):
         raise BadInput("Labels and a right for labels belong together.")
     async with access.db.begin(OwnerScope(owner_id)) as tx:
-        row = await _row(tx, agent_id, name)
+        row = await server_row(tx, agent_id, name)
         found = await tx.fetch(
             _ALLOW,
             {
@@ -327,72 +271,6 @@ async def allow_tools(
                 f"The server {name} has no tool {missing[0]!a}.", hint="See: sb agents tools show"
             )
         return await _get(access, tx, row["id"])
-
-
-def _server(
-    owner_id: OwnerId, agent_id: AgentId, given: ToolServerToAdd | CommandToAdd
-) -> McpServer:
-    if isinstance(given, ToolServerToAdd):
-        if given.signs_in and given.shared:
-            raise BadInput("A server where contacts sign in can't be shared by all of them.")
-        return McpServer(
-            uuid4(),
-            owner_id,
-            agent_id,
-            given.name,
-            url=_checked_url(given.url),
-            shared=given.shared,
-            tells_addresses=given.tells_addresses,
-            signs_in=given.signs_in,
-            client=_client(given),
-            headers=_checked_headers(given.headers),
-        )
-    return McpServer(
-        uuid4(),
-        owner_id,
-        agent_id,
-        given.name,
-        command=tuple(given.command),
-        shared=given.shared,
-        trusted=given.trusted,
-        ports=tuple(sorted(set(given.ports))),
-        readable=tuple(given.readable),
-        tells_addresses=given.tells_addresses,
-        environment=given.environment,
-    )
-
-
-def _client(given: ToolServerToAdd) -> ClientId | None:
-    if given.client_id is None:
-        if given.client_secret is not None:
-            raise BadInput("A client's secret needs its id.", hint="Add --client-id.")
-        return None
-    if not given.signs_in:
-        raise BadInput("A client's id is for a server where contacts sign in.", hint="--sign-in")
-    return ClientId(given.client_id, given.client_secret)
-
-
-def _checked_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good or "@" in parts.netloc or parts.fragment or not text.isprintable():
-        raise BadInput(
-            f"{text!a} is not the URL of a server.",
-            hint="Write https://host/path; credentials go into a header (--header).",
-        )
-    return text
-
-
-def _checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        if not name.replace("-", "").isalnum() or not name.isascii() or not value.isprintable():
-            raise BadInput(f"{name!a} can't be a header, or its value contains a line end.")
-        if name.lower().startswith("discreet-"):
-            raise BadInput(f"The header {name} is Discreet's own.")
-    return headers
 
 
 async def _tools_to_begin_with(access: ToolAccess, server: McpServer) -> list[ToolDescription]:
@@ -441,18 +319,8 @@ async def _store_tools(tx: Transaction, server_id: UUID, tools: list[ToolDescrip
         await tx.execute(_INSERT_TOOL, row)
 
 
-async def _row(tx: Transaction, agent_id: AgentId, name: str) -> dict[str, Any]:
-    row = await tx.fetch_one(
-        _SERVERS + " WHERE s.agent_id = %(agent)s AND s.name = %(name)s",
-        {"agent": agent_id, "name": name},
-    )
-    if row is None:
-        raise NotFound(f"There is no server {name!a}.", hint="See: sb agents tools list")
-    return row
-
-
 async def _get(access: ToolAccess, tx: Transaction, server_id: UUID) -> ToolServer:
-    row = await tx.fetch_one(_SERVERS + " WHERE s.id = %(id)s", {"id": server_id})
+    row = await tx.fetch_one(SERVERS + " WHERE s.id = %(id)s", {"id": server_id})
     if row is None:
         raise NotFound("There is no such server.", hint="See: sb agents tools list")
     return await _shown(access, tx, row)

@@ -7,7 +7,7 @@ At first 107 of the 120 were read as written here. Three others differed only in
 
 from __future__ import annotations
 
-from tests.turn.reminder_sentences import Sentence
+from tests.turn.reminders.reminder_sentences import Sentence
 
 MORE_SENTENCES: dict[str, tuple[Sentence, ...]] = {
     "en": (
