@@ -106,7 +106,7 @@ async def create(dashboard: Dashboard, request: Request) -> Response:
         text_of(form, "name").strip(),
         AgentChange(role=text_of(form, "role")),
     )
-    return go_to(f"/agents/{made.id}", f"{made.name} is there.")
+    return go_to(f"/agents/{made.id}", f"{made.name} was created.")
 
 
 def change_of(form: FormData) -> AgentChange:

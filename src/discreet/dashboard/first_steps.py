@@ -55,7 +55,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
 async def _page(
     dashboard: Dashboard, request: Request, problem: DiscreetError | None = None
 ) -> Response:
-    """``problem``: why a step was not taken. It is shown there, the form as it was filled in."""
+    """Render the page. ``problem``: why a step failed; shown beside its form."""
     return dashboard.renderer.page(
         request,
         "first_steps.html",
@@ -69,7 +69,7 @@ async def _page(
 
 
 async def take(dashboard: Dashboard, request: Request) -> Response:
-    """Take a step; one that doesn't work changes nothing."""
+    """Take a step. A step that fails changes nothing."""
     try:
         return go_to(PAGE, await _taken(dashboard, request.state.form))
     except DiscreetError as problem:
@@ -77,7 +77,7 @@ async def take(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def _taken(dashboard: Dashboard, form: FormData) -> str:
-    """Take the step that a form is about, and say what is done."""
+    """Take the step of a form, and return a message that says what was done."""
     db, owner_id = dashboard.db, dashboard.owner_id
     if text_of(form, "what") == "channel":
         return await connected(dashboard, form)
@@ -92,9 +92,9 @@ async def _taken(dashboard: Dashboard, form: FormData) -> str:
         raise BadInput("The instructions are empty.", hint="Say what your agent should do.")
     if not listed:
         made = await agents.create_agent(db, owner_id, text_of(form, "name").strip(), told)
-        return f"{made.name} is there."
+        return f"{made.name} was created."
     await agents.change_agent(db, owner_id, listed[0].name, told)
-    return f"{listed[0].name} is told."
+    return f"{listed[0].name} was changed."
 
 
 async def _answering(dashboard: Dashboard, agent: agents.Agent, model: str) -> str:
@@ -109,7 +109,7 @@ async def _answering(dashboard: Dashboard, agent: agents.Agent, model: str) -> s
     if name := model or dashboard.app.settings.model:
         check = await ask_model(dashboard.app.settings, name)
         if check.problem is not None:
-            raise Unavailable(check.problem, hint=f"{agent.name} is as it was.")
+            raise Unavailable(check.problem, hint=f"{agent.name} was not changed.")
         said = f"{name} answers ({check.seconds:.1f} s)."
     await agents.change_agent(
         dashboard.db, dashboard.owner_id, agent.name, AgentChange(model=model)

@@ -96,7 +96,7 @@ async def erase_contact(
     """Delete a contact and all its data, including its messages in shared conversations.
 
     Lines typed at terminals are deleted too, because they don't say as whom they were typed. This
-    can't be undone. ``tools``: accounts that it connected are taken back at their servers.
+    can't be undone. ``tools``: used to revoke the contact's connected accounts at their servers.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.

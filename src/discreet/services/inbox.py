@@ -20,7 +20,7 @@ MAX_PREVIEW_CHARACTERS = 200
 FEW = 4_000
 """Up to this many contacts that match are sorted; of more, the ones that spoke last are read."""
 LATEST = 1_500
-"""So many conversations are tried first, the latest ones: a filter that many match is full then."""
+"""The newest conversations to try first. If many match the filter, they fill the page."""
 
 _WHICH: dict[Show, LiteralString] = {
     "": "true",
@@ -46,7 +46,7 @@ _LABELLED: LiteralString = """
 _ON_PLATFORM: LiteralString = """
     c.id IN (SELECT d.contact_id FROM discreet.addresses d WHERE d.platform = %(platform)s)
 """
-# A contact is named twice, for the index of parties.
+# The contact is compared twice so that the index on (agent_id, party) is used.
 _WITH_AGENT: LiteralString = """
     (c.id, c.id) IN (SELECT o.contact_id, o.party FROM discreet.sessions o
                       WHERE o.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a

@@ -1,6 +1,6 @@
-"""Take accounts back at their servers when they are deleted here (RFC 7009), as well as possible.
+"""Revoke the tokens of deleted accounts at their servers (RFC 7009), on a best-effort basis.
 
-What is deleted here is gone, whatever the server says. It is asked afterwards, for a few seconds.
+The account is deleted here first, whatever the server answers. The server then has a few seconds.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["revoking"]
 log = structlog.get_logger(__name__)
 
 REVOKE_SECONDS = 5.0
-"""Seconds for all accounts that are deleted at once."""
+"""Seconds for all accounts deleted together."""
 MAX_REVOKED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An account that is connected, before something is deleted."""
+    """A connected account, as it was before the deletion."""
 
     id: UUID
     server: McpServer
@@ -47,10 +47,10 @@ async def revoking(
     contact: ContactId | None = None,
     server: UUID | None = None,
 ) -> AsyncIterator[None]:
-    """Take back the accounts that the block deletes, once it is over. Nothing of that is raised.
+    """Revoke the accounts that the block deletes, after it ends. Failures are only logged.
 
-    Which it can be: those of ``contact`` or at ``server``, for their owner; else those of the
-    scope. ``access`` None: none are taken back.
+    The candidates are those of ``contact`` or at ``server`` (in the owner's scope), or else those
+    of the scope itself. With ``access`` None nothing is revoked.
     """
     if access is None:
         yield
@@ -59,7 +59,7 @@ async def revoking(
     yield
     if not held:
         return
-    asking = start(_revoke_gone(access, scope, held), "taking accounts back")
+    asking = start(_revoke_gone(access, scope, held), "revoking accounts")
     await end(asking, grace=REVOKE_SECONDS)
 
 
@@ -92,7 +92,7 @@ async def _revoke_gone(access: ToolAccess, scope: SessionScope, held: list[_Held
         )
     left = {row["id"] for row in rows}
     gone = [one for one in held if one.id not in left]
-    asking = [start(_revoke(access, one), "taking an account back") for one in gone]
+    asking = [start(_revoke(access, one), "revoking an account") for one in gone]
     await end(*asking, grace=REVOKE_SECONDS)
 
 
@@ -101,4 +101,4 @@ async def _revoke(access: ToolAccess, held: _Held) -> None:
         kept = unseal_kept(access, held.server, held.id, held.sealed)
         await revoke(held.server.url or "", kept, await check_for(held.server))
     except DiscreetError as error:
-        log.warning("an account was not taken back at its server", error=type(error).__name__)
+        log.warning("an account could not be revoked at its server", error=type(error).__name__)

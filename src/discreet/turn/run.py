@@ -109,7 +109,7 @@ class Turns:
     grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
     answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``revoking``:
-    takes back the accounts of a scope that are deleted in its block. ``look``: finds what needs the
+    revokes the accounts of a scope that its block deletes. ``look``: finds what needs the
     owner's attention.
     """
 

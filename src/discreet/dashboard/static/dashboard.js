@@ -22,7 +22,7 @@ function toTheEnd(within) {
 }
 
 // A part of the page that is fetched again when something was said.
-// A page that nobody sees asks for nothing: a browser keeps six connections to a server.
+// Hidden pages close their stream, because a browser opens at most six connections per server.
 for (const part of document.querySelectorAll("[data-live]")) {
   let events = null;
   const follow = () => {
@@ -43,7 +43,7 @@ for (const part of document.querySelectorAll("[data-live]")) {
   follow();
 }
 
-// A form is sent once, also by a double click; and again when one comes back to it.
+// A double click sends a form only once. Coming back to the page allows it again.
 const SENDING_MS = 10_000;
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -59,7 +59,7 @@ BEGIN
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
        AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
      ORDER BY m.position DESC LIMIT 1;
-    -- Not within the INSERT, which would then be planned anew for each message.
+    -- Outside the INSERT, so that its plan can be reused for every message.
     due := clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second';
   END IF;
   IF album.id IS NOT NULL THEN

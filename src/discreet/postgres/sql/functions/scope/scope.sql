@@ -50,7 +50,7 @@ BEGIN
 END $$;
 
 -- Hash one or several ids into one short text, which says whose a row is (owner_key, scope_key). In
--- plpgsql: each statement that writes such a row would parse and plan an SQL function anew.
+-- plpgsql, which caches its plans; an SQL function would be planned again by every statement.
 CREATE OR REPLACE FUNCTION gate.key_of(ids bytea) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
