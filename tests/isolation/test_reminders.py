@@ -17,7 +17,7 @@ from discreet.services.channels import set_debounce
 from discreet.turn.reminders import fire_reminder
 from tests.support.platform import Platform, make_platform
 from tests.support.world import make_world, open_scoped, other_owner
-from tests.turn.test_reminders import ANN, BOB, GROUP, left, make_due, remind
+from tests.turn.reminders.reminding import ANN, BOB, GROUP, left, make_due, remind
 
 Admin = psycopg.Connection[Any]
 
