@@ -59,3 +59,14 @@ async def test_an_address_leads_to_its_contact_and_another_to_nobody(world: Worl
         who: accepted.contact_id for who, accepted in both.items()
     }
     assert missing == [None, None]
+
+
+async def test_an_entry_has_the_addresses_of_its_own_contact_alone(world: World) -> None:
+    both = [await world.say(who, "hello") for who in ("telegram:1001", "telegram:1002")]
+    async with world.db.begin(world.owner) as tx:
+        for said, who in zip(both, ("telegram:1001", "telegram:1002"), strict=True):
+            assert said.contact_id is not None
+            contact = await get_contact(tx, said.contact_id)
+            assert contact is not None
+            assert contact.id == said.contact_id
+            assert contact.addresses == (who,)

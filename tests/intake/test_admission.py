@@ -273,6 +273,9 @@ async def test_a_shared_agent_is_never_open(db: ScopedDatabase, platform: Platfo
     await admission.set_admission(db, owner, "Ada", "telegram", "open")
     with pytest.raises(Conflict):
         await change_agent(db, owner, "Ada", AgentChange(memory_model="shared"))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        async with db.begin(OwnerScope(owner)) as tx:
+            await tx.execute("UPDATE discreet.agents SET memory_model = 'shared'")
     await admission.set_admission(db, owner, "Ada", "telegram", "pairing")
     await change_agent(db, owner, "Ada", AgentChange(memory_model="shared"))
     with pytest.raises(Conflict):

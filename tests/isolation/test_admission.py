@@ -161,6 +161,21 @@ async def test_one_owners_wrong_codes_lock_no_other_out(world: World, admin: Adm
     assert (await mine.accepted(ALICE, "hello")).new
 
 
+async def test_wrong_link_codes_of_a_contact_lock_the_owner_out_of_nothing(
+    world: World, admin: Admin
+) -> None:
+    bob = await world.say(BOB, "hello")
+    admin.execute(
+        "INSERT INTO discreet.wrong_codes (owner_id, contact_id)"
+        " SELECT %s, %s FROM generate_series(1, 12)",
+        (world.owner_id, bob.contact_id),
+    )
+    mine = await channel(world, admission="pairing")
+    await mine.say(ALICE, "hello")
+    await decide(world, await code_of(mine, ALICE))
+    assert (await mine.accepted(ALICE, "hello")).new
+
+
 async def test_who_is_denied_takes_nobody_along_and_stays_in_elsewhere(world: World) -> None:
     mine = await channel(world, "bot", admission="pairing")
     second = await channel(world, "bot2", admission="pairing")

@@ -5,10 +5,11 @@ from typing import Any
 
 import psycopg
 
+from discreet.contacts.labels import whose
 from discreet.domain.ids import SessionId
 from discreet.domain.inbound import Inbound, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
-from discreet.scope import ContactScope
+from discreet.scope import ContactScope, OwnerScope
 from discreet.services.quarantine import list_quarantine
 from discreet.services.status import Status, get_status
 from discreet.services.status_turns import FailedTurn
@@ -24,7 +25,7 @@ async def status_of(world: World) -> Status:
     return await get_status(world.db, world.owner_id)
 
 
-async def fail(world: World, scope: ContactScope, session_id: SessionId) -> Lease:
+async def fail(world: World, scope: ContactScope | OwnerScope, session_id: SessionId) -> Lease:
     async with world.db.begin(scope) as tx:
         lease = await acquire(tx, session_id)
         assert isinstance(lease, Lease)
@@ -139,3 +140,20 @@ async def test_a_message_without_a_contact_is_in_quarantine_with_its_reason(worl
     )
     assert waiting.inbound["text"] == "hello?"
     assert [waiting] == await list_quarantine(world.db, world.owner_id)
+
+
+async def test_each_failed_turn_bears_the_name_of_its_own_contact(world: World) -> None:
+    for sender, name in (("telegram:1001", "Alice"), ("telegram:1002", "Bob")):
+        said = await world.say(sender, "hello", name=name)
+        await fail(world, world.contact(said.contact_id), said.session_id)
+    owners = await world.say(None, "hello")
+    await fail(world, world.owner, owners.session_id)
+    turns = (await status_of(world)).turns
+    assert {turn.session_id: turn.whose for turn in turns}[owners.session_id] == "owner"
+    assert sorted(turn.whose for turn in turns) == ["Alice", "Bob", "owner"]
+
+
+def test_what_all_share_is_neither_the_owners_nor_a_contacts() -> None:
+    assert whose(None, shared=True) == "shared"
+    assert whose(None, shared=False) == "owner"
+    assert whose("Alice", shared=True) == "Alice"
