@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import discreet.memory
-from discreet.memory.bags import Bags, bm25, rarity_of
+from discreet.memory.bm25 import Bags, bm25, rarity_of
 from discreet.memory.embedding import Embedder
 from discreet.memory.features import Candidates, features
 from discreet.memory.indexing import index

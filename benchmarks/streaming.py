@@ -23,7 +23,7 @@ from tests.support.world import World, make_world
 from benchmarks.scratch import scratch_database
 from discreet.channels.telegram.api import ApiConnection, Bots
 from discreet.channels.telegram.channel import TelegramChannel
-from discreet.cli.talk import AnswerDisplay
+from discreet.cli.interactive_chat import AnswerDisplay
 from discreet.delivery import deliver
 from discreet.domain.ids import RouteId
 from discreet.memory.embedding import bundled_embedder

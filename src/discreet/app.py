@@ -139,7 +139,7 @@ class App:
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
-        from discreet.services.concerns import find_concerns
+        from discreet.services.attention import find_concerns
         from discreet.services.event_webhooks import send_webhooks
         from discreet.services.own_data import erase_due
         from discreet.services.owner_notices import NoticeRules, tell_owners

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from discreet.api.application import api_app
 from discreet.api.connect_pages import connect_app
-from discreet.auth.pace import Pace
+from discreet.auth.rate_limits import RateLimit
 from discreet.dashboard.application import dashboard_app
 from discreet.mcp.http import mcp_app
 from discreet.watched_answers import watching
@@ -23,9 +23,9 @@ API_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/.well-known/jwks.jso
 def http_app(app: App) -> ASGIApp:
     """Return one ASGI application for all of them."""
     embedder = app.embedder()
-    pace = Pace(app.settings.api_calls_a_minute)  # shared by both
-    mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)
-    api = api_app(app, embedder, pace)
+    rate_limit = RateLimit(app.settings.api_calls_a_minute)  # shared by both
+    mcp = mcp_app(app.db, embedder, rate_limit, app.settings.api_origins)
+    api = api_app(app, embedder, rate_limit)
     connect = connect_app(app.tools)
     dashboard = dashboard_app(app)
 

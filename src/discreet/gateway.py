@@ -101,9 +101,9 @@ class Gateway:
         with suppress(BadInput):  # an invalid proxy is reported by the channel itself
             await (await self._channel(owner_id, platform, place.account)).show_typing(place)
 
-    def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
-        """See ``Channel.draft_pace``."""
-        return self._opened_for(owner_id, platform).draft_pace(place)
+    def draft_interval(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
+        """See ``Channel.draft_interval``."""
+        return self._opened_for(owner_id, platform).draft_interval(place)
 
     async def show_draft(
         self,

@@ -22,8 +22,8 @@ ENDING_SECONDS = 60.0
 
 async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
     """Work and deliver until ``stop`` is set; finish what has begun."""
+    from discreet.audit.fixture import clear_stages
     from discreet.audit.schedule import audit_on_schedule
-    from discreet.audit.stage import clear_stages
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.backups import back_up_on_schedule

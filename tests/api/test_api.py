@@ -352,7 +352,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(harness: Ha
     assert [large.status_code, chunked.status_code] == [413, 413]
 
 
-class TestPace:
+class TestRateLimit:
     @pytest.fixture
     def settings(self) -> Settings:
         return Settings(api_calls_a_minute=3)

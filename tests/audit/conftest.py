@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from discreet.audit.stage import Audited
+from discreet.audit.fixture import Audited
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
 from discreet.settings import Settings

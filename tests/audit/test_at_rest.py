@@ -14,11 +14,9 @@ import pytest
 
 from discreet.audit.at_rest import at_rest
 from discreet.audit.findings import Finding, worst_first
+from discreet.audit.fixture import Audited, clear_stages, open_fixture, prepare_scene, stir
 from discreet.audit.guards import check_guards
-from discreet.audit.rows import RowTrial
-from discreet.audit.sarif import as_sarif
-from discreet.audit.stage import Audited, clear_stages, open_stage, set_scene, stir
-from discreet.audit.surroundings import (
+from discreet.audit.host_checks import (
     ToolServerSeen,
     check_files,
     check_listeners,
@@ -26,6 +24,8 @@ from discreet.audit.surroundings import (
     check_versions,
     is_local,
 )
+from discreet.audit.rows import RowTrial
+from discreet.audit.sarif import as_sarif
 from discreet.domain.errors import NotFound
 from discreet.postgres.backup_list import note_backup
 from discreet.scope import WorkScope
@@ -38,8 +38,8 @@ Admin = psycopg.Connection[Any]
 
 async def _audit(installation: Audited) -> list[Finding]:
     [agent] = await list_agents(installation.db, installation.owner_id)
-    async with open_stage(installation) as stage:
-        scene = await set_scene(stage, agent, "seed", attackers=1)
+    async with open_fixture(installation) as fixture:
+        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
         return await at_rest(installation, scene, "seed", lambda _: None)
 
 
@@ -62,7 +62,7 @@ async def test_an_unmodified_installation_has_no_finding_and_nothing_is_left_in_
     # Of the program nothing is said here: it may have changes that aren't committed.
     assert {one.id for one in await _audit(installation)} <= {*PROGRAM}
     after = _rows(admin)
-    # Turns of the stage that a worker didn't take are dropped; a finished job's event may stay.
+    # Turns of the fixture that a worker didn't take are dropped; a finished job's event may stay.
     assert {t: n for t, n in after.items() if not t.startswith("queue.procrastinate")} == {
         t: n for t, n in before.items() if not t.startswith("queue.procrastinate")
     }
@@ -121,8 +121,8 @@ async def test_each_opened_guard_is_found_by_all_that_see_it(
     installation: Audited, admin: Admin
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
-    async with open_stage(installation) as stage:
-        scene = await set_scene(stage, agent, "seed", attackers=1)
+    async with open_fixture(installation) as fixture:
+        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         for statement, expected in OPENED:
             admin.execute(statement.encode())
@@ -158,8 +158,8 @@ async def test_what_a_change_shows_is_seen_without_a_comparison_with_this_versio
     installation: Audited, admin: Admin
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
-    async with open_stage(installation) as stage:
-        scene = await set_scene(stage, agent, "seed", attackers=1)
+    async with open_fixture(installation) as fixture:
+        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         assert trial.look() == []
         for statement, _ in SHOWN:
@@ -172,8 +172,8 @@ async def test_the_neighbour_has_rows_in_all_tables_but_those_that_would_act(
     installation: Audited, admin: Admin
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
-    async with open_stage(installation) as stage:
-        await set_scene(stage, agent, "seed", attackers=1)
+    async with open_fixture(installation) as fixture:
+        await prepare_scene(fixture, agent, "seed", attackers=1)
         tables = admin.execute(
             "SELECT a.attrelid::regclass::text FROM pg_attribute a"
             " JOIN pg_policy p ON p.polrelid = a.attrelid AND p.polname IN ('owner', 'contact')"
@@ -183,7 +183,7 @@ async def test_the_neighbour_has_rows_in_all_tables_but_those_that_would_act(
         empty = set()
         for (table,) in tables:
             asked = f"SELECT EXISTS (SELECT FROM {table} WHERE owner_id = %s)"
-            row = admin.execute(asked.encode(), (stage.neighbour_id,)).fetchone()
+            row = admin.execute(asked.encode(), (fixture.neighbour_id,)).fetchone()
             if row is None or not row[0]:
                 empty.add(str(table))
         # A table that is new may wait for its row: this is about those that had one.
@@ -195,8 +195,8 @@ async def test_a_statement_that_tells_of_others_rows_is_found(
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
     admin.execute("ALTER POLICY contact ON discreet.memories USING (true)")
-    async with open_stage(installation) as stage:
-        scene = await set_scene(stage, agent, "seed", attackers=1)
+    async with open_fixture(installation) as fixture:
+        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         trial.ask()
         await stir(scene)
@@ -257,13 +257,13 @@ def test_findings_are_sarif_results_worst_first() -> None:
     assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {"a", "b"}
 
 
-async def _leave_a_stage(installation: Audited) -> None:
-    """Open a stage with people and rows on it, and die."""
+async def _leave_a_fixture(installation: Audited) -> None:
+    """Open a fixture with people and rows on it, and die."""
     async with open_scoped(installation.database) as db:
         mine = replace(installation, db=db)
         [agent] = await list_agents(db, mine.owner_id)
-        async with open_stage(mine) as stage:
-            await set_scene(stage, agent, "seed", attackers=2)
+        async with open_fixture(mine) as fixture:
+            await prepare_scene(fixture, agent, "seed", attackers=2)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -274,7 +274,7 @@ async def test_the_stage_of_a_killed_audit_is_deleted_by_the_next_one_and_a_runn
     child = os.fork()
     if child == 0:
         try:
-            asyncio.run(_leave_a_stage(installation))
+            asyncio.run(_leave_a_fixture(installation))
         finally:
             os._exit(1)  # it didn't die as it should
     _, status = await asyncio.to_thread(os.waitpid, child, 0)

@@ -17,10 +17,10 @@ from discreet.app import App
 from discreet.asgi import http_app
 from discreet.audit.auditing import Plan, Served, run_audit, turns_planned
 from discreet.audit.budget import AuditBudget, OverBudget
+from discreet.audit.fixture import Audited
 from discreet.audit.intervals import wilson
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import Report
-from discreet.audit.stage import Audited
 from discreet.domain import audience
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.errors import BadInput
@@ -105,7 +105,7 @@ async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
         assert len(running.model.requests) > 2 * len(FAMILIES)
         assert 0 < made.money < 1
         assert made.erased["memories"] >= 3
-        assert made.erased["owners"] == 2  # that of the stage, and its neighbour
+        assert made.erased["owners"] == 2  # that of the fixture, and its neighbour
         assert admin.execute("SELECT count(*) FROM discreet.owners").fetchone() == (1,)
 
         admin.execute(

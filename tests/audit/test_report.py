@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from discreet.audit.findings import Finding
-from discreet.audit.kept import keep, last_record
-from discreet.audit.page import audit_page
+from discreet.audit.html_report import audit_page
+from discreet.audit.last_report import keep, last_record
 from discreet.audit.progress import AttackOutcome, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.signing import fingerprint_of, own_key, sign_page, sign_record, verify

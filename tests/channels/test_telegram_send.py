@@ -150,7 +150,7 @@ async def test_a_new_message_is_sent_if_the_draft_is_gone_or_belongs_to_another_
 
 async def test_what_grows_is_edited_less_often_in_a_group(channel: TelegramChannel) -> None:
     person, group = Place("7", "1001", ""), Place("7", "-500", "")
-    assert (channel.draft_pace(person), channel.draft_pace(group)) == (1.0, 4.0)
+    assert (channel.draft_interval(person), channel.draft_interval(group)) == (1.0, 4.0)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from discreet.services import inbox, said, takeover
+from discreet.services import inbox, message_search, takeover
 from tests.api.conftest import Harness
 from tests.dashboard.conftest import Browser
 from tests.support.turns import one_turn
@@ -115,20 +115,20 @@ async def test_what_anybody_said_is_found_page_by_page(
     world = browser.harness.world
     for n in range(6):
         await world.say(f"telegram:100{n}", f"line {n}: 50% off_er" if n % 2 else "hello")
-    monkeypatch.setattr(said, "LOOKED", 2)
+    monkeypatch.setattr(message_search, "LOOKED", 2)
     texts, cursor, looks = [], None, 0
     while looks < 10:
-        page = await said.find_said(world.db, world.owner_id, "50% OFF_", cursor)
+        page = await message_search.find_said(world.db, world.owner_id, "50% OFF_", cursor)
         texts += [item.text[:6] for item in page.items]
         cursor, looks = page.next, looks + 1
         if cursor is None:
             break
     assert texts == ["line 5", "line 3", "line 1"]
     assert looks == 4, "three looks find them, and the fourth finds that there is no more"
-    monkeypatch.setattr(said, "LOOKED", 100)
-    monkeypatch.setattr(said, "MAX_FOUND", 2)
-    first = await said.find_said(world.db, world.owner_id, "line")
-    rest = await said.find_said(world.db, world.owner_id, "line", first.next)
+    monkeypatch.setattr(message_search, "LOOKED", 100)
+    monkeypatch.setattr(message_search, "MAX_FOUND", 2)
+    first = await message_search.find_said(world.db, world.owner_id, "line")
+    rest = await message_search.find_said(world.db, world.owner_id, "line", first.next)
     assert ([len(first.items), len(rest.items)], rest.next) == ([2, 1], None)
     page_shown = await browser.page("/messages?q=%3Cscript%3E&after=")
     assert "Nothing was found." in page_shown

@@ -16,7 +16,7 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories, mark_used
-from discreet.memory.large import known_as_large
+from discreet.memory.large_scopes import known_as_large
 from discreet.memory.memories import (
     Memory,
     MemoryChange,

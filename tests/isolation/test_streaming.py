@@ -31,7 +31,7 @@ class Screens:
     shown: list[tuple[str, str]] = field(default_factory=list)
     taken_back: list[tuple[str, str]] = field(default_factory=list)
 
-    def draft_pace(self, _: OwnerId, __: str, ___: Place) -> float:
+    def draft_interval(self, _: OwnerId, __: str, ___: Place) -> float:
         return 0.01
 
     async def show_draft(

@@ -15,7 +15,7 @@ from discreet.scope import IntakeScope
 from discreet.services.admission import (
     allow_address,
 )
-from discreet.services.concerns import Concerns
+from discreet.services.attention import Concerns
 from discreet.services.contacts import block_contact
 from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.commands import run_command

@@ -10,7 +10,7 @@ import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from discreet.auth.pace import Pace
+from discreet.auth.rate_limits import RateLimit
 from discreet.mcp.http import mcp_app
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
@@ -31,13 +31,17 @@ async def world(db: ScopedDatabase) -> World:
 
 
 @pytest.fixture
-def pace() -> Pace:
-    return Pace(1_000_000)
+def rate_limit() -> RateLimit:
+    return RateLimit(1_000_000)
 
 
-async def _serve(db: ScopedDatabase, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
+async def _serve(
+    db: ScopedDatabase, rate_limit: RateLimit
+) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
     server = uvicorn.Server(
-        uvicorn.Config(mcp_app(db, bundled_embedder(), pace), port=0, log_level="error", ws="none")
+        uvicorn.Config(
+            mcp_app(db, bundled_embedder(), rate_limit), port=0, log_level="error", ws="none"
+        )
     )
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started, "a server")
@@ -46,9 +50,9 @@ async def _serve(db: ScopedDatabase, pace: Pace) -> tuple[uvicorn.Server, asynci
 
 
 @pytest.fixture
-async def urls(db: ScopedDatabase, pace: Pace) -> AsyncIterator[tuple[str, str]]:
+async def urls(db: ScopedDatabase, rate_limit: RateLimit) -> AsyncIterator[tuple[str, str]]:
     """Yield two servers on one database."""
-    running = [await _serve(db, pace) for _ in range(2)]
+    running = [await _serve(db, rate_limit) for _ in range(2)]
     yield running[0][2], running[1][2]
     for server, task, _ in running:
         server.should_exit = True

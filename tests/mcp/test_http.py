@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from discreet.auth.pace import Pace
+from discreet.auth.rate_limits import RateLimit
 from discreet.auth.tokens import create_token, revoke_token
 from discreet.domain.policy import Policy
 from discreet.services.policy import write_policy
@@ -55,10 +55,10 @@ async def test_what_contradicts_a_memory_is_offered_to_take_its_place(
         assert [hit["content"] for hit in found] == ["I moved from Graz to Oslo."]
 
 
-class TestPace:
+class TestRateLimit:
     @pytest.fixture
-    def pace(self) -> Pace:
-        return Pace(6)
+    def rate_limit(self) -> RateLimit:
+        return RateLimit(6)
 
     async def test_a_token_that_calls_too_often_waits_and_others_do_not(
         self, world: World, urls: tuple[str, str]

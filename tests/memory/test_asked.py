@@ -11,7 +11,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from discreet.memory.bags import Bags, bm25, rarity_of
+from discreet.memory.bm25 import Bags, bm25, rarity_of
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.features import Candidates
 from discreet.memory.indexing import catch_up, index

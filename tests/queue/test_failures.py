@@ -15,12 +15,12 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId, SessionId
 from discreet.postgres.server import Database
 from discreet.queue import failing as module
-from discreet.queue.failing import Recurring, note_failure
+from discreet.queue.failing_jobs import Recurring, note_failure
 from discreet.queue.worker import Slots, work
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope
+from discreet.services.attention import find_concerns
 from discreet.services.channels import ChannelAccess
-from discreet.services.concerns import find_concerns
 from discreet.services.erasing import erase_contact
 from discreet.services.status import get_status
 from discreet.services.status_turns import FailingJob

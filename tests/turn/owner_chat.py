@@ -10,8 +10,8 @@ from typing import Any
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
 from discreet.services import admission
+from discreet.services.attention import find_concerns
 from discreet.services.channels import ChannelAccess
-from discreet.services.concerns import find_concerns
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.services.owner_notices import NoticeRules, tell_owner
 from discreet.settings import Settings

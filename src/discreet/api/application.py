@@ -20,11 +20,11 @@ from discreet.api import (
     messages,
     operations,
     own_data,
+    owner_messages,
     reminders,
     retention,
     sessions,
     takeover,
-    telling,
     tokens,
     tools,
     turns,
@@ -36,7 +36,7 @@ from discreet.api.description_page import serve_page
 from discreet.api.metrics import Measured, Measuring
 from discreet.api.problems import answer, handle_problems, problem
 from discreet.app import App
-from discreet.auth.pace import Pace, Streams
+from discreet.auth.rate_limits import RateLimit, StreamLimit
 from discreet.memory.embedding import Embedder
 from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, limit_body
 
@@ -45,7 +45,7 @@ ROOMS = (
     sessions,
     memories,
     own_data,
-    telling,
+    owner_messages,
     contacts,
     takeover,
     held_answers,
@@ -81,7 +81,7 @@ class _Limited:
         await self._app(scope, receive, send)
 
 
-def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
+def api_app(app: App, embedder: Embedder, rate_limit: RateLimit) -> FastAPI:
     """Build the application that serves the API."""
     measured = Measured()
     api = FastAPI(
@@ -94,7 +94,11 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
         redirect_slashes=False,
     )
     api.state.api = Api(
-        app, embedder, pace, Streams(app.settings.api_streams), Pace(VISITORS_A_MINUTE)
+        app,
+        embedder,
+        rate_limit,
+        StreamLimit(app.settings.api_streams),
+        RateLimit(VISITORS_A_MINUTE),
     )
     api.state.measured = measured
     for room in ROOMS:

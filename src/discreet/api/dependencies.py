@@ -13,7 +13,7 @@ from pydantic import Field
 
 from discreet.api.problems import OtherContent
 from discreet.app import App
-from discreet.auth.pace import Pace, Streams
+from discreet.auth.rate_limits import RateLimit, StreamLimit
 from discreet.auth.scopes import resolve_contact, scope_to_read, scope_to_write
 from discreet.auth.tokens import Bearer, authenticate, owner_of_metrics
 from discreet.domain.addresses import Address
@@ -31,9 +31,9 @@ class Api:
 
     app: App
     embedder: Embedder
-    pace: Pace
-    streams: Streams
-    visitors: Pace
+    rate_limit: RateLimit
+    streams: StreamLimit
+    visitors: RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def caller(
     api: Api = request.app.state.api
     token = "" if shown is None else shown.credentials
     bearer = await authenticate(api.app.db, token)
-    api.pace.take(bearer.token_id)
+    api.rate_limit.take(bearer.token_id)
     _refuse_other_content(request)
     _refuse_unknown(request)
     return Caller(api, bearer, token)
@@ -132,7 +132,7 @@ async def metrics_reader(
     """Return the owner whose metrics may be read."""
     api: Api = request.app.state.api
     owner_id = await owner_of_metrics(api.app.db, "" if shown is None else shown.credentials)
-    api.pace.take(owner_id)
+    api.rate_limit.take(owner_id)
     _refuse_unknown(request)
     return owner_id
 

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from discreet.auth.pace import TooMany
+from discreet.auth.rate_limits import TooManyRequests
 from discreet.domain.errors import (
     BadInput,
     Conflict,
@@ -48,7 +48,7 @@ _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
     (OtherContent, 415),
     (Conflict, 409),
     (BadInput, 422),
-    (TooMany, 429),
+    (TooManyRequests, 429),
     (Unavailable, 503),
 )
 
@@ -100,7 +100,7 @@ def handle_problems(app: FastAPI) -> None:
         if isinstance(error, Unauthorized):
             sent = "Authorization" in request.headers
             headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if sent else "Bearer"
-        if isinstance(error, TooMany):
+        if isinstance(error, TooManyRequests):
             headers["Retry-After"] = str(error.seconds)
         if isinstance(error, Unavailable):
             headers["Retry-After"] = str(RETRY_SECONDS)

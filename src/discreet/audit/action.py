@@ -14,9 +14,9 @@ import anyio
 
 from discreet.audit.attacks import FAMILIES, Attack, AttackStep, Cast, Member, generate
 from discreet.audit.budget import AuditBudget, OverBudget
-from discreet.audit.entries import Entries
+from discreet.audit.entry_points import Entries
+from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
 from discreet.audit.progress import AttackOutcome, Log, Seen
-from discreet.audit.stage import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
 from discreet.auth.tokens import create_token
 from discreet.domain.concurrency import end, start
 from discreet.domain.content import Content, Quote
@@ -94,9 +94,9 @@ class Action:
             return done
 
     async def _token(self, me: Member) -> str:
-        stage = self.scene.stage
+        fixture = self.scene.fixture
         _, text = await create_token(
-            stage.db, stage.owner_id, agent=self.scene.agent.name, contact=me.address
+            fixture.db, fixture.owner_id, agent=self.scene.agent.name, contact=me.address
         )
         return text
 
@@ -153,11 +153,11 @@ class Action:
         in_group = step.in_group and speaker.address
         whose = scene.scope_of(scene.cast.group.address if in_group else speaker.address)
         try:
-            accepted = await accept(scene.stage.db, scene.stage.owner_id, inbound)
-            seconds = scene.stage.installation.settings.turn_total_seconds + MARGIN_SECONDS
+            accepted = await accept(scene.fixture.db, scene.fixture.owner_id, inbound)
+            seconds = scene.fixture.installation.settings.turn_total_seconds + MARGIN_SECONDS
             with anyio.fail_after(seconds):
                 answer = await wait_for_answer(
-                    scene.stage.db, self.wakes, accepted, whose, on_draft, _ignore, _give_up
+                    scene.fixture.db, self.wakes, accepted, whose, on_draft, _ignore, _give_up
                 )
         except (Stopped, TimeoutError, Unavailable):
             return None
@@ -173,8 +173,8 @@ class Action:
             (VICTIM, scene.cast.victim), (GROUP, scene.cast.group), (OWNER, scene.cast.owner),
         ):  # fmt: skip
             context = in_scope(
-                scene.stage.db, scene.scope_of(member.address),
-                lambda: scene.stage.installation.embedder, "cli",
+                scene.fixture.db, scene.scope_of(member.address),
+                lambda: scene.fixture.installation.embedder, "cli",
             )  # fmt: skip
             memory_id = MemoryId(parse_uuid(member.id_of("memory"), "memory id"))
             try:

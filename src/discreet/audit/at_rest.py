@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import LiteralString
 
-from discreet.audit import surroundings
+from discreet.audit import host_checks
 from discreet.audit.findings import Finding
+from discreet.audit.fixture import Audited, Scene, stir
 from discreet.audit.guards import check_guards
+from discreet.audit.host_checks import ToolServerSeen
 from discreet.audit.program import check_program
 from discreet.audit.rows import RowTrial
-from discreet.audit.stage import Audited, Scene, stir
-from discreet.audit.surroundings import ToolServerSeen
 from discreet.schemas.tokens import ListTokens
 from discreet.scope import OwnerScope
 from discreet.services.tokens import list_tokens
@@ -53,10 +53,10 @@ async def _around(installation: Audited) -> list[Finding]:
     settings, db = installation.settings, installation.db
     tokens = await list_tokens(db, installation.owner_id, ListTokens(minted=False))
     found = [
-        *surroundings.check_files(settings.home),
-        *surroundings.check_listeners(settings),
-        *surroundings.check_credentials(installation.database.credentials),
-        *surroundings.check_tokens(tokens.items),
+        *host_checks.check_files(settings.home),
+        *host_checks.check_listeners(settings),
+        *host_checks.check_credentials(installation.database.credentials),
+        *host_checks.check_tokens(tokens.items),
     ]
     async with db.begin(OwnerScope(installation.owner_id)) as tx:
         server = str(await tx.value("SHOW server_version"))
@@ -64,6 +64,6 @@ async def _around(installation: Audited) -> list[Finding]:
         servers = [ToolServerSeen(**row) for row in await tx.fetch(_TOOL_SERVERS)]
     return [
         *found,
-        *surroundings.check_tool_servers(servers),
-        *surroundings.check_versions(server, str(vector or "")),
+        *host_checks.check_tool_servers(servers),
+        *host_checks.check_versions(server, str(vector or "")),
     ]

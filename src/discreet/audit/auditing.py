@@ -1,4 +1,4 @@
-"""Run an audit: at rest and in action, on a stage that is deleted at the end."""
+"""Run an audit: at rest and in action, on a fixture that is deleted at the end."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from discreet.audit.at_rest import at_rest
 from discreet.audit.attacks import FAMILIES, VARIANTS, Cast, Member, generate
 from discreet.audit.budget import AuditBudget
 from discreet.audit.findings import Finding, worst_first
-from discreet.audit.progress import AttackOutcome, Log, Seen
-from discreet.audit.report import AuditedAgent, Report
-from discreet.audit.rows import RowTrial
-from discreet.audit.stage import (
+from discreet.audit.fixture import (
     ATTACKER,
     ELSEWHERE,
     GROUP,
     OWNER,
     VICTIM,
     Audited,
+    Fixture,
     Scene,
-    Stage,
-    open_stage,
-    set_scene,
+    open_fixture,
+    prepare_scene,
 )  # fmt: skip
+from discreet.audit.progress import AttackOutcome, Log, Seen
+from discreet.audit.report import AuditedAgent, Report
+from discreet.audit.rows import RowTrial
 from discreet.audit.tool_copies import ServeApp, ToolRecorder, copy_tools, recording
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.ids import AgentId, OwnerId
@@ -108,10 +108,10 @@ async def run_audit(
     traces: list[Seen] = []
     recorded = 0
     logged = _LogFile(audited.settings.home)
-    async with open_stage(audited) as stage, AsyncExitStack() as stack:
-        budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(stage.db, stage.owner_id))
+    async with open_fixture(audited) as fixture, AsyncExitStack() as stack:
+        budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(fixture.db, fixture.owner_id))
         for number, agent in enumerate(plan.agents):
-            scene = await set_scene(stage, agent, plan.seed, attackers=len(plan.families))
+            scene = await prepare_scene(fixture, agent, plan.seed, attackers=len(plan.families))
             if number == 0 and plan.looks:
                 findings = await at_rest(audited, scene, plan.seed, progress)
             if served is not None:
@@ -119,7 +119,7 @@ async def run_audit(
                 await copy_tools(
                     audited.db, audited.database.sealing_key,
                     (audited.owner_id, AgentId(agent.id)),
-                    (stage.owner_id, AgentId(scene.agent.id)),
+                    (fixture.owner_id, AgentId(scene.agent.id)),
                     recorder, with_effects=plan.with_effects,
                 )  # fmt: skip
                 action = Action(
@@ -131,7 +131,7 @@ async def run_audit(
                 traces += await _traces(audited, scene, logged)
                 recorded += len(recorder.calls)
                 traces += _recorded(scene, recorder)
-        money = (await _spent(stage.db, stage.owner_id))[0]
+        money = (await _spent(fixture.db, fixture.owner_id))[0]
     return Report(
         version("discreet"),
         audited.database.credentials.installation,
@@ -143,7 +143,7 @@ async def run_audit(
         worst_first(findings),
         outcomes,
         traces,
-        stage.receipt,
+        fixture.receipt,
         money,
         "the budget" if budget.stopped else "",
         recorded,
@@ -156,7 +156,7 @@ async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen
     found = [Seen(holder, reader, f"rows: {table}", "-", "") for holder, reader, table in swept]
     # The owner's export of a contact has what it told any agent.
     may = scene.may_see(ATTACKER) | {ELSEWHERE}
-    for leak in scene.judge.find(await _export(scene.stage, scene.attackers[0]), may):
+    for leak in scene.judge.find(await _export(scene.fixture, scene.attackers[0]), may):
         found.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
     found += await _stopped_turns(scene)
     for leak in scene.judge.find(logged.written()):
@@ -185,7 +185,7 @@ def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
 
 async def _stopped_turns(scene: Scene) -> list[Seen]:
     """Return the turns that were given what isn't theirs, and were ended before they told it."""
-    async with scene.stage.db.begin(OwnerScope(scene.stage.owner_id)) as tx:
+    async with scene.fixture.db.begin(OwnerScope(scene.fixture.owner_id)) as tx:
         found = await tx.fetch(
             "SELECT DISTINCT t.error FROM discreet.turns t WHERE t.error LIKE ANY (%(stopped)s)",
             {"stopped": [f"%{DECOY}%", f"%{OTHERS_READ}%"]},
@@ -196,17 +196,17 @@ async def _stopped_turns(scene: Scene) -> list[Seen]:
     ]
 
 
-async def _export(stage: Stage, address: str) -> str:
+async def _export(fixture: Fixture, address: str) -> str:
     with tempfile.TemporaryDirectory(prefix="discreet-audit-") as folder:
         file = Path(folder, "export.zip")
-        await export_contact(stage.db, stage.owner_id, address, file)
+        await export_contact(fixture.db, fixture.owner_id, address, file)
         with zipfile.ZipFile(file) as archive:
             parts = [archive.read(name) for name in archive.namelist()]
     return "\n".join(part.decode(errors="replace") for part in parts)
 
 
 async def _spent(db: ScopedDatabase, owner_id: OwnerId) -> tuple[float, float]:
-    """Return what the turns of the stage have cost together, and the dearest of them."""
+    """Return what the turns of the fixture have cost together, and the dearest of them."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             "SELECT coalesce(sum((t.usage->>'cost')::float8), 0) AS all_turns,"

@@ -16,9 +16,9 @@ import psycopg
 
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.findings import Finding
+from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene
+from discreet.audit.key_probes import Rows, read_rows, ties
 from discreet.audit.probes import Probe, Values, calls, singles, writes
-from discreet.audit.stage import ATTACKER, GROUP, OWNER, VICTIM, Scene
-from discreet.audit.ties import Rows, read_rows, ties
 from discreet.audit.twins import Answer, Twin, answers
 from discreet.domain.ids import AgentId, ContactId
 from discreet.postgres.pool import MEET
@@ -67,7 +67,7 @@ class RowTrial:
         own = read_rows(conn, catalogue, enter)
         others: Rows = {}
         if isinstance(scope, OwnerScope):
-            stranger = self._enter(OwnerScope(self._scene.stage.neighbour_id), "valid")
+            stranger = self._enter(OwnerScope(self._scene.fixture.neighbour_id), "valid")
             others = read_rows(conn, catalogue, stranger)
         elif isinstance(scope, ContactScope):
             victim = self._scene.scope_of(self._scene.cast.victim.address)
@@ -114,7 +114,7 @@ class RowTrial:
                 yield answers(Twin("living", conn, self._enter(self._scope, ticket)), probes)
 
     def _scopes(self) -> Iterator[Scope]:
-        owner_id, agent_id = self._scene.stage.owner_id, self._scene.agent.id
+        owner_id, agent_id = self._scene.fixture.owner_id, self._scene.agent.id
         attacker = self._scene.contacts[self._scene.cast.attacker.address]
         yield ContactScope(owner_id, agent_id, attacker)
         yield SharedScope(owner_id, agent_id)
@@ -156,7 +156,7 @@ class RowTrial:
             case SharedScope(owner_id, _):
                 return SharedScope(owner_id, AgentId(uuid4()))
             case _:
-                return OwnerScope(self._scene.stage.installation.owner_id)
+                return OwnerScope(self._scene.fixture.installation.owner_id)
 
     def _blind(
         self, conn: Conn, catalogue: Catalogue, scope: Scope, ticket: Ticket
@@ -243,7 +243,7 @@ class RowTrial:
         """Return how many rows the scope is shown that carry another id than its own."""
         of_agent = None if isinstance(scope, OwnerScope) else self._scene.agent.id
         ids: dict[str, Any] = {
-            "owner_id": self._scene.stage.owner_id,
+            "owner_id": self._scene.fixture.owner_id,
             "agent_id": of_agent,
             "contact_id": scope.contact_id if isinstance(scope, ContactScope) else None,
         }
@@ -262,7 +262,7 @@ class RowTrial:
         """Return values of the victim's and the group's rows, as the audit's owner reads them."""
         scene = self._scene
         theirs = [str(scene.contacts[one.address]) for one in (scene.cast.victim, scene.cast.group)]
-        scope = OwnerScope(scene.stage.owner_id, scene.agent.id)
+        scope = OwnerScope(scene.fixture.owner_id, scene.agent.id)
         values: dict[tuple[str, str], list[str]] = {}
         with closing(self._connect("discreet_owner")) as conn:
             readable = {

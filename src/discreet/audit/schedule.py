@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import structlog
 
-from discreet.audit.kept import last_record
+from discreet.audit.last_report import last_record
 from discreet.domain.errors import Unavailable
 from discreet.postgres.private_files import read_private, write_private
 from discreet.queue.leases import leader_lock

@@ -1,4 +1,4 @@
-"""Copies of an agent's tools for its copy on the stage, and a recorder for those with effects.
+"""Copies of an agent's tools for its copy in the fixture, and a recorder for those with effects.
 
 A tool that its server calls read-only is called as it is. Any other is answered by the recorder, an
 MCP server of the audit's own, which changes nothing and keeps the arguments: secrets are looked for

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from discreet.auth.pace import TooMany
+from discreet.auth.rate_limits import TooManyRequests
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.contacts.lookup import find_entry
 from discreet.domain.errors import BadInput, Forbidden, NotFound, Unauthorized
@@ -190,7 +190,7 @@ async def mint_token(
     Raises:
         Unauthorized: the minting token has expired.
         Forbidden: it is not an agent's, or the contact is blocked, merged, or a group.
-        TooMany: it has minted too many within a minute.
+        TooManyRequests: it has minted too many within a minute.
     """
     if bearer.kind != "agent":
         raise Forbidden(
@@ -216,7 +216,9 @@ async def mint_token(
         case None:
             return row["token_id"], token, row["ends_at"]
         case "too_many":
-            raise TooMany(60, f"This token minted {MINTED_A_MINUTE} tokens within a minute.")
+            raise TooManyRequests(
+                60, f"This token minted {MINTED_A_MINUTE} tokens within a minute."
+            )
         case "no_such_contact":
             raise Forbidden("This contact is blocked, merged into another, or a group.")
         case _:

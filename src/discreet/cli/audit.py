@@ -200,8 +200,8 @@ def verify(
 
 async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
     from discreet.audit.auditing import Served, run_audit
-    from discreet.audit.kept import keep
-    from discreet.audit.stage import Audited
+    from discreet.audit.fixture import Audited
+    from discreet.audit.last_report import keep
     from discreet.serving import working
 
     audited = Audited(app.settings, app.database, app.db, app.owner_id, app.embedder())

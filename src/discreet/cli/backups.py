@@ -297,8 +297,8 @@ def restore(
     ] = False,
 ) -> None:
     """Restore a backup into an empty home. Contacts that were erased since stay erased."""
+    from discreet.cli.missing_secrets import print_secretless
     from discreet.cli.printing import print_text
-    from discreet.cli.secretless import print_secretless
     from discreet.domain.amounts import counted
     from discreet.postgres.restore import restore_backup
     from discreet.services.backups import erase_again

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.cli.typed_ids import whole_id_or_none
-from discreet.cli.waiting import (
+from discreet.cli.answer_printing import (
     NOBODY_ANSWERS,
     WaitEnded,
     end_waiting,
@@ -18,6 +17,7 @@ from discreet.cli.waiting import (
     say_aside,
     show_delay,
 )
+from discreet.cli.typed_ids import whole_id_or_none
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _converse(typed: dict[str, Any], server: str | None, token_file: Path | None
 
     said = typed_message(**typed)
     from discreet.cli.chat_backend import open_backend
-    from discreet.cli.talk import talk
+    from discreet.cli.interactive_chat import talk
 
     open_backend(server, token_file, lambda backend: talk(backend, said))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from discreet.cli import erasing, labels, links, telling
+from discreet.cli import erasing, labels, links, owner_messages
 from discreet.cli.access import noting
 from discreet.cli.notice import Notice
 from discreet.cli.options import AsJson, Limit, Skip
@@ -24,7 +24,7 @@ app.command("link")(links.link)
 app.command("links")(links.links)
 app.command("unlink")(links.unlink)
 app.command("label", context_settings=labels.SIGNED)(labels.label_contact)
-app.command("tell")(telling.tell)
+app.command("tell")(owner_messages.tell)
 app.command("erase")(erasing.erase)
 app.command("erasures")(erasing.erasures)
 

@@ -174,7 +174,7 @@ async def _model_problems(app: App) -> list[str]:
 
 async def _secretless(app: App) -> list[str]:
     """Return which channels have no token that this server can read."""
-    from discreet.cli.secretless import secretless_lines
+    from discreet.cli.missing_secrets import secretless_lines
     from discreet.domain.text import terminal_text
 
     return [terminal_text(line) for line in await secretless_lines(app)]

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from discreet.cli.waiting import NOBODY_ANSWERS, print_outcome, say_aside
+from discreet.cli.answer_printing import NOBODY_ANSWERS, print_outcome, say_aside
 from discreet.domain import local_socket
 from discreet.domain.answers import Answer
 from discreet.domain.errors import DiscreetError

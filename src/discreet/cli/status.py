@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.errors import Unavailable
     from discreet.services.agents import Agent
-    from discreet.services.concerns import Concerns
+    from discreet.services.attention import Concerns
     from discreet.services.status import Status
 
 NOBODY_NAMED = (
@@ -117,9 +117,9 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
     from discreet.cli.backups import describe_schedule
     from discreet.queue.server_lock import count_serving, is_served
     from discreet.services.agents import list_agents
+    from discreet.services.attention import find_concerns
     from discreet.services.backups import backup_problem, list_backups
     from discreet.services.channels import list_channels
-    from discreet.services.concerns import find_concerns
     from discreet.services.status import outage_now
 
     agents: list[Agent] = await list_agents(app.db, app.owner_id)

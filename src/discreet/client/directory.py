@@ -25,10 +25,10 @@ from discreet.schemas.contacts import (
 )
 from discreet.schemas.held_answers import AnswersToHold
 from discreet.schemas.links import Erased, ErasureList, Link, LinkList, LinkToMake
+from discreet.schemas.owner_messages import ToldContact, ToldContacts, ToTell, ToTellLabelled
 from discreet.schemas.references import Published, ReferenceList, ReferencesToPublish
 from discreet.schemas.reminders import Reminder, ReminderList
 from discreet.schemas.takeover import Said, SpokenLines, ToSay
-from discreet.schemas.telling import ToldContact, ToldContacts, ToTell, ToTellLabelled
 
 
 class DirectoryCalls(Transport):

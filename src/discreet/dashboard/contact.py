@@ -12,7 +12,7 @@ from discreet.domain.text import checked_text
 from discreet.schemas.contacts import ContactPatch
 from discreet.schemas.memories import Remember
 from discreet.scope import ContactScope
-from discreet.services import agents, contacts, erasing, memories, takeover, telling
+from discreet.services import agents, contacts, erasing, memories, owner_messages, takeover
 from discreet.services.context import in_scope
 
 
@@ -71,7 +71,9 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             await dashboard.note("changed", id_of(request))
             done = "Remembered."
         case "tell":
-            told = await telling.tell(dashboard.db, dashboard.owner_id, who, text_of(form, "text"))
+            told = await owner_messages.tell(
+                dashboard.db, dashboard.owner_id, who, text_of(form, "text")
+            )
             done = f"Sent to {told.name}."
         case "labels":
             asked = ContactPatch.model_validate(

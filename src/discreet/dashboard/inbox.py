@@ -19,8 +19,8 @@ from discreet.domain.ids import ContactId, MessageId
 from discreet.schemas.memories import ListMemories, SearchMessages
 from discreet.services import agents, contacts, inbox, memories, takeover
 from discreet.services.attachments import files_of_messages
+from discreet.services.message_search import find_said
 from discreet.services.recall import Subset, search_messages
-from discreet.services.said import find_said
 
 LINES_SHOWN = 100
 BESIDE = 30

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from discreet.audit.kept import last_record
+from discreet.audit.last_report import last_record
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput

@@ -159,7 +159,7 @@ class Channel(Protocol):
         """Show a typing indicator for some seconds, if the platform has one. Never fails."""
         return
 
-    def draft_pace(self, place: Place) -> float | None:  # noqa: ARG002
+    def draft_interval(self, place: Place) -> float | None:  # noqa: ARG002
         """Return the seconds between two edits of a streamed answer, or None if it can't stream."""
         return None
 

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from discreet.auth import mcp_sessions
 from discreet.auth.mcp_sessions import McpConnection
-from discreet.auth.pace import Pace, TooMany
+from discreet.auth.rate_limits import RateLimit, TooManyRequests
 from discreet.auth.tokens import Bearer, authenticate
 from discreet.domain.errors import Unauthorized, Unavailable
 from discreet.mcp.server import Context, make_server
@@ -39,11 +39,15 @@ class McpEndpoint:
     """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
 
     def __init__(
-        self, db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str]
+        self,
+        db: ScopedDatabase,
+        embedder: Embedder,
+        rate_limit: RateLimit,
+        origins: Collection[str],
     ) -> None:
         self._db = db
         self._embedder = embedder
-        self._pace = pace
+        self._pace = rate_limit
         self._origins = frozenset(origins)
         # Stateless for the SDK, because a connection's binding is in the database.
         self.manager = StreamableHTTPSessionManager(
@@ -75,7 +79,7 @@ class McpEndpoint:
             return
         try:
             self._pace.take(bearer.token_id)
-        except TooMany as error:
+        except TooManyRequests as error:
             refused = _error(429, TOO_MANY_CALLS, str(error))
             refused.headers["Retry-After"] = str(error.seconds)
             await refused(scope, receive, send)
@@ -164,13 +168,13 @@ class McpEndpoint:
 
 
 def mcp_app(
-    db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str] = ()
+    db: ScopedDatabase, embedder: Embedder, rate_limit: RateLimit, origins: Collection[str] = ()
 ) -> Starlette:
     """Return an application that serves MCP at ``/mcp``.
 
     Browsers may call it from pages of this machine and of ``origins``.
     """
-    mcp = McpEndpoint(db, embedder, pace, origins)
+    mcp = McpEndpoint(db, embedder, rate_limit, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -10,11 +10,11 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from discreet.memory.bags import Population
+from discreet.memory.bm25 import Population
 from discreet.memory.features import Candidates
 from discreet.memory.filters import Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
-from discreet.memory.large import (
+from discreet.memory.large_scopes import (
     MANY,
     SAMPLE,
     choosing,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from discreet.memory.bags import UNRELATED_ROWS, Bags, Population, bm25, rarity_of
+from discreet.memory.bm25 import UNRELATED_ROWS, Bags, Population, bm25, rarity_of
 from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import Indexed
 from discreet.memory.lines import Lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from discreet.memory.bags import UNRELATED_ROWS, bm25, rarity_of
+from discreet.memory.bm25 import UNRELATED_ROWS, bm25, rarity_of
 
 __all__ = ["Lines"]
 

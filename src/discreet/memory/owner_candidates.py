@@ -12,9 +12,9 @@ from typing import Any, LiteralString
 
 from rapidfuzz import fuzz, process
 
-from discreet.memory.bags import TYPO_LENGTH, TYPO_SIMILARITY, Population
+from discreet.memory.bm25 import TYPO_LENGTH, TYPO_SIMILARITY, Population
 from discreet.memory.indexing import vector_literal
-from discreet.memory.large import SAMPLE
+from discreet.memory.large_scopes import SAMPLE
 from discreet.memory.query import Query
 from discreet.scope import OwnerScope, Transaction
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from discreet.memory.bags import Population
+from discreet.memory.bm25 import Population
 from discreet.memory.features import FEATURES, Asked, Candidates, features
 from discreet.memory.filters import Kind
 from discreet.memory.newer import newer_first

@@ -11,7 +11,7 @@ from functools import partial
 from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
-from discreet.queue.failing import Recurring
+from discreet.queue.failing_jobs import Recurring
 from discreet.scope import ScopedDatabase
 
 IDLE_SECONDS = 20.0

@@ -27,8 +27,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
-from discreet.queue.failing import Recurring, note_failure
-from discreet.queue.fair import POLL_SECONDS, TURNS, FairJobs
+from discreet.queue.failing_jobs import Recurring, note_failure
+from discreet.queue.fair_choice import POLL_SECONDS, TURNS, FairJobs
 from discreet.queue.job_scope import DueRoute, route_of_job, scope_of_job
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope

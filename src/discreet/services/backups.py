@@ -30,7 +30,7 @@ from discreet.postgres.backup_schedule import (
 )
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.erasure_list import ErasureReceipt, Unlisted, append_receipts
-from discreet.queue.failing import Recurring
+from discreet.queue.failing_jobs import Recurring
 from discreet.queue.leases import leader_lock
 from discreet.schemas.backups import BackupFile, BackupList, BackupSchedule
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope

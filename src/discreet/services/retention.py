@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
-from discreet.queue.failing import Recurring
+from discreet.queue.failing_jobs import Recurring
 from discreet.queue.leases import leader_lock
 from discreet.schemas.retention import (
     RetentionKind,

@@ -75,7 +75,7 @@ async def mint_token(db: ScopedDatabase, bearer: Bearer, request: TokenToMint) -
     """Mint a short-lived token for a contact of the calling token's agent.
 
     Raises:
-        Forbidden, Unauthorized, TooMany: as for ``discreet.auth.tokens.mint_token``.
+        Forbidden, Unauthorized, TooManyRequests: as for ``discreet.auth.tokens.mint_token``.
         BadInput: neither ``sender`` nor ``contact_id`` is given, or both.
         NotFound: the agent knows no such contact, or can't be given the address.
     """

@@ -217,7 +217,7 @@ async def open_web_chat(access: WebChatAccess, chat_id: UUID, request: VisitorTo
     Raises:
         NotFound: there is no such chat.
         Unauthorized: the identity isn't signed for this chat, has expired, or lasts too long.
-        Forbidden, TooMany: see ``discreet.auth.tokens.mint_token``.
+        Forbidden, TooManyRequests: see ``discreet.auth.tokens.mint_token``.
     """
     row = await _row(access.db, access.owner_id, chat_id)
     if row["shared"]:

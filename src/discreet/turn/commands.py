@@ -23,10 +23,10 @@ from discreet.sessions.transcript import Message, messages_of_turn, said_in_scop
 from discreet.turn import own_data
 from discreet.turn.connections import answer_connections
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
+from discreet.turn.handover import ask_for_person
 from discreet.turn.lease import Lease, hold
 from discreet.turn.owner_commands import obey_owner
 from discreet.turn.owner_context import Look, OwnerReply
-from discreet.turn.person import ask_for_person
 from discreet.turn.reminders import answer_reminders
 
 MAX_EXPORTED_CHARACTERS = 30_000

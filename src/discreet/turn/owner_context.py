@@ -8,7 +8,7 @@ from uuid import UUID
 
 from discreet.domain.ids import AgentId, OwnerId, SessionId
 from discreet.scope import ScopedDatabase
-from discreet.services.concerns import Concerns
+from discreet.services.attention import Concerns
 from discreet.sessions.transcript import Message
 
 

@@ -32,7 +32,7 @@ from discreet.memory.indexing import (
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.services.concerns import Concerns
+from discreet.services.attention import Concerns
 from discreet.services.own_data import note_access
 from discreet.tracing import TraceSpan, span
 from discreet.turn.commands import run_command

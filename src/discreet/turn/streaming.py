@@ -68,7 +68,7 @@ RETURNING r.id
 class DraftPlatforms(Protocol):
     """The operations of platforms that streaming needs."""
 
-    def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
+    def draft_interval(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
         """Return the minimum seconds between two edits, or None if there is no streaming."""
         ...
 
@@ -135,7 +135,7 @@ class _Stream:
         if found is None:
             return
         self.platform, self.place = found
-        pace = self.platforms.draft_pace(self.scope.owner_id, *found)
+        pace = self.platforms.draft_interval(self.scope.owner_id, *found)
         if pace is None:
             return
         wait, begun, shown = pace, 0.0, release_notice("")

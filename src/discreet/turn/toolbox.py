@@ -48,8 +48,8 @@ from discreet.turn.arguments import (
 )
 from discreet.turn.context import Found
 from discreet.turn.escaping import quote, tagged
+from discreet.turn.handover import ask_for_person
 from discreet.turn.lease import hold
-from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
 from discreet.turn.reading import Reading, note_what_was_read, of_contacts
 from discreet.turn.reminders import zone_of_scope

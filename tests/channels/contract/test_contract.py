@@ -114,7 +114,7 @@ async def test_no_link_in_a_sent_or_edited_message_gets_a_preview(bench: Bench) 
     for part in range(bench.channel.parts(long)):
         assert isinstance(await bench.channel.send(answer(bench, long, part)), Sent)
     place = Place(bench.me.account, bench.chat, "")
-    if bench.channel.draft_pace(place) is not None:
+    if bench.channel.draft_interval(place) is not None:
         shown = await bench.channel.show_draft(place, f"{text} grows", None, None)
         assert isinstance(shown, Sent)
         name = shown.platform_message_id
@@ -165,7 +165,7 @@ async def test_typing_indicators_never_fail(bench: Bench) -> None:
     await bench.channel.show_typing(place)
     await bench.channel.show_typing(Place("31415926535", bench.chat, ""))
     await bench.channel.take_back(place, "1")
-    if bench.channel.draft_pace(place) is None:
+    if bench.channel.draft_interval(place) is None:
         assert isinstance(await bench.channel.show_draft(place, "hel", None, None), Rejected)
 
 

@@ -181,7 +181,7 @@ class DiscordChannel(OpenChannel):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             log.debug("typing could not be shown", error=type(error).__name__)
 
-    def draft_pace(self, place: Place) -> float:  # noqa: ARG002
+    def draft_interval(self, place: Place) -> float:  # noqa: ARG002
         """Return the same pace for every chat: Discord has one limit for all."""
         return PACE
 

@@ -93,7 +93,7 @@ class TelegramChannel(OpenChannel):
         except TelegramError as error:
             return _result_of(error)
 
-    def draft_pace(self, place: Place) -> float:
+    def draft_interval(self, place: Place) -> float:
         """Return the seconds between edits: about one in a direct chat, 20 a minute in a group."""
         return GROUP_PACE if place.chat_id.startswith("-") else DIRECT_PACE
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, LiteralString
 
-from discreet.memory.bags import Population
+from discreet.memory.bm25 import Population
 from discreet.memory.filters import Filters, Kind
 from discreet.scope import Scope
 

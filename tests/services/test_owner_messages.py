@@ -12,7 +12,7 @@ from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
 from discreet.domain.opt_out import START, STOP
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase, Transaction
-from discreet.services import channels, contacts, linking, telling
+from discreet.services import channels, contacts, linking, owner_messages
 from discreet.turn.run import run_turn
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import echo
@@ -42,7 +42,7 @@ async def answered(platform: Platform, who: str, text: str, **more: Any) -> str:
 
 
 async def tell(platform: Platform, who: str, text: str) -> None:
-    await telling.tell(platform.world.db, platform.world.owner_id, who, text)
+    await owner_messages.tell(platform.world.db, platform.world.owner_id, who, text)
 
 
 async def stopped(platform: Platform, who: str) -> bool:
@@ -145,15 +145,19 @@ async def test_a_label_is_told_after_a_preview_and_who_stopped_is_left_out(
         await contacts.label_contact(db, owner_id, who, add={"customer"}, remove=set())
     await answered(platform, BOB, "STOP")
     await contacts.block_contact(db, owner_id, ALSO_ANN)
-    seen = await telling.tell_labelled(db, owner_id, "customer", "Closed on Monday.", preview=True)
+    seen = await owner_messages.tell_labelled(
+        db, owner_id, "customer", "Closed on Monday.", preview=True
+    )
     assert [one.outcome for one in seen.items] == ["sent", "stopped", "blocked"]
     assert await platform.sent(ANN) == ["re: hello"]
-    done = await telling.tell_labelled(db, owner_id, "Customer", "Closed on Monday.", preview=False)
+    done = await owner_messages.tell_labelled(
+        db, owner_id, "Customer", "Closed on Monday.", preview=False
+    )
     assert (done.items, done.sent) == (seen.items, 1)
     assert (await platform.sent(ANN))[-1] == "Closed on Monday."
     assert "Closed on Monday." not in await platform.sent(BOB) + await platform.sent(ALSO_ANN)
     with pytest.raises(BadInput, match="No contact is labelled nobody-has-it"):
-        await telling.tell_labelled(db, owner_id, "nobody-has-it", "x", preview=True)
+        await owner_messages.tell_labelled(db, owner_id, "nobody-has-it", "x", preview=True)
 
 
 async def test_on_whatsapp_nothing_is_said_after_24_hours(platform: Platform, admin: Admin) -> None:

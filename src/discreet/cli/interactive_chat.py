@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from discreet.channels.terminal.formatting import render, render_partial
+from discreet.cli.answer_printing import WaitEnded, end_waiting, not_shown, show_delay
 from discreet.cli.typed_lines import prompt_session, stdin_lines
-from discreet.cli.waiting import WaitEnded, end_waiting, not_shown, show_delay
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
 

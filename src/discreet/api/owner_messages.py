@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from discreet.api.dependencies import OwnerCaller
 from discreet.api.problems import documented
-from discreet.schemas import telling as wire
-from discreet.services import telling
+from discreet.schemas import owner_messages as wire
+from discreet.services import owner_messages
 
 router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 @router.post("/tell", responses=documented(), operation_id="tell_labelled")
 async def tell_labelled(who: OwnerCaller, given: wire.ToTellLabelled) -> wire.ToldContacts:
     """Say something to every contact with a label, or preview who would get it."""
-    return await telling.tell_labelled(
+    return await owner_messages.tell_labelled(
         who.db, who.owner_id, given.label, given.text, preview=given.preview
     )
 
@@ -25,4 +25,4 @@ async def tell_labelled(who: OwnerCaller, given: wire.ToTellLabelled) -> wire.To
 @router.post("/{contact_id}/tell", responses=documented(404, 409), operation_id="tell")
 async def tell(who: OwnerCaller, contact_id: UUID, given: wire.ToTell) -> wire.ToldContact:
     """Say something to a contact, where it wrote last. Answers 409 if it wrote STOP."""
-    return await telling.tell(who.db, who.owner_id, str(contact_id), given.text)
+    return await owner_messages.tell(who.db, who.owner_id, str(contact_id), given.text)

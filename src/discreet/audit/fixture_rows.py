@@ -1,8 +1,8 @@
-"""Rows in every table for the stage of an audit, and another owner with the same people.
+"""Rows in every table for the fixture of an audit, and another owner with the same people.
 
-A policy that shows too much is seen only if there is something that it must hide. So the owner of
-the stage has a row of each kind, a second agent that knows something else of the same people, and a
-neighbour: another owner whose agent has the same name and whose contacts have the same addresses.
+A policy that shows too much is noticed only if there is something for it to hide. So the fixture's
+owner has a row of each kind and a second agent that knows other things about the same people. A
+neighbour is another owner whose agent has the same name and whose contacts have the same addresses.
 Both other agents are paused, so that they cost nothing.
 """
 
@@ -34,7 +34,7 @@ from discreet.services.agents import Agent, create_agent, pause_agent
 from discreet.services.channels import terminal_of
 from discreet.services.context import in_scope
 
-__all__ = ["furnish", "make_elsewhere", "make_neighbour"]
+__all__ = ["fill_tables", "make_elsewhere", "make_neighbour"]
 
 TALKING = 2
 """How many of the neighbour's contacts have said something."""
@@ -55,7 +55,7 @@ _OF_OWNER: tuple[LiteralString, ...] = (
 )
 
 
-async def furnish(
+async def fill_tables(
     db: ScopedDatabase,
     owner_id: OwnerId,
     agent_id: AgentId,
@@ -94,7 +94,7 @@ async def make_elsewhere(
 
 async def make_neighbour(
     db: ScopedDatabase, owner_id: OwnerId, agent: Agent, embedder: Embedder,
-    addresses: tuple[str, ...], name: str, secret: str, *, furnished: bool,
+    addresses: tuple[str, ...], name: str, secret: str, *, has_rows: bool,
 ) -> None:  # fmt: skip
     """Fill another owner: an agent of the same name, and contacts of the same addresses."""
     copy = await _paused_copy(db, owner_id, agent, agent.name)
@@ -120,8 +120,10 @@ async def make_neighbour(
         await _tell(db, ContactScope(owner_id, AgentId(copy.id), contact_id), embedder, said)
     whole = OwnerScope(owner_id, AgentId(copy.id))
     await _tell(db, whole, embedder, f"My own note says {secret}.")
-    if not furnished:
-        await furnish(db, owner_id, AgentId(copy.id), AgentId(other.id), contacts[0], contacts[1])
+    if not has_rows:
+        await fill_tables(
+            db, owner_id, AgentId(copy.id), AgentId(other.id), contacts[0], contacts[1]
+        )
 
 
 async def _paused_copy(db: ScopedDatabase, owner_id: OwnerId, agent: Agent, name: str) -> Agent:

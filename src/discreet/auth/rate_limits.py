@@ -12,7 +12,7 @@ from discreet.domain.errors import DiscreetError
 MAX_TOKENS_KEPT = 10_000
 
 
-class TooMany(DiscreetError):
+class TooManyRequests(DiscreetError):
     """Too many calls with one token; the next is allowed in ``seconds``."""
 
     def __init__(self, seconds: int, message: str = "Too many requests with this token.") -> None:
@@ -20,7 +20,7 @@ class TooMany(DiscreetError):
         self.seconds = seconds
 
 
-class Pace:
+class RateLimit:
     """Limits each token to ``a_minute`` calls per minute, which may come at once.
 
     It is counted in this process's memory, so that no call writes; each server has its own count.
@@ -34,19 +34,19 @@ class Pace:
         """Count one call.
 
         Raises:
-            TooMany: the limit is reached.
+            TooManyRequests: the limit is reached.
         """
         now = time.monotonic()
         left, at = self._left.get(token_id, (float(self._a_minute), now))
         left = min(float(self._a_minute), left + (now - at) * self._a_minute / 60)
         if left < 1:
-            raise TooMany(math.ceil((1 - left) * 60 / self._a_minute))
+            raise TooManyRequests(math.ceil((1 - left) * 60 / self._a_minute))
         if len(self._left) >= MAX_TOKENS_KEPT:
             self._left.clear()
         self._left[token_id] = (left - 1, now)
 
 
-class Streams:
+class StreamLimit:
     """The number of concurrent streams of each token in this process."""
 
     def __init__(self, limit: int) -> None:
@@ -57,10 +57,12 @@ class Streams:
         """Count one more stream; the caller must ``end`` it.
 
         Raises:
-            TooMany: the limit is reached.
+            TooManyRequests: the limit is reached.
         """
         if self._open[token_id] >= self._limit:
-            raise TooMany(1, f"This token has {self._limit} streams open, which is the limit.")
+            raise TooManyRequests(
+                1, f"This token has {self._limit} streams open, which is the limit."
+            )
         self._open[token_id] += 1
 
     def end(self, token_id: UUID | None) -> None:

@@ -11,7 +11,7 @@ from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.schemas.telling import ToldContact, ToldContacts
+    from discreet.schemas.owner_messages import ToldContact, ToldContacts
 
 
 def tell(
@@ -33,7 +33,7 @@ def tell(
     from discreet.cli.printing import print_text
     from discreet.cli.takeover import until_delivered
     from discreet.domain.amounts import counted
-    from discreet.services import telling
+    from discreet.services import owner_messages
     from discreet.serving import working
 
     if len(words) != (1 if label else 2):
@@ -46,16 +46,20 @@ def tell(
     async def one(app: App) -> ToldContact:
         # It must be sent even if no server runs.
         async with working(app):
-            told = await telling.tell(app.db, app.owner_id, words[0], text)
+            told = await owner_messages.tell(app.db, app.owner_id, words[0], text)
             await until_delivered(app)
             return told
 
     async def many(app: App, *, only_preview: bool) -> ToldContacts:
         assert label is not None  # noqa: S101 - only called with one
         if only_preview:
-            return await telling.tell_labelled(app.db, app.owner_id, label, text, preview=True)
+            return await owner_messages.tell_labelled(
+                app.db, app.owner_id, label, text, preview=True
+            )
         async with working(app):
-            told = await telling.tell_labelled(app.db, app.owner_id, label, text, preview=False)
+            told = await owner_messages.tell_labelled(
+                app.db, app.owner_id, label, text, preview=False
+            )
             await until_delivered(app)
             return told
 
@@ -77,7 +81,7 @@ def tell(
 
 def _show(told: ToldContacts) -> None:
     from discreet.cli.printing import print_text
-    from discreet.services.telling import WHY_NOT
+    from discreet.services.owner_messages import WHY_NOT
 
     for item in told.items:
         why = "gets it" if item.outcome == "sent" else WHY_NOT[item.outcome]

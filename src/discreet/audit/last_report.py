@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from discreet.audit.page import audit_page
+from discreet.audit.html_report import audit_page
 from discreet.audit.report import Report
 from discreet.audit.signing import fingerprint_of, own_key, sign_page, sign_record
 from discreet.postgres.private_files import write_private

@@ -6,7 +6,7 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from discreet.cli.talk import AnswerDisplay
+from discreet.cli.interactive_chat import AnswerDisplay
 from discreet.services.messages import Answer
 from tests.cli.conftest import SB, Sb
 from tests.support.openai_server import Hang, Say, openai_server

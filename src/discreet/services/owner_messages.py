@@ -11,7 +11,7 @@ from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.ids import OwnerId
 from discreet.domain.labels import label_of
 from discreet.domain.text import checked_text
-from discreet.schemas.telling import ToldContact, ToldContacts
+from discreet.schemas.owner_messages import ToldContact, ToldContacts
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 __all__ = ["WHY_NOT", "ToldContact", "ToldContacts", "tell", "tell_labelled"]
