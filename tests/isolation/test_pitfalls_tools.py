@@ -29,7 +29,7 @@ from discreet.memory.memories import (
 )
 from discreet.postgres.server import Database
 from discreet.scope import SharedScope
-from discreet.turn.toolbox import TOOLS
+from discreet.turn.own_tools import TOOLS
 from tests.isolation.conftest import ALICE, BOB
 from tests.isolation.people import EMBEDDER, EVERYBODY, GROUP, Admin, People
 from tests.support.responders import Responder, calling, do_as_told

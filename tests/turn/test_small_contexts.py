@@ -14,12 +14,12 @@ import pytest
 from discreet.postgres.server import Database
 from discreet.settings import Settings
 from discreet.turn.failures import failures
+from discreet.turn.own_tools import TOOLS
 from discreet.turn.prompt import Budget
 from discreet.turn.responders import Models
 from discreet.turn.result import ModelError
 from discreet.turn.run import run_turn
 from discreet.turn.save import COURTESY
-from discreet.turn.toolbox import TOOLS
 from discreet.turn.truncation import least_tokens, window_of_truncated
 from discreet.turn.windows import LEARNED_SECONDS, Windows, fit
 from tests.support.small_server import Kind, SmallServer, small_server

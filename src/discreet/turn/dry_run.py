@@ -22,11 +22,12 @@ from discreet.services.tool_access import allowed_tools
 from discreet.turn.context import Found
 from discreet.turn.lease import Lease
 from discreet.turn.load import load
+from discreet.turn.own_tools import TOOLS
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.run import Responder
 from discreet.turn.server_tools import specs_of
-from discreet.turn.toolbox import TOOLS, Toolbox
+from discreet.turn.toolbox import Toolbox
 from discreet.turn.tools import Outcome, ToolSpec
 
 __all__ = ["CallSource", "DryRun", "rehearse"]

@@ -11,6 +11,7 @@ from discreet.turn.compact import Passage
 from discreet.turn.context import AgentCard, KeptFile, TurnContext
 from discreet.turn.models import import_models, known_window, open_model
 from discreet.turn.offline import respond
+from discreet.turn.own_tools import TOOLS
 from discreet.turn.prices import Prices, priced
 from discreet.turn.prompt import Budget, ChatMessage, Prompt, build_prompt
 from discreet.turn.reasoning import Habits
@@ -18,7 +19,6 @@ from discreet.turn.result import ModelError, TurnResult, Usage
 from discreet.turn.run import Responder
 from discreet.turn.summarise import pick_sentences, summarise_with
 from discreet.turn.think import ModelLimits, OnText, Room, Tools, think
-from discreet.turn.toolbox import TOOLS
 from discreet.turn.tools import ToolSpec
 from discreet.turn.windows import Fit, Windows, fit
 

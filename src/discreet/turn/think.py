@@ -18,6 +18,13 @@ from discreet.tracing import span
 from discreet.turn.continuation import join_parts
 from discreet.turn.escaping import is_blank
 from discreet.turn.failures import failures
+from discreet.turn.model_messages import (
+    history_of,
+    parameters_of,
+    question_of,
+    reply_of,
+    request_of,
+)
 from discreet.turn.prompt import Prompt
 from discreet.turn.reasoning import Habit
 from discreet.turn.request import ModelReply, OnText, TextSoFar, arguments_of, request_model
@@ -26,7 +33,7 @@ from discreet.turn.tools import Outcome, Tools, ToolSpec
 from discreet.turn.truncation import least_tokens, window_of_truncated
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ToolCallPart, UserContent
+    from pydantic_ai.messages import ModelMessage, ToolCallPart
     from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
 
@@ -199,8 +206,9 @@ class _Thinking:
             return await self._run()
 
     async def _run(self) -> str:
-        messages = [*_history(self.prompt), _request(_asked(self.prompt))]
-        parameters = self._parameters()
+        messages = [*history_of(self.prompt), request_of(question_of(self.prompt))]
+        specs = self.toolbox.specs if self.room.specs is None else self.room.specs
+        parameters = parameters_of(self.prompt, specs)
         while True:
             is_last = self._is_last()
             reply = await self._ask(messages, parameters, self.room.answer, is_last=is_last)
@@ -229,26 +237,6 @@ class _Thinking:
             return None
         return self._confirmation() if failure.final or failure.kind != "provider" else None
 
-    def _parameters(self) -> ModelRequestParameters:
-        from pydantic_ai.messages import InstructionPart
-        from pydantic_ai.models import ModelRequestParameters
-        from pydantic_ai.tools import ToolDefinition
-
-        specs = self.toolbox.specs if self.room.specs is None else self.room.specs
-        stable, changing = self.prompt.parts()
-        return ModelRequestParameters(
-            function_tools=[
-                ToolDefinition(
-                    name=spec.name, description=spec.description, parameters_json_schema=spec.schema
-                )
-                for spec in specs
-            ],
-            instruction_parts=[
-                InstructionPart(stable),
-                *([InstructionPart(changing, dynamic=True)] if changing else []),
-            ],
-        )
-
     async def _ask(
         self,
         messages: list[ModelMessage],
@@ -260,7 +248,7 @@ class _Thinking:
         is_before_marked: bool = False,
     ) -> ModelReply:
         if is_last and self.steps:
-            messages = [*messages, _request(ANSWER_NOW)]
+            messages = [*messages, request_of(ANSWER_NOW)]
         settings: ModelSettings = {
             "max_tokens": room,
             "timeout": self.limits.silence,
@@ -368,7 +356,7 @@ class _Thinking:
                 room *= 2  # reasoning used all of it
                 asked = messages
             else:
-                asked = [*messages, _said(text), _request(GO_ON)]
+                asked = [*messages, reply_of(text), request_of(GO_ON)]
             try:
                 reply = await self._ask(
                     asked,
@@ -421,32 +409,3 @@ class _Thinking:
     def _confirmation(self) -> str:
         effects = dict.fromkeys(self._done)
         return next(iter(effects)) if len(effects) == 1 else "Done."
-
-
-def _request(content: str | list[UserContent]) -> ModelMessage:
-    from pydantic_ai.messages import ModelRequest, UserPromptPart
-
-    return ModelRequest(parts=[UserPromptPart(content)])
-
-
-def _said(text: str) -> ModelMessage:
-    from pydantic_ai.messages import ModelResponse, TextPart
-
-    return ModelResponse(parts=[TextPart(text)])
-
-
-def _asked(prompt: Prompt) -> str | list[UserContent]:
-    from pydantic_ai.messages import BinaryContent
-
-    text = prompt.messages[-1].text
-    if not prompt.files:
-        return text
-    files = [BinaryContent(file.content, media_type=file.media_type) for file in prompt.files]
-    return [text, *files]
-
-
-def _history(prompt: Prompt) -> list[ModelMessage]:
-    return [
-        _request(message.text) if message.role == "user" else _said(message.text)
-        for message in prompt.messages[:-1]
-    ]

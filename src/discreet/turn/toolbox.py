@@ -7,83 +7,41 @@ first checks that the turn still holds its session; embedding is done before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.audience import NeedsYes, Released, Withheld
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
 from discreet.domain.ids import MemoryId, SessionId, TurnId
-from discreet.domain.recurrence import described
-from discreet.domain.time_zones import checked_zone
 from discreet.memory.embedding import Embedder
 from discreet.schemas import memories as schemas
-from discreet.schemas.reminders import Remind
-from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.services import memories, recall, reminders
+from discreet.services import memories, recall
 from discreet.services.context import OperationContext
 from discreet.services.own_data import note_access
 from discreet.turn.arguments import (
     Arguments,
-    AskForPersonCall,
-    CancelReminderCall,
-    ForgetCall,
-    ListRemindersCall,
-    RecallCall,
-    RememberCall,
-    RemindCall,
-    SearchConversationCall,
-    SetTimeZoneCall,
-    UpdateMemoryCall,
-    schema_of,
     what_is_wrong,
 )
 from discreet.turn.context import Found
-from discreet.turn.escaping import quote, tagged
-from discreet.turn.handover import ask_for_person
+from discreet.turn.escaping import tagged
 from discreet.turn.lease import hold
+from discreet.turn.own_tools import NO_SUCH_MEMORY, TOOLS, Tool
 from discreet.turn.prompt import found_record
 from discreet.turn.reading import Reading, note_what_was_read, of_contacts
-from discreet.turn.reminders import zone_of_scope
-from discreet.turn.retrieval import found_hits, found_memories
-from discreet.turn.tools import Outcome, Tools, ToolSpec
+from discreet.turn.retrieval import found_hits
+from discreet.turn.tools import Outcome, Tools, ToolSpec, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# The same whether an id belongs to somebody else or doesn't exist.
-NO_SUCH_MEMORY = "No such memory."
-NO_SUCH_REMINDER = reminders.NO_SUCH_REMINDER
 NOTHING_FOUND = "No results."
-Given = TypeVar("Given", bound=Arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Tool(Generic[Given]):
-    """One tool: its description for a model, and its function on a toolbox.
-
-    ``effect``: what to say once it is done, for a tool that changes something; a tool without one
-    only reads. A turn that called a tool with effects doesn't start over.
-    """
-
-    name: str
-    description: str
-    arguments: type[Given]
-    run: Callable[[Toolbox, Given], Awaitable[Outcome]]
-    effect: str = ""
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The JSON schema of the arguments; unknown ones are rejected."""
-        return schema_of(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +95,7 @@ class Toolbox:
         try:
             given = tool.arguments.model_validate(arguments)
         except ValidationError as error:
-            return _refused(what_is_wrong(error))
+            return refused(what_is_wrong(error))
         key = f"{name} {given.model_dump_json()}"
         if key in self.done:
             async with self.begin():
@@ -154,7 +112,7 @@ class Toolbox:
     async def _call_server(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         spec = next((one for one in self.specs if one.name == name), None)
         if spec is None or self.servers is None:
-            return _refused(f"there is no tool {name!r}")
+            return refused(f"there is no tool {name!r}")
         try:
             released = self.reading.call(name, arguments)
         except Withheld as error:
@@ -175,9 +133,9 @@ class Toolbox:
         except Withheld as error:
             return _held_back(error)
         except LimitReached as error:
-            return replace(_refused(f"{error.message} {error.hint}"), full=True)
+            return replace(refused(f"{error.message} {error.hint}"), full=True)
         except (BadInput, Conflict) as error:
-            return _refused(error.message)
+            return refused(error.message)
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction in the scope, checking that the turn holds its session."""
@@ -239,136 +197,6 @@ class Toolbox:
         return self.reading.change(party, tool, given.model_dump(mode="json"))
 
 
-async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
-    replaces = None if given.replaces is None else _memory_id(given.replaces)
-    request = schemas.Remember(
-        content=given.content,
-        topic_key=given.topic_key,
-        topics=given.topics or [],
-        salience=given.salience or "medium",
-        replaces=replaces,
-    )
-    box.reading.keep(request.content)
-    memory = await memories.remember(box.context, request)
-    if replaces is not None:
-        return Outcome(f"Remembered as a replacement. The memory's id is {memory.id}.")
-    if memory.content != given.content:
-        return Outcome(
-            f"This is already known. Memory {memory.id} says: {quote(memory.content)}."
-            " Use update_memory to change its text."
-        )
-    if not memory.may_replace:
-        return Outcome(f"Remembered. The memory's id is {memory.id}.")
-    older = "; ".join(f"{one.id} says {quote(one.content)}" for one in memory.may_replace)
-    return Outcome(
-        f"Remembered. The memory's id is {memory.id}. It may contradict or update earlier"
-        f" memories: {older}. If one of these is no longer true, call remember again with the same"
-        " content and its id as `replaces`."
-    )
-
-
-async def _recall(box: Toolbox, given: RecallCall) -> Outcome:
-    if not given.query.strip():
-        newest = schemas.ListMemories(**given.model_dump(exclude={"query"}))
-        page = await memories.list_memories(box.context, newest)
-        return await box.show(found_memories(page.items))
-    request = schemas.Recall(**given.model_dump())
-    return await box.show_hits(await recall.recall(box.context, request))
-
-
-async def _forget(box: Toolbox, given: ForgetCall) -> Outcome:
-    memory_id = _memory_id(given.memory_id)
-    await box.may_change(memory_id, "forget", given)
-    await memories.forget(box.context, memory_id)
-    return Outcome("Forgotten.")
-
-
-async def _update_memory(box: Toolbox, given: UpdateMemoryCall) -> Outcome:
-    asked = given.model_dump(exclude={"memory_id", "version"}, exclude_none=True)
-    request = schemas.MemoryPatch(**asked)
-    memory_id = _memory_id(given.memory_id)
-    await box.may_change(memory_id, "update_memory", given)
-    await memories.update(box.context, memory_id, request, expected=given.version)
-    return Outcome("Changed.")
-
-
-async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> Outcome:
-    request = schemas.SearchMessages(**given.model_dump())
-    return await box.show_hits(await recall.search_messages(box.context, request))
-
-
-async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
-    if not isinstance(box.scope, ContactScope):
-        return _refused("several people speak here, or your owner: they share one time zone")
-    zone = checked_zone(given.zone)
-    async with box.begin() as tx:
-        await set_time_zone(tx, zone)
-    return Outcome(f"From the next message on, times are in {zone}.")
-
-
-async def _remind(box: Toolbox, given: RemindCall) -> Outcome:
-    try:
-        at = datetime.fromisoformat(given.at.strip())
-    except ValueError:
-        return _refused("'at' is not a date and time like 2026-12-24T18:30")
-    asked = Remind(text=given.text, at=at, repeat=given.repeat or "")
-    async with box.begin() as tx:
-        zone = await zone_of_scope(tx, str(box.zone))
-        made = await reminders.add_reminder(
-            tx, box.session_id, box.turn_id, asked, box.reading.remind(asked.text), zone
-        )
-    moment = made.due_at.astimezone(ZoneInfo(zone))
-    recurs = f" It recurs: {described(made.rule)}." if made.rule else ""
-    return Outcome(
-        f"The reminder {reminders.short_id(made.id)} is set for {moment:%A %Y-%m-%d %H:%M}"
-        f" ({zone}).{recurs} Tell them that time."
-    )
-
-
-async def _list_reminders(box: Toolbox, _: ListRemindersCall) -> Outcome:
-    async with box.begin() as tx:
-        found = await reminders.list_own(tx)
-    if not found:
-        return Outcome("There are no reminders here.")
-    shown = [
-        json.dumps(
-            {
-                "id": reminders.short_id(one.id),
-                "text": one.text,
-                "at": f"{one.due_at.astimezone(ZoneInfo(one.zone)):%Y-%m-%dT%H:%M} ({one.zone})",
-                "repeat": one.rule,
-            },
-            ensure_ascii=False,
-        )
-        for one in found
-    ]
-    return Outcome(tagged("reminders", shown))
-
-
-async def _cancel_reminder(box: Toolbox, given: CancelReminderCall) -> Outcome:
-    try:
-        async with box.begin() as tx:
-            await reminders.cancel_own(tx, given.reminder_id)
-    except NotFound:
-        return Outcome(NO_SUCH_REMINDER, done=False)
-    return Outcome("The reminder is cancelled.")
-
-
-async def _ask_for_person(box: Toolbox, given: AskForPersonCall) -> Outcome:
-    if isinstance(box.scope, OwnerScope):
-        return _refused("you are talking to the owner")
-    async with box.begin() as tx:
-        outcome = await ask_for_person(tx, box.session_id, box.turn_id, given.reason)
-    return Outcome(f"{outcome.text} Tell them so.")
-
-
-def _memory_id(text: str) -> MemoryId:
-    try:
-        return MemoryId(UUID(text.strip()))
-    except ValueError:
-        raise NotFound(NO_SUCH_MEMORY) from None
-
-
 async def _call_released(servers: Tools, name: str, released: Released) -> Outcome:
     _, arguments = json.loads(released.text)
     return await servers.call(name, arguments)
@@ -376,85 +204,9 @@ async def _call_released(servers: Tools, name: str, released: Released) -> Outco
 
 def _held_back(error: Withheld) -> Outcome:
     if isinstance(error, NeedsYes):
-        return _refused(
+        return refused(
             "this reaches beyond your owner's conversation, so it needs their yes. They are asked"
             " for it beneath your answer. Once they have said yes, call it again with the same"
             " arguments"
         )
-    return _refused(error.message)
-
-
-def _refused(why: str) -> Outcome:
-    return Outcome(f"Nothing was done: {why.rstrip('.')}.", done=False)
-
-
-TOOLS: tuple[Tool[Any], ...] = (
-    Tool(
-        "remember",
-        "Remember something for later conversations, such as a fact, a preference or a plan.",
-        RememberCall,
-        _remember,
-        effect="I'll remember that.",
-    ),
-    Tool(
-        "recall",
-        "Search memories and the published reference texts.",
-        RecallCall,
-        _recall,
-    ),
-    Tool(
-        "update_memory",
-        "Replace a memory that is no longer true.",
-        UpdateMemoryCall,
-        _update_memory,
-        effect="I've changed what I know.",
-    ),
-    Tool(
-        "forget",
-        "Forget a memory, when asked to or when it is wrong.",
-        ForgetCall,
-        _forget,
-        effect="I've forgotten that.",
-    ),
-    Tool(
-        "search_conversation",
-        "Search the exact words of earlier messages, however old.",
-        SearchConversationCall,
-        _search_conversation,
-    ),
-    Tool(
-        "set_time_zone",
-        "Set the person's time zone, when they say where they live or are.",
-        SetTimeZoneCall,
-        _set_time_zone,
-        effect="I've noted your time zone.",
-    ),
-    Tool(
-        "remind",
-        "Remind them of something later, here in this conversation, once or again and again.",
-        RemindCall,
-        _remind,
-        effect="I'll remind you of that.",
-    ),
-    Tool(
-        "list_reminders",
-        "List the reminders of this conversation that are still to come.",
-        ListRemindersCall,
-        _list_reminders,
-    ),
-    Tool(
-        "cancel_reminder",
-        "Cancel a reminder, when asked to.",
-        CancelReminderCall,
-        _cancel_reminder,
-        effect="I've cancelled that reminder.",
-    ),
-    Tool(
-        "ask_for_person",
-        "Call the person who runs you into this conversation, when somebody asks for a human or"
-        " a decision isn't yours to make.",
-        AskForPersonCall,
-        _ask_for_person,
-        effect="I've asked the person who runs me to answer you here.",
-    ),
-)
+    return refused(error.message)

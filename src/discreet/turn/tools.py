@@ -28,6 +28,11 @@ class Outcome:
     question: str = ""
 
 
+def refused(why: str) -> Outcome:
+    """Return the outcome of a call that changed nothing, with its reason."""
+    return Outcome(f"Nothing was done: {why.rstrip('.')}.", done=False)
+
+
 class ToolSpec(Protocol):
     """How a tool is described to a model; ``schema`` is the JSON schema of its arguments.
 
