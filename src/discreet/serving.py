@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from discreet.domain.canaries import watched
 from discreet.domain.concurrency import happens, relying_on, running
 from discreet.domain.errors import Unavailable
+from discreet.domain.overheard import stop_listening
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -32,7 +33,8 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.services.retention import retain_daily
 
     await write_policy(app.db, app.settings)
-    await clear_stages(app.db)
+    if await clear_stages(app.db):
+        stop_listening(app.settings.home)
     if (canaries := watched()) is not None:
         await keep_decoys(app.db, canaries, app.embedder)
     async with (

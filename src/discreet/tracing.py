@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 import structlog
 
+from discreet.domain.overheard import overhear
+
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
@@ -128,14 +132,17 @@ def is_wanted() -> bool:
 
 
 @contextmanager
-def tracing(exporter: SpanExporter | None = None) -> Iterator[None]:
+def tracing(
+    exporter: SpanExporter | None = None, *, home: Path | None = None, auditing: bool = False
+) -> Iterator[None]:
     """Record spans while the block lasts, if they are wanted; send the last ones at its end.
 
     ``exporter``: where to send them; by default as the ``OTEL_*`` variables say. A span is sent
-    from a thread of its own, so a slow collector delays nobody.
+    from a thread of its own, so a slow collector delays nobody. ``home``: where an audit may
+    listen. ``auditing``: record them for that audit alone.
     """
     global _tracer  # noqa: PLW0603 - like a log, it is the process's
-    if exporter is None and not is_wanted():
+    if exporter is None and not auditing and not is_wanted():
         yield
         return
     try:
@@ -143,22 +150,40 @@ def tracing(exporter: SpanExporter | None = None) -> Iterator[None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        exporter = exporter or _exporter()
+        if not auditing:
+            exporter = exporter or _exporter()
     except ImportError:
-        log.warning("no traces: packages are missing", install="pip install 'discreet[traces]'")
+        if not auditing:
+            log.warning("no traces: packages are missing", install="pip install 'discreet[traces]'")
         yield
         return
     named = {"service.name": "discreet", "service.version": version("discreet")}
     if os.environ.get("OTEL_SERVICE_NAME"):
         del named["service.name"]
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    if home is not None:
+        provider.add_span_processor(_overheard(home))
     _tracer = provider.get_tracer("discreet", version("discreet"))
     try:
         yield
     finally:
         _tracer = None
         provider.shutdown()
+
+
+def _overheard(home: Path) -> SpanProcessor:
+    """Return what repeats each span for an audit that listens."""
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+
+    class ForAudit(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            for one in spans:
+                overhear(home, "spans", f"{one.to_json(indent=None)}\n")
+            return SpanExportResult.SUCCESS
+
+    return SimpleSpanProcessor(ForAudit())
 
 
 def _exporter() -> SpanExporter:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from discreet.audit.at_rest import at_rest
+from discreet.audit.auditing import Plan, run_audit
 from discreet.audit.findings import Finding, worst_first
 from discreet.audit.fixture import Audited, clear_stages, open_fixture, prepare_scene, stir
 from discreet.audit.guards import check_guards
@@ -24,6 +25,8 @@ from discreet.audit.host_checks import (
     check_versions,
     is_local,
 )
+from discreet.audit.last_report import keep
+from discreet.audit.progress import Log
 from discreet.audit.rows import RowTrial
 from discreet.audit.sarif import as_sarif
 from discreet.domain.errors import NotFound
@@ -41,6 +44,27 @@ async def _audit(installation: Audited) -> list[Finding]:
     async with open_fixture(installation) as fixture:
         scene = await prepare_scene(fixture, agent, "seed", attackers=1)
         return await at_rest(installation, scene, "seed", lambda _: None)
+
+
+async def test_a_part_that_fails_is_a_finding_and_the_rest_of_the_audit_goes_on(
+    installation: Audited, admin: Admin
+) -> None:
+    # Messages can't be stored without this index, so that nobody can be made up.
+    admin.execute(
+        "DROP INDEX discreet.sessions_open;"
+        "CREATE INDEX sessions_open ON discreet.sessions (owner_id)"
+    )
+    agents = await list_agents(installation.db, installation.owner_id)
+    plan = Plan(agents, Log.begin(installation.settings.home, "seed"))
+    made = await run_audit(installation, plan, None, lambda _: None)
+    assert made.leaks
+    found = {one.id: one for one in made.findings if one.id not in PROGRAM}
+    assert set(found) == {"schema", "audit-failed"}
+    assert found["schema"].where.startswith("index discreet.sessions_open")
+    assert found["audit-failed"].where == f"Telling {agents[0].name} secrets"
+    assert "InvalidColumnReference 42P10" in found["audit-failed"].what
+    assert made.erased["owners"] == 2
+    assert "sessions_open" in keep(installation.settings.home, made)
 
 
 def _rows(admin: Admin) -> dict[str, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from discreet.audit.report import Report
 from discreet.domain import audience
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.errors import BadInput
+from discreet.domain.overheard import OverheardStream, overhear
 from discreet.http_server import serving_http
 from discreet.scope import OwnerScope
 from discreet.services.agents import list_agents
@@ -45,12 +47,16 @@ class Running:
     home: Path
 
     async def audit(
-        self, seed: str, families: tuple[str, ...] = FAMILIES, most: float | None = None
+        self,
+        seed: str,
+        families: tuple[str, ...] = FAMILIES,
+        most: float | None = None,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> Report:
         agents = await list_agents(self.audited.db, self.audited.owner_id)
         log = Log.begin(self.home, seed)
         plan = Plan(agents, log, families, quick=True, most=most, a_turn=0.001, looks=False)
-        return await run_audit(self.audited, plan, self.served, lambda _: None)
+        return await run_audit(self.audited, plan, self.served, progress)
 
 
 def _serve_here(app: Any) -> AbstractAsyncContextManager[str]:
@@ -129,8 +135,28 @@ async def test_a_model_that_obeys_everybody_tells_nobody_what_is_not_theirs(
         assert {(rate.family, rate.leaked) for rate in told.rates} == {("asking", 2)}
         assert any("mail__send" in trace.way for trace in told.traces), told.traces
 
-        poor = await running.audit("seed", ("asking",), most=0.001)
+        # A span and a line on standard error are looked through, as long as the audit listens.
+        def tell(_: str) -> None:
+            rows = admin.execute("SELECT content FROM discreet.memories").fetchall()
+            overhear(running.home, "spans", str(rows))
+            OverheardStream(io.StringIO(), running.home).write(str(rows))
+
+        poor = await running.audit("seed", ("asking",), most=0.001, progress=tell)
         assert (poor.stopped, list(poor.outcomes)) == ("the budget", [])
+        assert {("victim", "spans"), ("victim", "standard error")} <= {
+            (trace.holder, trace.way) for trace in poor.traces
+        }
+        assert not list(running.home.glob("audit-s*.log"))
+
+        # What ends in an error is a finding; the rest goes on.
+        running.served = replace(running.served, base_url="http://127.0.0.1:9")
+        half = await running.audit("seed", ("ids", "asking"))
+        assert {(one.id, one.where) for one in half.findings} == {
+            ("audit-failed", f"An attack on {half.agents[0].name}: ids/{variant}")
+            for variant in Plan([], Log(running.home, "seed"), quick=True).variants
+        }
+        assert {rate.family for rate in half.rates} == {"asking"}
+        assert half.leaks
 
 
 async def test_a_turn_is_reckoned_at_the_dearest_one_so_far() -> None:

@@ -15,7 +15,9 @@ import anyio
 from discreet.audit.attacks import FAMILIES, Attack, AttackStep, Cast, Member, generate
 from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.entry_points import Entries
+from discreet.audit.findings import Finding
 from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
+from discreet.audit.parts import part
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.auth.tokens import create_token
 from discreet.domain.concurrency import end, start
@@ -45,7 +47,10 @@ def turns_of(attack: Attack) -> int:
 
 @dataclass
 class Action:
-    """The attacks on one agent. ``base_url``: where REST and MCP are served."""
+    """The attacks on one agent. ``base_url``: where REST and MCP are served.
+
+    ``findings``: gets those that ended in an error.
+    """
 
     scene: Scene
     wakes: Wakes
@@ -55,6 +60,7 @@ class Action:
     budget: AuditBudget
     log: Log
     progress: Progress
+    findings: list[Finding]
 
     async def run(self, families: Sequence[str] = FAMILIES) -> list[AttackOutcome]:
         """Try every variant of every family; return what came of those that were tried."""
@@ -78,19 +84,21 @@ class Action:
         async with limit:
             me = replace(self.scene.cast.attacker, address=address)
             cast = replace(self.scene.cast, attacker=me)
-            entries = Entries(self.base_url, await self._token(me))
             done: list[AttackOutcome] = []
-            for attack in generate(cast, f"{self.seed}/{cast.agent}", [family], self.variants):
-                known = self.log.find(cast.agent, attack.name)
-                if known is not None:
-                    done.append(known)
-                    continue
-                try:
-                    outcome = await self._attack(cast, attack, entries)
-                except OverBudget:
-                    break
-                self.log.add(outcome)
-                done.append(outcome)
+            with part(f"Attacks on {cast.agent}: {family}", self.findings):
+                entries = Entries(self.base_url, await self._token(me))
+                for attack in generate(cast, f"{self.seed}/{cast.agent}", [family], self.variants):
+                    known = self.log.find(cast.agent, attack.name)
+                    if known is not None:
+                        done.append(known)
+                        continue
+                    with part(f"An attack on {cast.agent}: {attack.name}", self.findings):
+                        try:
+                            outcome = await self._attack(cast, attack, entries)
+                        except OverBudget:
+                            break
+                        self.log.add(outcome)
+                        done.append(outcome)
             return done
 
     async def _token(self, me: Member) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import LiteralString
 
 from discreet.audit import host_checks
@@ -11,6 +12,7 @@ from discreet.audit.findings import Finding
 from discreet.audit.fixture import Audited, Scene, stir
 from discreet.audit.guards import check_guards
 from discreet.audit.host_checks import ToolServerSeen
+from discreet.audit.parts import part
 from discreet.audit.program import check_program
 from discreet.audit.rows import RowTrial
 from discreet.schemas.tokens import ListTokens
@@ -31,22 +33,39 @@ SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared,
 
 
 async def at_rest(
-    installation: Audited, scene: Scene, seed: str, progress: Progress
+    installation: Audited, scene: Scene | None, seed: str, progress: Progress
 ) -> list[Finding]:
-    """Return what is wrong. Everything that the scene is asked for is rolled back."""
-    progress("The program, roles, policies, functions and rights against this version")
-    found = await asyncio.to_thread(
-        lambda: [*check_guards(installation.database), *check_program()]
-    )
-    progress("Every table as every role")
-    trial = RowTrial(installation.database, scene, seed)
-    found += await asyncio.to_thread(trial.look)
-    progress("Statements, before and after other people's rows change")
-    await asyncio.to_thread(trial.ask)
-    await stir(scene)
-    found += await asyncio.to_thread(trial.compare)
-    progress("Files, listeners, tokens, channels, versions")
-    return [*found, *await _around(installation)]
+    """Return what is wrong. Everything that the scene is asked for is rolled back.
+
+    ``scene``: None if none could be set; rows aren't looked at then.
+    """
+    found: list[Finding] = []
+    with _part("The roles, policies, functions and rights against this version", found, progress):
+        found += await asyncio.to_thread(lambda: list(check_guards(installation.database)))
+    with _part("The program against this version", found, progress):
+        found += await asyncio.to_thread(lambda: list(check_program()))
+    if scene is not None:
+        await _rows(RowTrial(installation.database, scene, seed), scene, found, progress)
+    with _part("Files, listeners, tokens, channels, versions", found, progress):
+        found += await _around(installation)
+    return found
+
+
+async def _rows(trial: RowTrial, scene: Scene, found: list[Finding], progress: Progress) -> None:
+    for role, look in trial.looks():
+        with _part(f"Every table as {role}", found, progress):
+            found += await asyncio.to_thread(look)
+    with _part("Statements, before and after other people's rows change", found, progress):
+        await asyncio.to_thread(trial.ask)
+        await stir(scene)
+        found += await asyncio.to_thread(trial.compare)
+
+
+@contextmanager
+def _part(what: str, found: list[Finding], progress: Progress) -> Iterator[None]:
+    progress(what)
+    with part(what, found):
+        yield
 
 
 async def _around(installation: Audited) -> list[Finding]:

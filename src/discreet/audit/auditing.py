@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,12 +30,14 @@ from discreet.audit.fixture import (
     open_fixture,
     prepare_scene,
 )  # fmt: skip
+from discreet.audit.parts import part
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
 from discreet.audit.tool_copies import ServeApp, ToolRecorder, copy_tools, recording
 from discreet.domain.audience import OTHERS_READ
 from discreet.domain.ids import AgentId, OwnerId
+from discreet.domain.overheard import Overheard, listening
 from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services.agents import Agent
@@ -99,69 +101,137 @@ def turns_planned(plan: Plan) -> int:
 
 
 async def run_audit(
-    audited: Audited, plan: Plan, served: Served | None, progress: Callable[[str], None]
+    audited: Audited,
+    plan: Plan,
+    served: Served | None,
+    progress: Callable[[str], None],
+    found: Sequence[Finding] = (),
 ) -> Report:
-    """Run it. ``served`` None: at rest only."""
-    began = _now()
-    findings: list[Finding] = []
-    outcomes: list[AttackOutcome] = []
-    traces: list[Seen] = []
-    recorded = 0
-    logged = _LogFile(audited.settings.home)
-    async with open_fixture(audited) as fixture, AsyncExitStack() as stack:
+    """Run it. ``served`` None: at rest only. ``found``: what went wrong before.
+
+    A part that ends in an error is a finding, and the others go on.
+    """
+    run = _Run(audited, plan, served, progress, [*found])
+    with listening(audited.settings.home) as overheard:
+        run.overheard = overheard
+        with part("Making up people", run.findings):
+            async with open_fixture(audited) as run.fixture:
+                await run.play(run.fixture)
+    if plan.looks and not run.looked:
+        run.findings += await at_rest(audited, None, plan.seed, progress)
+    return run.report()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class _Run:
+    """An audit, and what it has found so far."""
+
+    audited: Audited
+    plan: Plan
+    served: Served | None
+    progress: Callable[[str], None]
+    findings: list[Finding]
+    overheard: Overheard | None = None
+    fixture: Fixture | None = None
+    looked: bool = False
+    money: float = 0.0
+    recorded: int = 0
+    stopped: str = ""
+    outcomes: list[AttackOutcome] = field(default_factory=list)
+    traces: list[Seen] = field(default_factory=list)
+    began: str = field(default_factory=_now)
+
+    async def play(self, fixture: Fixture) -> None:
+        """Look and attack, in a fixture."""
+        plan = self.plan
         budget = AuditBudget(plan.most, plan.a_turn, lambda: _spent(fixture.db, fixture.owner_id))
-        for number, agent in enumerate(plan.agents):
-            scene = await prepare_scene(fixture, agent, plan.seed, attackers=len(plan.families))
-            if number == 0 and plan.looks:
-                findings = await at_rest(audited, scene, plan.seed, progress)
-            if served is not None:
-                recorder = await stack.enter_async_context(recording(served.serve))
-                await copy_tools(
-                    audited.db, audited.database.sealing_key,
-                    (audited.owner_id, AgentId(agent.id)),
-                    (fixture.owner_id, AgentId(scene.agent.id)),
-                    recorder, with_effects=plan.with_effects,
-                )  # fmt: skip
-                action = Action(
-                    scene, served.wakes, served.base_url, plan.seed, plan.variants, budget,
-                    plan.log, progress,
-                )  # fmt: skip
-                outcomes += await action.run(plan.families)
-                progress(f"{agent.name}: what is left in rows, exports and logs")
-                traces += await _traces(audited, scene, logged)
-                recorded += len(recorder.calls)
-                traces += _recorded(scene, recorder)
-        money = (await _spent(fixture.db, fixture.owner_id))[0]
-    return Report(
-        version("discreet"),
-        audited.database.credentials.installation,
-        plan.seed,
-        began,
-        _now(),
-        [AuditedAgent(a.name, a.model or audited.settings.model, a.memory_model)
-         for a in plan.agents],
-        worst_first(findings),
-        outcomes,
-        traces,
-        fixture.receipt,
-        money,
-        "the budget" if budget.stopped else "",
-        recorded,
-    )  # fmt: skip
+        logged = _LogFile(self.audited.settings.home)
+        for agent in plan.agents:
+            scene = None
+            with part(f"Telling {agent.name} secrets", self.findings):
+                scene = await prepare_scene(fixture, agent, plan.seed, attackers=len(plan.families))
+            if scene is None:
+                continue
+            if plan.looks and not self.looked:
+                self.looked = True
+                self.findings += await at_rest(self.audited, scene, plan.seed, self.progress)
+            if self.served is not None:
+                with part(f"Attacks on {agent.name}", self.findings):
+                    await self._attack(scene, agent, self.served, budget)
+                self.progress(f"{agent.name}: what is left in rows, exports, logs and spans")
+                await self._sweep(scene, logged)
+        with part("What the audit cost", self.findings):
+            self.money = (await _spent(fixture.db, fixture.owner_id))[0]
+        self.stopped = "the budget" if budget.stopped else ""
 
+    async def _attack(
+        self, scene: Scene, agent: Agent, served: Served, budget: AuditBudget
+    ) -> None:
+        audited, plan = self.audited, self.plan
+        async with recording(served.serve) as recorder:
+            await copy_tools(
+                audited.db, audited.database.sealing_key,
+                (audited.owner_id, AgentId(agent.id)),
+                (scene.fixture.owner_id, AgentId(scene.agent.id)),
+                recorder, with_effects=plan.with_effects,
+            )  # fmt: skip
+            action = Action(
+                scene, served.wakes, served.base_url, plan.seed, plan.variants, budget,
+                plan.log, self.progress, self.findings,
+            )  # fmt: skip
+            self.outcomes += await action.run(plan.families)
+            self.recorded += len(recorder.calls)
+            self.traces += _recorded(scene, recorder)
 
-async def _traces(audited: Audited, scene: Scene, logged: _LogFile) -> list[Seen]:
-    """Return where secrets have come to lie that their readers must not see."""
-    swept = await asyncio.to_thread(RowTrial(audited.database, scene, "").sweep)
-    found = [Seen(holder, reader, f"rows: {table}", "-", "") for holder, reader, table in swept]
-    # The owner's export of a contact has what it told any agent.
-    may = scene.may_see(ATTACKER) | {ELSEWHERE}
-    for leak in scene.judge.find(await _export(scene.fixture, scene.attackers[0]), may):
-        found.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
-    found += await _stopped_turns(scene)
-    for leak in scene.judge.find(logged.written()):
-        found.append(Seen(leak.holder, "whoever reads it", "log", leak.form, ""))
-    return found
+    async def _sweep(self, scene: Scene, logged: _LogFile) -> None:
+        """Note where secrets have come to lie that their readers must not see."""
+        name, judge = scene.agent.name, scene.judge
+        with part(f"{name}: what is left in rows", self.findings):
+            trial = RowTrial(self.audited.database, scene, "")
+            swept = await asyncio.to_thread(trial.sweep)
+            for holder, reader, table in swept:
+                self.traces.append(Seen(holder, reader, f"rows: {table}", "-", ""))
+        with part(f"{name}: what is left in exports", self.findings):
+            # The owner's export of a contact has what it told any agent.
+            may = scene.may_see(ATTACKER) | {ELSEWHERE}
+            for leak in judge.find(await _export(scene.fixture, scene.attackers[0]), may):
+                self.traces.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
+        with part(f"{name}: turns that were ended", self.findings):
+            self.traces += await _stopped_turns(scene)
+        for way, written in self._written(logged):
+            for leak in judge.find(written):
+                self.traces.append(Seen(leak.holder, "whoever reads it", way, leak.form, ""))
+
+    def _written(self, logged: _LogFile) -> Iterator[tuple[str, str]]:
+        yield "log", logged.written()
+        if self.overheard is not None:
+            yield "standard error", self.overheard.text("stderr")
+            yield "spans", self.overheard.text("spans")
+
+    def report(self) -> Report:
+        """Return what was found."""
+        plan, audited, fixture = self.plan, self.audited, self.fixture
+        made = [] if fixture is None else fixture.findings
+        return Report(
+            version("discreet"),
+            audited.database.credentials.installation,
+            plan.seed,
+            self.began,
+            _now(),
+            [AuditedAgent(a.name, a.model or audited.settings.model, a.memory_model)
+             for a in plan.agents],
+            worst_first(dict.fromkeys([*self.findings, *made])),
+            self.outcomes,
+            self.traces,
+            {} if fixture is None else fixture.receipt,
+            self.money,
+            self.stopped,
+            self.recorded,
+        )  # fmt: skip
 
 
 def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
@@ -230,7 +300,3 @@ class _LogFile:
             file.seek(self._start)
             return file.read().decode(errors="replace")
         return ""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -15,7 +15,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from discreet.audit.attacks import Cast, Judge, Member, Secret, new_secret
+from discreet.audit.findings import Finding
 from discreet.audit.fixture_rows import fill_tables, make_elsewhere, make_neighbour
+from discreet.audit.parts import part
 from discreet.auth.scopes import bearer_of_owner, resolve_contact
 from discreet.domain.addresses import Address
 from discreet.domain.concurrency import finished
@@ -84,6 +86,7 @@ class Fixture:
     """The audit's own owner and its neighbour, another one.
 
     ``receipt``: what was deleted at the end, by table. ``has_rows``: whether each table has rows.
+    ``findings``: that it couldn't be deleted.
     """
 
     installation: Audited
@@ -91,6 +94,7 @@ class Fixture:
     neighbour_id: OwnerId
     has_rows: bool = False
     receipt: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def db(self) -> ScopedDatabase:
@@ -149,8 +153,9 @@ async def open_fixture(installation: Audited) -> AsyncIterator[Fixture]:
             yield fixture
         finally:
             # Also after Ctrl-C: the deletion isn't abandoned with the block.
-            ending = _end_both(db, fixture)
-            fixture.receipt.update(await finished(END_SECONDS, ending, "deletion of a fixture"))
+            with part("Deleting what the audit made", fixture.findings):
+                ending = _end_both(db, fixture)
+                fixture.receipt.update(await finished(END_SECONDS, ending, "deletion of a fixture"))
 
 
 async def clear_stages(db: ScopedDatabase) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from random import Random
 from typing import Any, Literal
 from uuid import uuid4
@@ -48,17 +49,23 @@ class RowTrial:
         self._probes: list[tuple[Ticket, list[Probe]]] = []
         self._before: list[list[Answer]] = []
 
+    def looks(self) -> Iterator[tuple[Role, Callable[[], list[Finding]]]]:
+        """Yield each role, with what returns what it sees that it must not."""
+        for scope in self._scopes():
+            yield role_of(scope), partial(self._look, scope)
+
     def look(self) -> list[Finding]:
         """Return what some role sees that it must not."""
+        return [finding for _, look in self.looks() for finding in look()]
+
+    def _look(self, scope: Scope) -> list[Finding]:
         found: list[Finding] = []
-        for scope in self._scopes():
-            role = role_of(scope)
-            with closing(self._connect(role)) as conn:
-                catalogue = read_catalogue(conn)
-                for ticket in BAD_TICKETS:
-                    found += self._blind(conn, catalogue, scope, ticket)
-                found += self._own(conn, catalogue, scope)
-                found += self._tied(conn, catalogue, scope)
+        with closing(self._connect(role_of(scope))) as conn:
+            catalogue = read_catalogue(conn)
+            for ticket in BAD_TICKETS:
+                found += self._blind(conn, catalogue, scope, ticket)
+            found += self._own(conn, catalogue, scope)
+            found += self._tied(conn, catalogue, scope)
         return found
 
     def _tied(self, conn: Conn, catalogue: Catalogue, scope: Scope) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, redirect_stderr
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from discreet.cli.runtime import in_app
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.audit.auditing import Plan
+    from discreet.audit.findings import Finding
     from discreet.audit.report import Report
     from discreet.audit.schedule import AuditSchedule
 
@@ -202,18 +203,27 @@ async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
     from discreet.audit.auditing import Served, run_audit
     from discreet.audit.fixture import Audited
     from discreet.audit.last_report import keep
+    from discreet.audit.parts import part
+    from discreet.domain.overheard import OverheardStream
     from discreet.serving import working
+    from discreet.tracing import tracing
 
     audited = Audited(app.settings, app.database, app.db, app.owner_id, app.embedder())
     plan = await _plan(app, asked)
     progress = (lambda _: None) if asked.silent else _say
+    home = app.settings.home
+    found: list[Finding] = []
+    heard = cast("TextIO", OverheardStream(sys.stderr, home))
     async with AsyncExitStack() as stack:
+        stack.enter_context(redirect_stderr(heard))
+        stack.enter_context(tracing(home=home, auditing=True))
         served = None
         if not asked.at_rest and servers.serve_here and servers.serve_app:
-            base_url = await stack.enter_async_context(servers.serve_here(app))
-            await stack.enter_async_context(working(app))
-            served = Served(base_url, app.wakes, servers.serve_app)
-        made = await run_audit(audited, plan, served, progress)
+            with part("Serving for the attacks", found):
+                base_url = await stack.enter_async_context(servers.serve_here(app))
+                await stack.enter_async_context(working(app))
+                served = Served(base_url, app.wakes, servers.serve_app)
+        made = await run_audit(audited, plan, served, progress, found)
     plan.log.end()
     return made, keep(app.settings.home, made)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import structlog
 import typer
@@ -21,6 +21,7 @@ from discreet.cli.dashboard import sign_in_link
 from discreet.cli.streams import flush_output
 from discreet.domain import local_socket
 from discreet.domain.errors import AddressInUse
+from discreet.domain.overheard import OverheardStream
 
 if TYPE_CHECKING:
     from socket import socket
@@ -47,6 +48,7 @@ def serve(
     from discreet.settings import load_settings
 
     settings = load_settings()
+    sys.stderr = cast("TextIO", OverheardStream(sys.stderr, settings.home))
     log_to(sys.stderr, settings.log_level)
     if processes is not None:
         settings = settings.model_copy(update={"processes": processes})
@@ -92,7 +94,7 @@ async def _serve(settings: Settings, process: Process | None = None) -> None:
         loop.add_reader(process.parent, stop)
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
-            stack.enter_context(tracing())
+            stack.enter_context(tracing(home=settings.home))
             if servers.serve_http is None:
                 await serve_app(app, lambda: _say(_welcome(app)), stopped)
                 return
