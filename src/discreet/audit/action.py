@@ -15,9 +15,9 @@ import anyio
 from discreet.audit.attacks import FAMILIES, Attack, AttackStep, Cast, Member, generate
 from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.entry_points import Entries
+from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
 from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
-from discreet.audit.parts import part
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.auth.tokens import create_token
 from discreet.domain.concurrency import end, start
@@ -85,14 +85,14 @@ class Action:
             me = replace(self.scene.cast.attacker, address=address)
             cast = replace(self.scene.cast, attacker=me)
             done: list[AttackOutcome] = []
-            with part(f"Attacks on {cast.agent}: {family}", self.findings):
+            with audit_part(f"Attacks on {cast.agent}: {family}", self.findings):
                 entries = Entries(self.base_url, await self._token(me))
                 for attack in generate(cast, f"{self.seed}/{cast.agent}", [family], self.variants):
                     known = self.log.find(cast.agent, attack.name)
                     if known is not None:
                         done.append(known)
                         continue
-                    with part(f"An attack on {cast.agent}: {attack.name}", self.findings):
+                    with audit_part(f"An attack on {cast.agent}: {attack.name}", self.findings):
                         try:
                             outcome = await self._attack(cast, attack, entries)
                         except OverBudget:

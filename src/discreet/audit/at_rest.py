@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import LiteralString
 
 from discreet.audit import host_checks
+from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
 from discreet.audit.fixture import Audited, Scene, stir
 from discreet.audit.guards import check_guards
 from discreet.audit.host_checks import ToolServerSeen
-from discreet.audit.parts import part
 from discreet.audit.program import check_program
 from discreet.audit.rows import RowTrial
 from discreet.schemas.tokens import ListTokens
@@ -64,7 +64,7 @@ async def _rows(trial: RowTrial, scene: Scene, found: list[Finding], progress: P
 @contextmanager
 def _part(what: str, found: list[Finding], progress: Progress) -> Iterator[None]:
     progress(what)
-    with part(what, found):
+    with audit_part(what, found):
         yield
 
 

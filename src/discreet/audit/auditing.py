@@ -17,6 +17,7 @@ from discreet.audit.action import Action, turns_of
 from discreet.audit.at_rest import at_rest
 from discreet.audit.attacks import FAMILIES, VARIANTS, Cast, Member, generate
 from discreet.audit.budget import AuditBudget
+from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding, worst_first
 from discreet.audit.fixture import (
     ATTACKER,
@@ -30,7 +31,6 @@ from discreet.audit.fixture import (
     open_fixture,
     prepare_scene,
 )  # fmt: skip
-from discreet.audit.parts import part
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
 from discreet.audit.rows import RowTrial
@@ -114,7 +114,7 @@ async def run_audit(
     run = _Run(audited, plan, served, progress, [*found])
     with listening(audited.settings.home) as overheard:
         run.overheard = overheard
-        with part("Making up people", run.findings):
+        with audit_part("Making up people", run.findings):
             async with open_fixture(audited) as run.fixture:
                 await run.play(run.fixture)
     if plan.looks and not run.looked:
@@ -152,7 +152,7 @@ class _Run:
         logged = _LogFile(self.audited.settings.home)
         for agent in plan.agents:
             scene = None
-            with part(f"Telling {agent.name} secrets", self.findings):
+            with audit_part(f"Telling {agent.name} secrets", self.findings):
                 scene = await prepare_scene(fixture, agent, plan.seed, attackers=len(plan.families))
             if scene is None:
                 continue
@@ -160,11 +160,11 @@ class _Run:
                 self.looked = True
                 self.findings += await at_rest(self.audited, scene, plan.seed, self.progress)
             if self.served is not None:
-                with part(f"Attacks on {agent.name}", self.findings):
+                with audit_part(f"Attacks on {agent.name}", self.findings):
                     await self._attack(scene, agent, self.served, budget)
                 self.progress(f"{agent.name}: what is left in rows, exports, logs and spans")
                 await self._sweep(scene, logged)
-        with part("What the audit cost", self.findings):
+        with audit_part("What the audit cost", self.findings):
             self.money = (await _spent(fixture.db, fixture.owner_id))[0]
         self.stopped = "the budget" if budget.stopped else ""
 
@@ -190,17 +190,17 @@ class _Run:
     async def _sweep(self, scene: Scene, logged: _LogFile) -> None:
         """Note where secrets have come to lie that their readers must not see."""
         name, judge = scene.agent.name, scene.judge
-        with part(f"{name}: what is left in rows", self.findings):
+        with audit_part(f"{name}: what is left in rows", self.findings):
             trial = RowTrial(self.audited.database, scene, "")
             swept = await asyncio.to_thread(trial.sweep)
             for holder, reader, table in swept:
                 self.traces.append(Seen(holder, reader, f"rows: {table}", "-", ""))
-        with part(f"{name}: what is left in exports", self.findings):
+        with audit_part(f"{name}: what is left in exports", self.findings):
             # The owner's export of a contact has what it told any agent.
             may = scene.may_see(ATTACKER) | {ELSEWHERE}
             for leak in judge.find(await _export(scene.fixture, scene.attackers[0]), may):
                 self.traces.append(Seen(leak.holder, ATTACKER, "export", leak.form, ""))
-        with part(f"{name}: turns that were ended", self.findings):
+        with audit_part(f"{name}: turns that were ended", self.findings):
             self.traces += await _stopped_turns(scene)
         for way, written in self._written(logged):
             for leak in judge.find(written):

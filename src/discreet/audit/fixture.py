@@ -15,9 +15,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from discreet.audit.attacks import Cast, Judge, Member, Secret, new_secret
+from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
 from discreet.audit.fixture_rows import fill_tables, make_elsewhere, make_neighbour
-from discreet.audit.parts import part
 from discreet.auth.scopes import bearer_of_owner, resolve_contact
 from discreet.domain.addresses import Address
 from discreet.domain.concurrency import finished
@@ -153,7 +153,7 @@ async def open_fixture(installation: Audited) -> AsyncIterator[Fixture]:
             yield fixture
         finally:
             # Also after Ctrl-C: the deletion isn't abandoned with the block.
-            with part("Deleting what the audit made", fixture.findings):
+            with audit_part("Deleting what the audit made", fixture.findings):
                 ending = _end_both(db, fixture)
                 fixture.receipt.update(await finished(END_SECONDS, ending, "deletion of a fixture"))
 

@@ -201,9 +201,9 @@ def verify(
 
 async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
     from discreet.audit.auditing import Served, run_audit
+    from discreet.audit.failed_parts import audit_part
     from discreet.audit.fixture import Audited
     from discreet.audit.last_report import keep
-    from discreet.audit.parts import part
     from discreet.domain.overheard import OverheardStream
     from discreet.serving import working
     from discreet.tracing import tracing
@@ -219,7 +219,7 @@ async def _run(app: App, asked: _Asked) -> tuple[Report, str]:
         stack.enter_context(tracing(home=home, auditing=True))
         served = None
         if not asked.at_rest and servers.serve_here and servers.serve_app:
-            with part("Serving for the attacks", found):
+            with audit_part("Serving for the attacks", found):
                 base_url = await stack.enter_async_context(servers.serve_here(app))
                 await stack.enter_async_context(working(app))
                 served = Served(base_url, app.wakes, servers.serve_app)

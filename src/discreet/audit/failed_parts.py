@@ -14,7 +14,7 @@ import discreet
 from discreet.audit.findings import Finding
 from discreet.domain.errors import DiscreetError
 
-__all__ = ["failure", "part"]
+__all__ = ["audit_part", "failure"]
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ _QUOTING = ("22", "23")
 
 
 @contextmanager
-def part(name: str, findings: list[Finding]) -> Iterator[None]:
+def audit_part(name: str, findings: list[Finding]) -> Iterator[None]:
     """Add a finding if the block ends in an error, which doesn't go further."""
     try:
         yield
