@@ -15,7 +15,7 @@ from leakbench.systems._discreet import PACKAGES, Installation
 __all__ = ["PACKAGES", "SAYS", "TITLE", "open_system"]
 
 TITLE = "Discreet, REST"
-SAYS = "A contact's token decides whose memory it is; an odd identity is sent as `sender` beside one's own token."
+SAYS = "A contact's token decides whose memory it is; an odd identity is sent as `sender` with a valid token."
 
 
 class _Person(Person):
@@ -24,7 +24,7 @@ class _Person(Person):
         if not isinstance(who, str) or who not in system.tokens:
             if isinstance(who, str) and who.isprintable() and who.replace("_", "").isalnum():
                 system.make(who)
-            else:  # no such contact: one's own token, and the odd identity as parameter
+            else:  # no such contact: the valid token, with the odd identity as a parameter
                 self.params = {"sender": str(who)}
                 who = system.make("alice")
         self.token = system.tokens[who]

@@ -35,7 +35,7 @@ async def test_what_was_said_since_the_owner_looked_is_unread(browser: Browser) 
     await browser.page(f"/contacts/{ann}/lines")
     await takeover.take_over(world.db, world.owner_id, str(ann))
     await takeover.speak(world.db, world.owner_id, ann, "Yes, I am.")  # type: ignore[arg-type]
-    assert await _unread(world) == ["Ben"], "one's own words are read"
+    assert await _unread(world) == ["Ben"], "an owner's own words are read"
     assert "Mark everything as read" in await browser.page("/inbox")
     await browser.send("/inbox/read")
     assert await _unread(world) == []

@@ -245,7 +245,7 @@ class Harness:
         return TurnResult("\n".join(said) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the k-th memory of one's own, or one of another person (who may have none)."""
+        """Return the k-th memory of the person, or one of another person (who may have none)."""
         given = dict(arguments)
         for key, value in arguments.items():
             if value == "somebody else's" and key == "reminder_id":

@@ -102,7 +102,7 @@ async def test_two_contacts_at_once_use_each_its_own_account(
         *(one.sign_in(link) for one, link in zip(browsers, links, strict=True))
     )
     codes = [code_on(page) for page in pages]
-    # The other's code, in one's own chat, connects nothing.
+    # Another person's code connects nothing in your own chat.
     assert "isn't the code" in await said(tools, ALICE, codes[1])
     assert "connect/" in await said(tools, BOB, "Whose account is it?")
     assert accounts.used_by == []

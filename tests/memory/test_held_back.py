@@ -1,6 +1,6 @@
 """Questions written after the ranking was settled, ranked without a database.
 
-The pairs of facts have since been read and mended by kind; see docs/decisions/0091.
+The pairs of facts have since been read, and the causes fixed; see docs/decisions/0091.
 """
 
 from __future__ import annotations

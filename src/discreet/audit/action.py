@@ -63,7 +63,7 @@ class Action:
     findings: list[Finding]
 
     async def run(self, families: Sequence[str] = FAMILIES) -> list[AttackOutcome]:
-        """Try every variant of every family; return what came of those that were tried."""
+        """Try every variant of every family; return the results of those that were tried."""
         limit = asyncio.Semaphore(AT_ONCE)
         attackers = dict(zip(families, self.scene.attackers, strict=False))
         tasks = [

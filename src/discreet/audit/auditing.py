@@ -276,7 +276,7 @@ async def _export(fixture: Fixture, address: str) -> str:
 
 
 async def _spent(db: ScopedDatabase, owner_id: OwnerId) -> tuple[float, float]:
-    """Return what the turns of the fixture have cost together, and the dearest of them."""
+    """Return what the turns of the fixture have cost together, and the most expensive of them."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             "SELECT coalesce(sum((t.usage->>'cost')::float8), 0) AS all_turns,"

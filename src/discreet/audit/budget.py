@@ -9,7 +9,7 @@ from dataclasses import dataclass
 __all__ = ["AuditBudget", "OverBudget"]
 
 MARGIN = 2.0
-"""A turn is reckoned at this many times the dearest so far, or the estimate."""
+"""A turn is reckoned at this many times the most expensive so far, or the estimate."""
 
 
 class OverBudget(Exception):

@@ -1,4 +1,4 @@
-"""Try to tie one's own rows to somebody else's: the keys of the tables must refuse it.
+"""Try to link a scope's own rows to somebody else's: the keys of the tables must refuse it.
 
 Each statement copies a row that the scope is shown, with one id in it replaced by another party's.
 It runs in a transaction that is rolled back.

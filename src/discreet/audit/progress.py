@@ -84,11 +84,11 @@ class Log:
         return log
 
     def find(self, agent: str, name: str) -> AttackOutcome | None:
-        """Return what came of an attack that was tried before."""
+        """Return the result of an attack that was tried before."""
         return self.outcomes.get((agent, name))
 
     def add(self, outcome: AttackOutcome) -> None:
-        """Note what came of an attack."""
+        """Note the result of an attack."""
         self._keep(outcome)
         self._write(asdict(outcome), "a")
 

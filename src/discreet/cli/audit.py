@@ -157,7 +157,7 @@ def _set_schedule(every: str, schedule: AuditSchedule) -> None:
     )
     print_text(
         f"A running server (sb serve) audits every {every} from now on. The dashboard's settings"
-        " and audit.html in the home say what came of the last one; sb audit stop ends it."
+        " and audit.html in the home show the result of the last one; sb audit stop ends it."
     )
 
 

@@ -142,7 +142,7 @@ def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Pla
     save_schedule(home, Schedule(folder, interval, keep or DEFAULT_KEEP, keys))
     print_text(
         f"A running server (sb serve) backs up to {folder} every {every} from now on and keeps"
-        f" {keep or DEFAULT_KEEP}. sb status says what came of it; sb backups stop ends it."
+        f" {keep or DEFAULT_KEEP}. sb status shows the result; sb backups stop ends it."
     )
 
 
@@ -186,7 +186,7 @@ def list_all(
 
 
 def describe_schedule(schedule: BackupSchedule | None) -> str:
-    """Say when backups are written and what came of the last one."""
+    """Say when backups are written and the result of the last one."""
     from datetime import timedelta
 
     from discreet.domain.amounts import ago

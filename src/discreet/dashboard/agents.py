@@ -128,7 +128,7 @@ def change_of(form: FormData) -> AgentChange:
 
 
 async def tested(dashboard: Dashboard, agent_id: AgentId) -> tuple[str, bool]:
-    """Ask an agent's models a short question; return what came of it, and whether all answer."""
+    """Ask an agent's models a short question; return the result, and whether all answer."""
     from discreet.turn.model_check import ask_model
 
     agent = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)

@@ -26,7 +26,7 @@ MAX_COMPARED = 20_000
 
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
-    """Show what a turn was given, what it did and what came of it."""
+    """Show what a turn was given, what it did and its result."""
     record = await _record(dashboard, request)
     turn = record.turn
     seconds = (

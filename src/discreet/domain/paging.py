@@ -20,7 +20,7 @@ MAX_LISTED = 1_000
 Mark = tuple[datetime, UUID]
 """The time and the id of a row. Pages are sorted newest first; the next one begins after the mark.
 
-A mark carries no scope: a mark from another scope only returns rows of one's own.
+A mark carries no scope: a mark from another scope returns only the caller's own rows.
 """
 
 

@@ -1,4 +1,4 @@
-"""The schedule of backups of this home, ``HOME/backup-schedule.json``, and what came of it.
+"""The schedule of backups of this home, ``HOME/backup-schedule.json``, and its result.
 
 It belongs to the machine, not to the database: the folder is the machine's, and a restored database
 must not begin to write somewhere.
@@ -127,7 +127,7 @@ def remove_schedule(home: Path) -> bool:
 
 
 def load_outcome(home: Path) -> BackupOutcome:
-    """Return what came of the schedule so far."""
+    """Return the schedule's results so far."""
     text = read_private(home / OUTCOME, "the outcome of backups")
     try:
         found = BackupOutcome(**json.loads(text or "{}"))
@@ -137,7 +137,7 @@ def load_outcome(home: Path) -> BackupOutcome:
 
 
 def save_outcome(home: Path, outcome: BackupOutcome) -> None:
-    """Store what came of the last attempt."""
+    """Store the result of the last attempt."""
     write_private(home / OUTCOME, json.dumps(asdict(outcome), indent=2, default=str))
 
 

@@ -36,7 +36,7 @@ LEFT = ("backing-up-*", "checking-*", "decrypting-*")
 
 
 def back_up_once(settings: Settings, schedule: Schedule, admin_url: str | None) -> BackupOutcome:
-    """Write and check a backup, delete those beyond ``keep``, and store what came of it."""
+    """Write and check a backup, delete those beyond ``keep``, and store the result."""
     began = datetime.now(UTC)
     file = schedule.folder / backup_name(began)
     try:

@@ -1,4 +1,4 @@
-"""An MCP server that looks around: each attempt says what came of it."""
+"""An MCP server that looks around: each attempt reports its result."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Requests for reminders that were written before anybody looked at what is understood.
 
 At first 107 of the 120 were read as written here. Three others differed only in the hour that
-"tonight" means (19:00), and ten were mended. The same as in ``reminder_sentences``: on Sunday,
+"tonight" means (19:00), and ten were fixed. The same as in ``reminder_sentences``: on Sunday,
 29 November 2026, 14:00.
 """
 
