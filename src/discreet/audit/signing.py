@@ -51,7 +51,7 @@ def own_key(home: Path) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text.strip()))
     except ValueError:
         raise BadInput(
-            f"{path} isn't a key.", hint="Delete it: the next audit makes one."
+            f"{path} isn't a key.", hint="Delete it. The next audit creates a new one."
         ) from None
 
 

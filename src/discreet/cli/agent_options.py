@@ -68,7 +68,7 @@ MemoryModelOption = Annotated[
 Drafts = Annotated[
     bool | None,
     typer.Option(
-        "--drafts/--no-drafts", help="Its answers wait for your approval: sb drafts list."
+        "--drafts/--no-drafts", help="Hold its answers for your approval: sb drafts list."
     ),
 ]
 Handover = Annotated[

@@ -38,12 +38,13 @@ def add(
         ),
     ],
     url: Annotated[
-        str | None, typer.Option("--url", metavar="URL", help="Where it speaks streamable HTTP.")
+        str | None,
+        typer.Option("--url", metavar="URL", help="The URL of a server that uses streamable HTTP."),
     ] = None,
     command: Annotated[
         str | None,
         typer.Option(
-            "--command", metavar='"CMD ARGS"', help="A program that speaks MCP on its streams."
+            "--command", metavar='"CMD ARGS"', help="A program that uses MCP over stdin and stdout."
         ),
     ] = None,
     header: Annotated[
@@ -96,8 +97,7 @@ def add(
         bool,
         typer.Option(
             "--sign-in",
-            help="Whoever uses it connects an account of their own there (OAuth). Needs"
-            " DISCREET_PUBLIC_URL.",
+            help="Each person connects their own account there (OAuth). Needs DISCREET_PUBLIC_URL.",
         ),
     ] = False,
     client_id: Annotated[

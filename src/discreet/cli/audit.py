@@ -67,12 +67,10 @@ def audit(
             "--budget", metavar="USD", min=0.0, help="Stop before its turns cost more than this."
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an audit that was interrupted.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted audit.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Also write the page for people there."),
+        typer.Option("--report", metavar="FILE", help="Also write the report as an HTML page."),
     ] = None,
     family: Annotated[
         list[str] | None,
@@ -86,7 +84,7 @@ def audit(
         bool,
         typer.Option(
             "--with-effects",
-            help="Also call tools that change something. Else a recorder answers in their place.",
+            help="Also call tools that change something. By default a recorder answers for them.",
         ),
     ] = False,
     every: Annotated[
@@ -94,7 +92,7 @@ def audit(
         typer.Option(
             "--every",
             metavar="TIME",
-            help="Let the server do it, every 24h or 7d, with these options. End: sb audit stop.",
+            help="Let the server repeat it with these options: 24h, 7d. To end: sb audit stop.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,

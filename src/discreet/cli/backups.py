@@ -46,13 +46,13 @@ def backup(
         typer.Option(
             "--every",
             metavar="TIME",
-            help="With --to: let the server do it, every 24h or 7d. Replaces the schedule.",
+            help="With --to: let the server repeat it: 24h, 7d. Replaces the schedule.",
         ),
     ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
-            "--keep", metavar="N", min=1, help="With --to: delete older ones there, but the last N."
+            "--keep", metavar="N", min=1, help="With --to: keep the last N and delete older ones."
         ),
     ] = None,
     recipients: Annotated[
@@ -157,7 +157,7 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise BadInput(
             f"The folder {folder} can't be made: {error.strerror}.",
-            hint="Choose another, or make it.",
+            hint="Choose another one, or create it.",
         ) from None
 
 
@@ -244,7 +244,7 @@ def verify(
 
 @app.command("keygen")
 def keygen(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to put the private key.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file for the private key.")],
 ) -> None:
     """Make a key pair for backups: the private key into a file, the public key on the screen.
 

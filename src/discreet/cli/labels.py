@@ -21,7 +21,10 @@ def label_contact(
         str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
     ],
     changes: Annotated[
-        list[str], typer.Argument(metavar="+LABEL|-LABEL...", help="What to give and take away.")
+        list[str],
+        typer.Argument(
+            metavar="+LABEL|-LABEL...", help="Labels to add (+customer) or remove (-staff)."
+        ),
     ],
 ) -> None:
     """Give a contact labels (+customer) and take others away (-staff). Only you see them."""

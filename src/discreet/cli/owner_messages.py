@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def tell(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="WHO TEXT", help="The contact and the text; with --label the text."),
+        typer.Argument(
+            metavar="WHO TEXT", help="The contact and the text. With --label: only the text."
+        ),
     ],
     label: Annotated[
         str | None,

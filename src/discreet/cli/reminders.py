@@ -22,7 +22,7 @@ app = typer.Typer(
 def list_reminders(
     contact: Annotated[
         str | None,
-        typer.Option("--contact", metavar="WHO", help="Only this contact's: id, address or name."),
+        typer.Option("--contact", metavar="WHO", help="Only this contact, by id, address or name."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -19,7 +19,7 @@ app = typer.Typer(help="Delete messages, files and memories after a time.", no_a
 OfAgent = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Only this agent's.")]
 OfChannel = Annotated[
     str | None,
-    typer.Option("--channel", metavar="CHANNEL", help="Only this channel's: its name or platform."),
+    typer.Option("--channel", metavar="CHANNEL", help="Only this channel, by name or platform."),
 ]
 Time = "TIME"
 DAYS_IN = {"d": 1, "w": 7, "y": 365}

@@ -33,7 +33,7 @@ class CanaryFound(ScopeError):
     def __init__(self, way: str, form: str) -> None:
         super().__init__(
             f"Stopped: a decoy's secret ({form}) was about to leave ({way}).",
-            hint="Somebody's rows were read that must not be. Stop the server and run: sb audit",
+            hint="Rows were read outside their scope. Stop the server and run: sb audit",
         )
         self.way = way
 

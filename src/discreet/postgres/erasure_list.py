@@ -101,7 +101,7 @@ def read_list(file: Path) -> tuple[str, ...] | None:
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(
             f"{file} can't be read, so erased contacts might come back.",
-            hint="Mend it or take another copy (--erasures FILE), or go on without: "
+            hint="Repair it, use another copy (--erasures FILE), or continue without it: "
             "--without-erasures",
         ) from None
 

@@ -80,7 +80,7 @@ class ToolServerToAdd(BaseModel):
     )
 
     name: ServerName
-    url: Annotated[str, Field(max_length=2_000, description="Where it speaks streamable HTTP.")]
+    url: Annotated[str, Field(max_length=2_000, description="URL for streamable HTTP.")]
     headers: Annotated[
         dict[str, str], Field(max_length=20, description="Sent with each request; encrypted.")
     ] = {}

@@ -49,7 +49,7 @@ def checked_url(url: str, *, allow_private: bool) -> str:
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
         raise BadInput(
             "A webhook needs an https:// address.",
-            hint="For one of your own network, add --allow-private; then http:// works too.",
+            hint="For an address in your own network, add --allow-private; then http:// works too.",
         )
     if not host or port == 0 or parts.username is not None or parts.fragment:
         raise BadInput("This URL needs a host, and no user name, fragment or port 0.")

@@ -52,15 +52,15 @@ def read_references(place: Path) -> ReferenceFiles:
     if place.is_file():
         root, paths, skipped = place.parent, [place], []
         if place.suffix.lower() not in SUFFIXES:
-            raise BadInput(f"{place} is not a text or document.", hint=f"Read are: {_READ}.")
+            raise BadInput(f"{place} is not a text or document.", hint=f"Readable types: {_READ}.")
     elif place.is_dir():
         root, found = place, sorted(_files(place))
         paths = [path for path in found if path.suffix.lower() in SUFFIXES]
         skipped = [path.relative_to(root).as_posix() for path in found if path not in set(paths)]
     else:
-        raise BadInput(f"{place} is not a file or folder.", hint=f"Read are: {_READ}.")
+        raise BadInput(f"{place} is not a file or folder.", hint=f"Readable types: {_READ}.")
     if not paths:
-        raise BadInput(f"{place} has no file that can be read.", hint=f"Read are: {_READ}.")
+        raise BadInput(f"{place} has no file that can be read.", hint=f"Readable types: {_READ}.")
     if len(paths) > MAX_FILES:
         raise BadInput(f"{place} holds {len(paths)} files; at most {MAX_FILES} are published.")
     texts: list[ReferenceText] = []

@@ -74,7 +74,7 @@ async def add_reminder(
     rule = checked_rule(asked.repeat, starts, clock)
     due = next_due(rule, starts, clock, now - (timedelta(0) if rule else LATE_GRACE))
     if due is None:
-        raise BadInput(f"{starts:%Y-%m-%d %H:%M} has passed.", hint="Choose a time to come.")
+        raise BadInput(f"{starts:%Y-%m-%d %H:%M} has passed.", hint="Choose a time in the future.")
     if due > now + HORIZON:
         raise BadInput("That is too far ahead.", hint="Choose a time within five years.")
     try:
