@@ -143,7 +143,7 @@ class App:
         from discreet.services.event_webhooks import send_webhooks
         from discreet.services.own_data import erase_due
         from discreet.services.owner_notices import NoticeRules, tell_owners
-        from discreet.services.revoking import revoking
+        from discreet.services.revoking import revoke_expired, revoking
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
         from discreet.tools.sessions import ServerSessions
@@ -206,6 +206,9 @@ class App:
         async def call_webhooks() -> None:
             await send_webhooks(self.webhooks)
 
+        async def revoke_accounts() -> None:
+            await revoke_expired(tools)
+
         async with (
             sessions.kept(tools.still_allowed),
             work(
@@ -220,6 +223,7 @@ class App:
                     call_webhooks=call_webhooks,
                     remind=one_reminder,
                     erase_due=erase_who_asked,
+                    revoke_accounts=revoke_accounts,
                     turn_seconds=turns.total_seconds + HUNG_SECONDS,
                 ),
                 Slots(self.settings.max_turns, self.settings.max_turns_per_agent),

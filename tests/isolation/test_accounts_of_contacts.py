@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,27 +16,36 @@ import psycopg
 import pytest
 
 from discreet.domain.errors import BadInput, Unavailable
+from discreet.postgres.roles import LOGIN_ROLES
 from discreet.postgres.server import Database
-from discreet.schemas.tools import ToolChangesToApprove
-from discreet.services import revoking, tool_servers
-from discreet.services.connections import account_of, check_for, unseal_kept
+from discreet.services import kept_tokens, tool_servers
+from discreet.services.connections import account_of
 from discreet.services.contacts import block_contact, find_contact
 from discreet.services.erasing import erase_contact
+from discreet.services.kept_tokens import unseal_kept
+from discreet.services.revoking import revoke_expired
 from discreet.services.tool_access import load_server
 from discreet.services.tool_accounts import connect_account, enter_account_code
-from discreet.services.tool_servers import approve_tools
-from discreet.tools.oauth import renew
+from tests.isolation.signing_in import (
+    ALICE,
+    BOB,
+    CAROL,
+    GROUP,
+    LINK,
+    add_bank,
+    code_in,
+    connect,
+    id_of,
+    link_for,
+    said,
+    the_bank,
+)
 from tests.support.limits import limits
-from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.accounts import PUBLIC, Accounts, Browser, bank, code_on, state_of
-from tests.support.tool_servers.served import ToolWorld, results, tool_world
+from tests.support.tool_servers.served import ToolWorld, tool_world
 from tests.support.turns import rows_of
+from tests.support.waiting import until
 from tests.support.world import make_world, open_scoped, other_owner
-
-ALICE, BOB, CAROL = "telegram:1001", "telegram:1002", "telegram:1003"
-GROUP = "telegram:-100500"
-WHOSE = Call((("bank__whose", {}),))
-LINK = re.compile(rf"{PUBLIC}/connect/[\w-]+")
 
 
 @pytest.fixture
@@ -43,7 +54,6 @@ async def tools(database: Database, tmp_path: Path) -> AsyncIterator[ToolWorld]:
         open_scoped(database) as db,
         tool_world(await make_world(db), database, tmp_path) as made,
     ):
-        made.access = replace(made.access, public_url=PUBLIC)
         yield made
 
 
@@ -51,41 +61,8 @@ async def tools(database: Database, tmp_path: Path) -> AsyncIterator[ToolWorld]:
 async def accounts(tools: ToolWorld) -> AsyncIterator[Accounts]:
     """A bank whose tool everybody may use. The owner signed in, to see which tools it has."""
     async with bank() as opened:
-        added = await tools.add("bank", url=f"{opened.url}/mcp", signs_in=True)
-        assert added.tools == []
-        ids = tools.world.owner_id, tools.world.agent_id
-        link = await connect_account(tools.access, *ids, "bank")
-        page = await Browser(tools.access, "olga").sign_in(link)
-        await enter_account_code(tools.access, *ids, code_on(page))
-        offered = await tool_servers.test_tool_server(tools.access, *ids, "bank")
-        assert offered.digest is not None
-        given = ToolChangesToApprove(digest=offered.digest)
-        await approve_tools(tools.access, *ids, "bank", given)
-        await tools.allow("bank", allowed="everybody", in_groups=True)
+        await add_bank(tools, opened.url)
         yield opened
-
-
-async def said(tools: ToolWorld, sender: str | None, text: str, group: str | None = None) -> str:
-    """Return the answer to a message; the model calls the bank's tool, if it is asked."""
-    asked = await tools.turn(sender, text, WHOSE, Say("See above."), group=group)
-    found = results(asked) if asked else []
-    [row] = await rows_of(
-        tools.world,
-        "SELECT text FROM discreet.messages WHERE direction = 'out'"
-        " ORDER BY created_at DESC, position DESC LIMIT 1",
-    )
-    return f"{row['text']} {' '.join(found)}"
-
-
-async def link_for(tools: ToolWorld, sender: str | None) -> str:
-    offer = await said(tools, sender, "Whose account is it?")
-    [link] = LINK.findall(offer)
-    return str(link)
-
-
-async def connect(tools: ToolWorld, sender: str, person: str) -> None:
-    page = await Browser(tools.access, person).sign_in(await link_for(tools, sender))
-    assert "is connected" in await said(tools, sender, code_on(page))
 
 
 async def test_two_contacts_at_once_use_each_its_own_account(
@@ -177,12 +154,6 @@ async def test_the_answer_to_another_sign_in_is_refused(
     assert len(await rows_of(tools.world, "SELECT 1 FROM discreet.connections")) == 2
 
 
-def code_in(url: str) -> str:
-    found = re.search(r"[?&]code=([^&]+)", url)
-    assert found is not None
-    return found[1]
-
-
 async def test_denied_and_expired_sign_ins_leave_nothing(
     tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any]
 ) -> None:
@@ -205,6 +176,9 @@ async def test_denied_and_expired_sign_ins_leave_nothing(
     assert "is connected" not in await said(tools, ALICE, code_on(page))
     admin.execute(late)
     admin.execute("SELECT gate.drop_expired_connections()")
+    assert "alice" in {one.subject for one in accounts.refresh.values()}
+    await revoke_expired(tools.access)
+    assert {one.subject for one in accounts.refresh.values()} == {"olga"}
     left = await rows_of(tools.world, "SELECT state, contact_id FROM discreet.connections")
     assert [(row["state"], row["contact_id"]) for row in left] == [("connected", None)]
 
@@ -220,9 +194,8 @@ async def test_tokens_are_renewed_once_and_an_account_taken_back_is_offered_agai
     assert "the account of alice" in await said(tools, ALICE, "Whose?")
     assert accounts.refreshed == before + 1
     # Several requests at once find it expired: one renews it, and the others use what it got.
-    contact = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
-    [row] = await rows_of(tools.world, "SELECT id FROM discreet.tool_servers")
-    server = await load_server(tools.access, tools.world.owner_id, row["id"])
+    contact = await id_of(tools, ALICE)
+    server = await the_bank(tools)
     account = await account_of(tools.access, tools.world.contact(contact), server)
     assert account is not None
     token = await account.token()
@@ -238,33 +211,106 @@ async def test_tokens_are_renewed_once_and_an_account_taken_back_is_offered_agai
     assert await account.token() is None
 
 
-async def test_a_process_killed_while_it_renews_makes_the_contact_connect_again_and_nothing_else(
-    tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any]
+# As it is in sb serve, in a process that can be killed.
+RENEWING = """
+import asyncio, json, sys
+from pathlib import Path
+from uuid import UUID
+from discreet.scope import ContactScope, ScopedDatabase
+from discreet.services.connections import account_of
+from discreet.services.tool_access import ToolAccess, load_server
+from discreet.tools.sandbox import protected_by
+
+given = json.load(sys.stdin)
+owner, agent, contact, server = map(UUID, given["ids"])
+db = ScopedDatabase(given["conninfo"].__getitem__, bytes.fromhex(given["ticket_key"]))
+home = Path(given["home"])
+protected = protected_by(home, given["conninfo"]["discreet_contact"])
+access = ToolAccess(db, owner, bytes.fromhex(given["sealing_key"]), protected, home)
+
+async def main():
+    known = await load_server(access, owner, server)
+    account = await account_of(access, ContactScope(owner, agent, contact), known)
+    print(await account.renewed(await account.token()), flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_killed_with_new_tokens_in_hand_makes_that_contact_connect_again(
+    tools: ToolWorld, accounts: Accounts, admin: psycopg.Connection[Any], database: Database
 ) -> None:
     await connect(tools, ALICE, "alice")
     await connect(tools, BOB, "bob")
-    contact = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
-    scope = tools.world.contact(contact)
-    [row] = await rows_of(
-        tools.world,
-        f"SELECT id, server_id, sealed FROM discreet.connections WHERE contact_id = '{contact}'",
+    contact = await id_of(tools, ALICE)
+    ids = tools.world.owner_id, tools.world.agent_id, contact, (await the_bank(tools)).id
+    given = {
+        "conninfo": {role: database.conninfo(role) for role in LOGIN_ROLES},
+        "ticket_key": database.ticket_key.hex(),
+        "sealing_key": database.sealing_key.hex(),
+        "home": str(tools.home),
+        "ids": [str(one) for one in ids],
+    }
+    others = (
+        f"SELECT c.* FROM discreet.connections c WHERE c.contact_id IS DISTINCT FROM '{contact}'"
     )
-    server = await load_server(tools.access, tools.world.owner_id, row["server_id"])
-    kept = unseal_kept(tools.access, server, row["id"], row["sealed"])
-    async with tools.world.db.begin(scope) as tx:
-        assert await tx.value("SELECT gate.claim_renewal(%(id)s, %(sealed)s, '30 seconds')", row)
-    # The bank gives new tokens and forgets the old ones. Here the process dies.
-    await renew(server.url or "", kept, await check_for(server))
+    before = admin.execute(others).fetchall()
+    accounts.renews.clear()
+    renewed = accounts.refreshed + 1
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        RENEWING,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(given).encode())
+        process.stdin.close()
+        await until(lambda: accounts.refreshed == renewed, "the bank gives new tokens")
+        with admin.transaction():
+            admin.execute(
+                f"SELECT FROM discreet.connections WHERE contact_id = '{contact}' FOR UPDATE"
+            )
+            accounts.renews.set()
+            await until(lambda: waiting_to_store(admin), "it has them, and can't store them yet")
+            [dead] = waiting_to_store(admin)
+            process.kill()
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        accounts.renews.set()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    still_there = "SELECT FROM pg_stat_activity WHERE pid = %s"
+    await until(
+        lambda: not admin.execute(still_there, (dead,)).fetchall(), "its transaction is over"
+    )
+    assert admin.execute(others).fetchall() == before
+
+    # The bank has forgotten the old tokens. Others wait no longer for the process that renews them.
+    kept = max(accounts.access, key=lambda one: accounts.access[one].subject == "alice")
     accounts.access = {k: v for k, v in accounts.access.items() if v.subject != "alice"}
-    used, renewed = list(accounts.used_by), accounts.refreshed
     admin.execute("UPDATE discreet.connections SET renewing_until = clock_timestamp()")
+    used = list(accounts.used_by)
     answer = await said(tools, ALICE, "Whose?")
     assert LINK.search(answer) is not None
-    assert accounts.used_by == used
-    assert accounts.refreshed == renewed
+    assert kept not in answer
+    assert (accounts.used_by, accounts.refreshed) == (used, renewed)
     assert "the account of bob" in await said(tools, BOB, "Whose?")
     await connect(tools, ALICE, "alice")
     assert "the account of alice" in await said(tools, ALICE, "Whose?")
+
+
+def waiting_to_store(admin: psycopg.Connection[Any]) -> list[int]:
+    """Return the processes of the database that wait for a lock to store tokens."""
+    admin.execute("SELECT pg_stat_clear_snapshot()")  # it is kept for the whole transaction
+    found = admin.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND query LIKE '%keep_tokens%'"
+    )
+    return [pid for (pid,) in found]
 
 
 async def test_what_is_deleted_here_is_taken_back_at_the_server_which_can_be_away(
@@ -273,7 +319,7 @@ async def test_what_is_deleted_here_is_taken_back_at_the_server_which_can_be_awa
     def people() -> set[str | None]:
         return {one.subject for one in accounts.refresh.values()}
 
-    with limits(revoking, REVOKE_SECONDS=60.0):
+    with limits(kept_tokens, REVOKE_SECONDS=60.0):
         for sender, person in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
             await connect(tools, sender, person)
         assert people() == {"olga", "alice", "bob", "carol"}
@@ -286,7 +332,7 @@ async def test_what_is_deleted_here_is_taken_back_at_the_server_which_can_be_awa
         assert people() == {"olga", "carol"}
         # A bank that doesn't answer holds nothing up for long.
         accounts.hangs.clear()
-        with limits(revoking, REVOKE_SECONDS=0.2):
+        with limits(kept_tokens, REVOKE_SECONDS=0.2):
             assert "no longer have" in await said(tools, CAROL, "/connections disconnect bank")
         accounts.hangs.set()
         left = await rows_of(tools.world, "SELECT contact_id FROM discreet.connections")
@@ -301,8 +347,8 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
     await connect(tools, ALICE, "alice")
     await connect(tools, BOB, "bob")
     assert "the account of alice" in await said(tools, ALICE, "Whose?")
-    hers = (await find_contact(tools.world.db, tools.world.owner_id, ALICE)).contact.id
-    his = (await find_contact(tools.world.db, tools.world.owner_id, BOB)).contact.id
+    hers = await id_of(tools, ALICE)
+    his = await id_of(tools, BOB)
     [row] = await rows_of(
         tools.world, f"SELECT id, sealed FROM discreet.connections WHERE contact_id = '{hers}'"
     )

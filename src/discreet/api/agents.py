@@ -106,8 +106,9 @@ async def rename(who: OwnerCaller, agent_id: UUID, given: wire.AgentName) -> wir
 @router.post("/{agent_id}/delete", responses=documented(404, 409), operation_id="delete_agent")
 async def delete(who: OwnerCaller, agent_id: UUID, given: wire.AgentToDelete) -> wire.AgentDeleted:
     """Permanently delete an agent. What becomes of its contacts has to be said."""
-    home = who.api.app.settings.home
-    return await delete_agent(who.db, who.owner_id, AgentId(agent_id), given, home)
+    app = who.api.app
+    home, tools = app.settings.home, app.tools
+    return await delete_agent(who.db, who.owner_id, AgentId(agent_id), given, home, tools)
 
 
 @router.post("/{agent_id}/pause", responses=documented(404), operation_id="pause_agent")

@@ -75,7 +75,8 @@ async def _delete(
     agent = await get_agent(app.db, app.owner_id, name)
     other = None if to is None else (await get_agent(app.db, app.owner_id, to)).id
     request = AgentToDelete(contacts=fate, to_agent_id=other, preview=preview)
-    return await delete_agent(app.db, app.owner_id, agent.id, request, app.settings.home)
+    home = app.settings.home
+    return await delete_agent(app.db, app.owner_id, agent.id, request, home, app.tools)
 
 
 def _ask() -> Fate:

@@ -92,8 +92,9 @@ def _asked(contacts: str, to: str, *, preview: bool) -> AgentToDelete:
 
 
 async def _delete(dashboard: Dashboard, agent_id: AgentId, asked: AgentToDelete) -> AgentDeleted:
+    app = dashboard.app
     return await delete_agent(
-        dashboard.db, dashboard.owner_id, agent_id, asked, dashboard.app.settings.home
+        dashboard.db, dashboard.owner_id, agent_id, asked, app.settings.home, app.tools
     )
 
 

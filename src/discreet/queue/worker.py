@@ -66,6 +66,8 @@ COUNT_SECONDS = 600.0
 """Seconds between two counts of the words of owners with many memories."""
 ERASE_SECONDS = 15.0
 """Seconds between two looks for contacts that are to be erased."""
+REVOKE_EVERY_SECONDS = 60.0
+"""Seconds between two looks for sign-ins that expired and have tokens."""
 MANY_MEMORIES = 20_000
 REMINDERS = "reminders"
 """The queue of reminders. A job is one short transaction, so they have slots beside deliveries."""
@@ -102,6 +104,7 @@ class Work:
     call_webhooks: Callable[[], Awaitable[None]] = _tell_nobody
     remind: Callable[[UUID], Awaitable[object]] = _remind_nobody
     erase_due: Callable[[], Awaitable[None]] = _erase_nobody
+    revoke_accounts: Callable[[], Awaitable[None]] = _tell_nobody
     turn_seconds: float = 1_200.0
 
 
@@ -257,12 +260,17 @@ async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> 
 
 
 async def _call_for_ever(db: ScopedDatabase, work: Work) -> None:
-    """Call webhooks, and remove old events. A slow receiver holds up nothing else."""
+    """Call webhooks, revoke accounts, and remove old events.
+
+    A slow receiver holds up nothing else.
+    """
     calling = Recurring(db, "webhooks", work.call_webhooks)
     purging = Recurring(db, "old events", partial(purge_events, db), PURGE_SECONDS)
+    revoking = Recurring(db, "accounts", work.revoke_accounts, REVOKE_EVERY_SECONDS)
     while True:
         await calling.run_if_due()
         await purging.run_if_due()
+        await revoking.run_if_due()
         await asyncio.sleep(WEBHOOK_SECONDS)
 
 

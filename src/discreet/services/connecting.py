@@ -16,16 +16,8 @@ from discreet.domain.errors import DiscreetError, NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.scope import OwnerScope, WorkScope
 from discreet.scope.scopes import ContactScope, SessionScope
-from discreet.services.connections import (
-    LINK_LASTS,
-    check_for,
-    digest,
-    host_of,
-    plain_code,
-    seal_kept,
-    throw_away,
-    unseal_kept,
-)
+from discreet.services.connections import LINK_LASTS, digest, host_of, plain_code, throw_away
+from discreet.services.kept_tokens import check_for, revoke_kept, seal_kept, unseal_kept
 from discreet.services.tool_access import ToolAccess, load_server
 from discreet.tools.oauth import SignInLost, begin, finish
 
@@ -157,6 +149,7 @@ async def come_back(
                 },
             )
         if not stored:
+            await revoke_kept(server, kept)
             raise NotFound(GONE)
         return SignedIn(await _party(access, row), shown)
     except (SignInLost, DiscreetError):

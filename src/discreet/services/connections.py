@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
+from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.domain.ids import ContactId
-from discreet.postgres.sealing import NotSealedSo, seal, unseal
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import ContactScope, SessionScope
-from discreet.services.outbound_addresses import destination_of
+from discreet.services.kept_tokens import check_for, revoke_kept, seal_kept, unseal_kept
 from discreet.services.tool_access import ToolAccess
 from discreet.tools.oauth import Kept, SignInLost, renew
 from discreet.tools.servers import McpServer
@@ -123,8 +122,11 @@ class Account:
         except DiscreetError:
             await self._keep(None)
             return None
-        is_kept = await self._keep(seal_kept(self.access, self.server, self.id, new))
-        return new.access_token if is_kept else None
+        if await self._keep(seal_kept(self.access, self.server, self.id, new)):
+            return new.access_token
+        # It was disconnected meanwhile, with the tokens before these.
+        await revoke_kept(self.server, new)
+        return None
 
     async def _keep(self, sealed: bytes | None) -> bool:
         async with self.access.db.begin(self.scope) as tx:
@@ -242,47 +244,6 @@ async def throw_away(db: ScopedDatabase, scope: SessionScope, connection: UUID) 
     """Throw a sign-in away."""
     async with db.begin(scope) as tx:
         await tx.execute("SELECT gate.end_connection(%s)", (connection,))
-
-
-def seal_kept(access: ToolAccess, server: McpServer, connection: UUID, kept: Kept) -> bytes:
-    """Encrypt what is kept of a sign-in."""
-    return seal(access.key, kept.model_dump_json(), *_bound_to(server, connection))
-
-
-def unseal_kept(access: ToolAccess, server: McpServer, connection: UUID, sealed: bytes) -> Kept:
-    """Decrypt what is kept of a sign-in.
-
-    Raises:
-        Unavailable: it was encrypted with another key.
-    """
-    try:
-        text = unseal(access.key, bytes(sealed), *_bound_to(server, connection))
-    except NotSealedSo:
-        raise Unavailable("This account was connected with other credentials.") from None
-    return Kept.model_validate_json(text)
-
-
-def _bound_to(server: McpServer, connection: UUID) -> tuple[str, ...]:
-    return str(server.owner_id), "connection", str(connection), str(server.id)
-
-
-class _Check:
-    """Lets a server name places of its own kind only: one on the internet, none in our network."""
-
-    def __init__(self, *, allow_private: bool) -> None:
-        self._allow_private = allow_private
-
-    async def __call__(self, url: str) -> str:
-        return (await destination_of(url, allow_private=self._allow_private)).url
-
-
-async def check_for(server: McpServer) -> _Check:
-    """Return what checks the URLs that a server names."""
-    try:
-        await destination_of(server.url or "", allow_private=False)
-    except BadInput:
-        return _Check(allow_private=True)
-    return _Check(allow_private=False)
 
 
 def digest(secret: str) -> bytes:

@@ -15,6 +15,8 @@ from discreet.schemas import links
 from discreet.schemas.agents import AgentDeleted, AgentToDelete
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.lost_races import retry_lost_races
+from discreet.services.revoking import revoking
+from discreet.services.tool_access import ToolAccess
 from discreet.settings import line_history
 
 __all__ = ["delete_agent"]
@@ -25,13 +27,19 @@ class _NotMeant(Exception):
 
 
 async def delete_agent(
-    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, request: AgentToDelete, home: Path
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    request: AgentToDelete,
+    home: Path,
+    tools: ToolAccess | None = None,
 ) -> AgentDeleted:
     """Delete an agent with its conversations, memories, channels, tokens and reference texts.
 
     ``keep``: its contacts stay in the address book. ``move``: another agent gets its conversations,
     memories and channels. ``erase``: contacts that no other agent knows are erased. A preview does
-    the same, counts, and rolls back.
+    the same, counts, and rolls back. ``tools``: used to revoke the accounts that were connected at
+    its tool servers.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -56,7 +64,8 @@ async def delete_agent(
                 row = await _delete(tx, agent_id, taker, erase=request.contacts == "erase")
                 raise _NotMeant
         return AgentDeleted(receipt=None, counts=_counted(row), backups=[])
-    row = await retry_lost_races(work)
+    async with revoking(tools, OwnerScope(owner_id), agent=agent_id):
+        row = await retry_lost_races(work)
     line_history(home).unlink(missing_ok=True)
     backups = [links.Backup(file=str(one.file), made_at=one.made_at) for one in backups_made(home)]
     return AgentDeleted(receipt=row["id"], counts=_counted(row), backups=backups)

@@ -10,6 +10,7 @@ from discreet.services.connections import (
     offer_account,
 )
 from discreet.services.contacts import find_contact
+from discreet.services.revoking import revoking
 from discreet.services.tool_access import (
     ToolAccess,
     server_of,
@@ -44,7 +45,8 @@ async def enter_account_code(
         NotFound: there is no such group.
     """
     group_id = await _group(access, owner_id, group)
-    async with access.db.begin(OwnerScope(owner_id, agent_id)) as tx:
+    scope = OwnerScope(owner_id, agent_id)
+    async with revoking(access, scope, contact=group_id), access.db.begin(scope) as tx:
         entered = await enter_code(tx, code, group_id)
     if entered is None:
         raise BadInput("No code is waited for.", hint="Get a link first, and sign in.")

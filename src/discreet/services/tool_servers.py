@@ -25,11 +25,8 @@ from discreet.schemas.tools import (
     ToolServerToAdd,
 )
 from discreet.scope import OwnerScope, Transaction
-from discreet.services.connections import (
-    Account,
-    account_of,
-    check_for,
-)
+from discreet.services.connections import Account, account_of
+from discreet.services.kept_tokens import check_for
 from discreet.services.revoking import revoking
 from discreet.services.tool_access import (
     SERVERS,

@@ -425,10 +425,13 @@ async def _talking(server_url: str, check: CheckUrl) -> AsyncIterator[_Talk]:
             raise BadInput(f"The server names {url[:200]!a}, which isn't https.")
         return await check(url)
 
-    hooks = {"response": [bound_response]}
     try:
         async with httpx2.AsyncClient(
-            timeout=CALL_SECONDS, follow_redirects=False, trust_env=False, event_hooks=hooks
+            timeout=CALL_SECONDS,
+            follow_redirects=False,
+            trust_env=False,  # a proxy would look the name up again
+            verify=httpx2.create_ssl_context(),  # with SSL_CERT_FILE, as for calls of tools
+            event_hooks={"response": [bound_response]},
         ) as client:
             yield _Talk(client, checked)
     except DiscreetError:

@@ -24,6 +24,7 @@ from discreet.services.connections import (
     host_of,
     offer_account,
 )
+from discreet.services.revoking import revoking
 from discreet.services.tool_access import (
     AllowedTool,
     ToolAccess,
@@ -170,7 +171,7 @@ class ServerTools:
 
     async def enter_code(self, typed: str) -> str | None:
         """Try a code that a browser showed; None: none is waited for here."""
-        async with self._begin() as tx:
+        async with revoking(self.access, self.scope), self._begin() as tx:
             entered = await enter_code(tx, typed)
         return None if entered is None else entered.text
 

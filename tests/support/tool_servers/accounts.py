@@ -48,7 +48,8 @@ def _set() -> asyncio.Event:
 @dataclass
 class Accounts:
     """What the authorization server stores. ``lasts``: seconds that an access token is valid;
-    ``hangs``: it answers no request to take a token back until this is set.
+    ``hangs``: it answers no request to take a token back until this is set; ``renews``: none for
+    new tokens.
     """
 
     url: str
@@ -63,6 +64,7 @@ class Accounts:
     refreshed: int = 0
     used_by: list[str] = field(default_factory=list)
     hangs: asyncio.Event = field(default_factory=_set)
+    renews: asyncio.Event = field(default_factory=_set)
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -120,6 +122,7 @@ class Accounts:
     ) -> OAuthToken:
         old = self.refresh.pop(refresh_token.token)  # each is accepted once
         self.refreshed += 1
+        await self.renews.wait()
         return self._tokens(client, scopes, old.resource, old.subject)
 
     def _tokens(

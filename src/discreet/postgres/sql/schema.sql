@@ -1999,7 +1999,9 @@ CREATE FUNCTION gate.drop_expired_connections() RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  DELETE FROM discreet.connections c WHERE c.expires_at <= clock_timestamp()
+  DELETE FROM discreet.connections c
+   WHERE c.expires_at <= clock_timestamp() - CASE c.state WHEN 'signed_in' THEN interval '1 hour'
+                                                          ELSE interval '0' END
 $$;
 
 
@@ -2372,9 +2374,9 @@ BEGIN
    WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
      AND c.expires_at > clock_timestamp();
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
-  DELETE FROM discreet.connections c
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
-     AND c.wrong_codes >= max_wrong;
+  PERFORM gate.expire_sign_ins(ARRAY(
+    SELECT c.id FROM discreet.connections c
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.wrong_codes >= max_wrong));
 END $$;
 
 
@@ -2769,6 +2771,18 @@ END $$;
 
 
 ALTER FUNCTION gate.expire_messages(owner uuid, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION expire_sign_ins(uuid[])
+CREATE FUNCTION gate.expire_sign_ins(connections uuid[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.connections c SET expires_at = least(c.expires_at, clock_timestamp())
+   WHERE c.id = ANY (connections) AND c.state = 'signed_in'
+$$;
+
+
+ALTER FUNCTION gate.expire_sign_ins(connections uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION expire_unsorted(uuid)
 CREATE FUNCTION gate.expire_unsorted(owner uuid) RETURNS jsonb
@@ -3268,7 +3282,9 @@ BEGIN
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
-  DELETE FROM discreet.connections c WHERE c.contact_id = giver AND c.state <> 'connected';
+  DELETE FROM discreet.connections c
+   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
   UPDATE discreet.connections c SET contact_id = taker
    WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker
@@ -4500,7 +4516,9 @@ BEGIN
   END IF;
   PERFORM gate.lock_connections(whose);
   DELETE FROM discreet.connections c
-   WHERE c.server_id = server AND c.party = whose AND c.state <> 'connected';
+   WHERE c.server_id = server AND c.party = whose AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(
+    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = whose));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
   VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
   RETURN 'offered';
@@ -6070,6 +6088,21 @@ END $$;
 
 
 ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) OWNER TO discreet_gate;
+
+-- FUNCTION take_expired_sign_ins(integer)
+CREATE FUNCTION gate.take_expired_sign_ins(max_taken integer) RETURNS TABLE(id uuid, owner_id uuid, server_id uuid, sealed bytea)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM discreet.connections c
+   WHERE c.id IN (SELECT t.id FROM discreet.connections t
+                   WHERE t.state = 'signed_in' AND t.expires_at <= clock_timestamp()
+                   ORDER BY t.expires_at, t.id LIMIT max_taken FOR UPDATE SKIP LOCKED)
+  RETURNING c.id, c.owner_id, c.server_id, c.sealed
+$$;
+
+
+ALTER FUNCTION gate.take_expired_sign_ins(max_taken integer) OWNER TO discreet_gate;
 
 -- TABLE procrastinate_jobs
 CREATE TABLE queue.procrastinate_jobs (
@@ -11284,6 +11317,9 @@ REVOKE ALL ON FUNCTION gate.erased_contacts() FROM PUBLIC;
 -- ACL FUNCTION expire_messages(owner uuid, most integer)
 REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, most integer) FROM PUBLIC;
 
+-- ACL FUNCTION expire_sign_ins(connections uuid[])
+REVOKE ALL ON FUNCTION gate.expire_sign_ins(connections uuid[]) FROM PUBLIC;
+
 -- ACL FUNCTION expire_unsorted(owner uuid)
 REVOKE ALL ON FUNCTION gate.expire_unsorted(owner uuid) FROM PUBLIC;
 
@@ -11789,6 +11825,10 @@ REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.s
 -- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean)
 GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) FROM PUBLIC;
+
+-- ACL FUNCTION take_expired_sign_ins(max_taken integer)
+GRANT ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) FROM PUBLIC;
 
 -- ACL TABLE procrastinate_jobs
 GRANT SELECT,INSERT,DELETE ON TABLE queue.procrastinate_jobs TO discreet_gate;

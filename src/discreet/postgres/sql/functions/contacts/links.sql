@@ -68,7 +68,9 @@ BEGIN
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
-  DELETE FROM discreet.connections c WHERE c.contact_id = giver AND c.state <> 'connected';
+  DELETE FROM discreet.connections c
+   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
   UPDATE discreet.connections c SET contact_id = taker
    WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker

@@ -24,7 +24,9 @@ BEGIN
   END IF;
   PERFORM gate.lock_connections(whose);
   DELETE FROM discreet.connections c
-   WHERE c.server_id = server AND c.party = whose AND c.state <> 'connected';
+   WHERE c.server_id = server AND c.party = whose AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(
+    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = whose));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
   VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
   RETURN 'offered';
@@ -48,6 +50,13 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.lock_connections(party uuid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT pg_advisory_xact_lock(hashtextextended('discreet: connections ' || party, 0))
+$$;
+
+-- End sign-ins whose code wasn't sent. Their tokens are revoked when they are deleted.
+CREATE OR REPLACE FUNCTION gate.expire_sign_ins(connections uuid[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.connections c SET expires_at = least(c.expires_at, clock_timestamp())
+   WHERE c.id = ANY (connections) AND c.state = 'signed_in'
 $$;
 
 -- Say whether its contact may still connect an account.
@@ -142,9 +151,9 @@ BEGIN
    WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
      AND c.expires_at > clock_timestamp();
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
-  DELETE FROM discreet.connections c
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
-     AND c.wrong_codes >= max_wrong;
+  PERFORM gate.expire_sign_ins(ARRAY(
+    SELECT c.id FROM discreet.connections c
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.wrong_codes >= max_wrong));
 END $$;
 
 -- Say whether a connection is one of this scope's.
@@ -182,10 +191,24 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- Delete sign-ins that nobody finished in time.
+-- Delete sign-ins that nobody finished in time. Those that have tokens wait an hour, so that a server
+-- can revoke them.
 CREATE OR REPLACE FUNCTION gate.drop_expired_connections() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  DELETE FROM discreet.connections c WHERE c.expires_at <= clock_timestamp()
+  DELETE FROM discreet.connections c
+   WHERE c.expires_at <= clock_timestamp() - CASE c.state WHEN 'signed_in' THEN interval '1 hour'
+                                                          ELSE interval '0' END
+$$;
+
+-- Delete expired sign-ins that have tokens, and return these for the server to revoke them.
+CREATE OR REPLACE FUNCTION gate.take_expired_sign_ins(max_taken integer)
+RETURNS TABLE (id uuid, owner_id uuid, server_id uuid, sealed bytea)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM discreet.connections c
+   WHERE c.id IN (SELECT t.id FROM discreet.connections t
+                   WHERE t.state = 'signed_in' AND t.expires_at <= clock_timestamp()
+                   ORDER BY t.expires_at, t.id LIMIT max_taken FOR UPDATE SKIP LOCKED)
+  RETURNING c.id, c.owner_id, c.server_id, c.sealed
 $$;
 
 -- Return the servers of tools that a contact may connect accounts at, with the tools that it may use.
@@ -204,9 +227,11 @@ REVOKE ALL ON FUNCTION gate.offer_connection, gate.connecting_party, gate.lock_c
   gate.may_connect, gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
   gate.return_to_connection, gate.finish_sign_in, gate.enter_connection_code, gate.connects_here,
   gate.claim_renewal, gate.keep_tokens, gate.end_connection,
-  gate.drop_expired_connections, gate.servers_to_connect FROM PUBLIC;
+  gate.drop_expired_connections, gate.expire_sign_ins, gate.take_expired_sign_ins,
+  gate.servers_to_connect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.offer_connection, gate.enter_connection_code, gate.servers_to_connect,
   gate.claim_renewal, gate.keep_tokens, gate.end_connection
   TO discreet_contact, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
-  gate.return_to_connection, gate.finish_sign_in, gate.drop_expired_connections TO discreet_worker;
+  gate.return_to_connection, gate.finish_sign_in, gate.drop_expired_connections,
+  gate.take_expired_sign_ins TO discreet_worker;
