@@ -11,10 +11,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Send
-from starlette.types import Scope as AsgiScope
 
 from discreet.api.dependencies import AnyCaller, Caller, OwnerCaller
+from discreet.api.event_streams import EVENT_STREAM, EventStream
 from discreet.api.problems import documented
 from discreet.auth.tokens import authenticate
 from discreet.domain.errors import NotFound, Unauthorized, Unavailable
@@ -28,7 +27,6 @@ from discreet.services.events import EventMark, events_after, latest_mark, mark_
 
 router = APIRouter(tags=["events"])
 
-EVENT_STREAM = "text/event-stream"
 LOOK_SECONDS = 0.5
 ACCESS_SECONDS = 5.0
 """Seconds between two checks whether the token is still valid."""
@@ -82,7 +80,7 @@ async def follow(
         who.api.streams.end(who.bearer.token_id)
         raise
     until = math.inf if seconds is None else time.monotonic() + seconds
-    return _Stream(who, _events(who, scope, reach, mark, list(kinds), agent_id, until))
+    return EventStream(who, _events(who, scope, reach, mark, list(kinds), agent_id, until))
 
 
 def _reach(who: Caller) -> tuple[SessionScope, AgentId | None]:
@@ -133,21 +131,6 @@ async def _events(
             if time.monotonic() > until:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-
-class _Stream(StreamingResponse):
-    """A stream of events that counts as open until it ends, however it ends."""
-
-    def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
-        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        super().__init__(events, media_type=EVENT_STREAM, headers=headers)
-        self._who = who
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._who.api.streams.end(self._who.bearer.token_id)
 
 
 def _access(who: Caller) -> event_webhooks.WebhookAccess:

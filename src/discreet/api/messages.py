@@ -12,11 +12,9 @@ from uuid import UUID, uuid5
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Send
-from starlette.types import Scope as AsgiScope
 
 from discreet.api.dependencies import AnyCaller, Caller, ReadScope
+from discreet.api.event_streams import EVENT_STREAM, EventStream
 from discreet.api.pagination import IdempotencyKey
 from discreet.api.problems import documented, of_error
 from discreet.auth.access import check_access
@@ -62,7 +60,6 @@ FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.5, 5.0
 """Seconds until the first check whether the caller may still have the answer, and between later
 checks. It is also checked at each notification; the first check covers changes from before that.
 """
-EVENT_STREAM = "text/event-stream"
 
 
 _STREAMED: dict[str, Any] = {
@@ -103,7 +100,7 @@ async def send(
         except BaseException:
             who.api.streams.end(who.bearer.token_id)
             raise
-        return _Stream(who, _events(who, accepted, scope))
+        return EventStream(who, _events(who, accepted, scope))
     accepted = await _accept(who, given, request, idempotency_key)
     scope = await scope_of_message(who.db, who.bearer, accepted.session_id)
     reply = reply_without_answer(accepted.message_id, accepted.session_id)
@@ -213,22 +210,6 @@ async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
         replies_to=None if given.replies_to is None else MessageId(given.replies_to),
         limited=who.bearer.kind != "owner",
     )
-
-
-class _Stream(StreamingResponse):
-    """A stream of events that counts as open until it ends, however it ends."""
-
-    def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
-        # A proxy that buffers would keep the answer until it is whole.
-        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        super().__init__(events, media_type=EVENT_STREAM, headers=headers)
-        self._who = who
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._who.api.streams.end(self._who.bearer.token_id)
 
 
 class _Silent(Exception):
