@@ -19,7 +19,7 @@ from discreet.gateway import Gateway
 from discreet.postgres.server import Database, open_database
 from discreet.queue.job_scope import DueRoute
 from discreet.queue.wakes import Wakes
-from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.scope.scopes import Role, SessionScope
 from discreet.services.channels import ChannelAccess
 from discreet.services.context import OperationContext, in_scope
@@ -134,7 +134,7 @@ class App:
     async def worker(self, gateway: Gateway) -> AsyncIterator[None]:
         """Bind the names of jobs to functions, and work while the context is open."""
         # Imported here because only a worker needs it, so that other commands start quickly.
-        from discreet.delivery import deliver
+        from discreet.delivery import deliver, hand_over
         from discreet.domain.quiet_hours import QuietHours
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
@@ -160,6 +160,11 @@ class App:
         named = [name for agent in agents for name in (agent.model, *agent.fallback_models) if name]
         await import_responders(self.settings, named)
         models = Models(self.settings)
+
+        async def at_terminal(tx: Transaction, scope: SessionScope, route_id: RouteId) -> None:
+            route = DueRoute(scope, "terminal", "")
+            await hand_over(tx, await gateway.channel_of(route), route_id, route)
+
         turns = Turns(
             db=self.db,
             embedder=self.embedder(),
@@ -176,6 +181,7 @@ class App:
             look=partial(find_concerns, self.channels, self.settings),
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
             revoking=partial(revoking, tools),
+            deliver=at_terminal,
         )
 
         async def one_turn(session_id: SessionId, scope: SessionScope) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,17 @@ import psycopg
 import pytest
 
 from discreet.channels.terminal import TerminalChannel
-from discreet.delivery import deliver
+from discreet.delivery import deliver, hand_over
 from discreet.delivery.deliver import MAX_ATTEMPTS
 from discreet.domain.errors import SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import DueRoute
+from discreet.scope import Transaction
+from discreet.scope.scopes import SessionScope
 from discreet.services.status import get_status
+from discreet.turn.run import run_turn
 from tests.support.answers import answer, let_doubt_end, outbox, send_all
 from tests.support.turns import (
     Recording,
@@ -92,6 +96,32 @@ async def test_at_the_terminal_answers_are_handed_over_once_and_in_one_commit(
     assert admin.execute(states).fetchall() == [("sent", 1, 1)] * 2
     versions = admin.execute("SELECT count(DISTINCT xmin::text) FROM discreet.outbox").fetchone()
     assert versions == (1,)
+
+
+async def test_a_terminals_answer_is_delivered_by_the_commit_that_saves_it(
+    world: World, admin: Admin
+) -> None:
+    """No job is left for it, and what a save promised to deliver and didn't is swept up."""
+
+    async def at_terminal(tx: Transaction, scope: SessionScope, route_id: RouteId) -> None:
+        route = DueRoute(scope, "terminal", "")
+        await hand_over(tx, TerminalChannel(), route_id, route)
+
+    async def nowhere(_: Transaction, __: SessionScope, ___: RouteId) -> None: ...
+
+    job = "SELECT count(*) FROM queue.procrastinate_jobs WHERE task_name = 'deliver'"
+    session = (await world.say(ALICE, "one")).session_id
+    await run_turn(replace(turns_of(world.db), deliver=at_terminal), session)
+    states = "SELECT o.state, o.xmin = t.xmin FROM discreet.outbox o, discreet.turns t"
+    assert admin.execute(states).fetchall() == [("sent", True)]
+    assert admin.execute(job).fetchone() == (0,)
+    await world.say(ALICE, "two")
+    await run_turn(replace(turns_of(world.db), deliver=nowhere), session)
+    assert admin.execute(job).fetchone() == (0,)
+    admin.execute("SELECT gate.wake_stranded()")
+    assert admin.execute(job).fetchone() == (1,)
+    await send_all(world, TerminalChannel())
+    assert await outbox(world) == [("sent", 1, None)] * 2
 
 
 async def test_the_owner_sees_that_an_answer_was_sent_outside_its_topic(world: World) -> None:

@@ -76,7 +76,8 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at, o.state = 'sending' AS unknown,
-       gate.leads_back(r.id, o.session_id, m.turn_id, m.id) AS leads_back
+       gate.leads_back(r.id, o.session_id, m.turn_id, m.id) AS leads_back,
+       count(*) OVER () = 1 AS is_last
   FROM discreet.outbox o
   JOIN discreet.messages m ON m.id = o.message_id
   JOIN discreet.routes r ON r.id = %(route)s
@@ -89,10 +90,11 @@ _NEXT = {"offline": OFFLINE, "marked": list(WITH_MARKS)}
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """An answer being sent, in attempt number ``attempt``."""
+    """An answer being sent, in attempt number ``attempt``. ``is_last``: none waits behind it."""
 
     outbound: Outbound
     attempt: int
+    is_last: bool = False
 
 
 async def deliver(
@@ -148,13 +150,21 @@ async def _hand_over(
     """
     async with db.begin(route.scope) as tx:
         await _lock_session(tx, route_id)
-        sending = await _look(tx, route_id, route.account)
-        while sending is not None:
-            result = await _attempt(channel, route, route_id, sending)
-            if not await _store_result(tx, route_id, sending, result):
-                break
-            sending = await _look(tx, route_id, route.account)
+        await hand_over(tx, channel, route_id, route)
         await _end_job(tx, route_id)
+
+
+async def hand_over(tx: Transaction, channel: Channel, route_id: RouteId, route: DueRoute) -> None:
+    """Deliver the waiting answers of a local channel within a transaction that holds the session.
+
+    What can't be delivered now gets a job.
+    """
+    sending = await _look(tx, route_id, route.account)
+    while sending is not None:
+        result = await _attempt(channel, route, route_id, sending)
+        if not await _store_result(tx, route_id, sending, result) or sending.is_last:
+            return
+        sending = await _look(tx, route_id, route.account)
 
 
 async def _attempt(
@@ -307,7 +317,7 @@ async def _look(tx: Transaction, route_id: RouteId, account: str) -> _Sending | 
                 row["heard_at"],
                 row["plain"],
             )
-            return _Sending(outbound, row["attempts"] + 1)
+            return _Sending(outbound, row["attempts"] + 1, row["is_last"])
     return None
 
 

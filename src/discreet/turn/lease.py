@@ -41,7 +41,8 @@ class Lease:
     """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
 
     ``command``: a command for the system; the turn then took only that message. ``is_held``: its
-    answer waits for the owner's approval, so nothing of it is shown before.
+    answer waits for the owner's approval, so nothing of it is shown before. ``is_local``: it goes
+    to a terminal, so it is delivered by the commit that stores it.
     """
 
     turn_id: TurnId
@@ -50,6 +51,7 @@ class Lease:
     attempt: int
     command: str | None = None
     is_held: bool = False
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
         row["attempt"],
         row["command"],
         row["is_held"],
+        row["is_local"],
     )
 
 

@@ -52,7 +52,13 @@ from discreet.turn.reading import (
     record_what_was_read,
 )
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
-from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
+from discreet.turn.save import (
+    Deliver,
+    save_answer,
+    save_failure,
+    save_for_later,
+    save_giving_up,
+)
 from discreet.turn.server_tools import INTERRUPTED, answer_waiting_call, make_decided_call
 from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
@@ -110,7 +116,8 @@ class Turns:
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
     answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``revoking``:
     revokes the accounts of a scope that its block deletes. ``look``: finds what needs the
-    owner's attention.
+    owner's attention. ``deliver``: delivers answers of local routes as they are saved; None: jobs
+    do.
     """
 
     db: ScopedDatabase
@@ -129,6 +136,7 @@ class Turns:
     servers: OpenServers | None = None
     revoking: Callable[[SessionScope], AbstractAsyncContextManager[None]] | None = None
     look: Look = _look_nowhere
+    deliver: Deliver | None = None
 
 
 async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> bool:
@@ -188,12 +196,12 @@ async def _answer(turns: Turns, answer: _Answer, traced: TraceSpan) -> None:
         indexed = await answer.index(result.text)
         save = partial(_save, turns, scope, lease, prompt, result, answer.reading)
         try:
-            left = await save(indexed)
+            left = await save(indexed, turns.deliver)
         except (LeaseLost, DiscreetError):
             raise
         except Exception as error:  # an answer is worth more than its search data
             log.warning("an answer is saved without index", error=type(error).__name__)
-            left = await save({})
+            left = await save({}, None)
         traced.note(outcome="answered")
     except LeaseLost:
         raise
@@ -214,11 +222,12 @@ async def _save(
     result: TurnResult,
     reading: Reading,
     indexed: Mapping[str, Indexed],
+    deliver: Deliver | None,
 ) -> list[Unindexed]:
     """Save an answer, and return which messages of its session still have to be indexed."""
     with span("save"):
         async with turns.db.begin(scope) as tx:
-            await save_answer(tx, lease, prompt, result, reading, indexed)
+            await save_answer(tx, lease, prompt, result, reading, indexed, deliver)
             return await unindexed_of_session(tx, lease.session_id, turns.embedder)
 
 
@@ -387,7 +396,7 @@ async def _answer_command(turns: Turns, scope: SessionScope, lease: Lease, comma
         if isinstance(scope, OwnerScope):
             reading.contacts.update(reply.contacts)
             await record_what_was_read(tx, reading, lease.turn_id)
-        await save_answer(tx, lease, Prompt("", ()), result, reading)
+        await save_answer(tx, lease, Prompt("", ()), result, reading, deliver=turns.deliver)
 
 
 async def _make_decided_call(turns: Turns, scope: SessionScope, lease: Lease) -> str:

@@ -5,7 +5,7 @@ Every function raises ``LeaseLost`` if the turn no longer holds its session; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from discreet.domain.audience import Released, release_notice
 from discreet.domain.errors import ScopeError
-from discreet.domain.ids import MemoryId, SessionId
+from discreet.domain.ids import MemoryId, RouteId, SessionId
 from discreet.memory.indexing import Indexed
 from discreet.memory.knowledge import mark_used
 from discreet.scope import ContactScope, OwnerScope, SharedScope, Transaction
@@ -38,6 +38,8 @@ NOT_INDEXED: Mapping[str, Indexed] = MappingProxyType({})
 UNINDEXED: Mapping[str, Any] = MappingProxyType(
     dict.fromkeys(("terms", "tokens", "embedder", "embedding"))
 )
+Deliver = Callable[[Transaction, SessionScope, RouteId], Awaitable[None]]
+"""Delivers the waiting answers of a local route within a transaction that holds its session."""
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """The notice a sender gets after every attempt has failed."""
 
@@ -49,11 +51,13 @@ async def save_answer(
     result: TurnResult,
     reading: Reading | None = None,
     indexed: Mapping[str, Indexed] = NOT_INDEXED,
+    deliver: Deliver | None = None,
 ) -> None:
     """Store the answer to every message that the turn took, and put it into the outbox.
 
     ``reading``: what the turn has read; None: nobody noted it. ``indexed``: the search data of
-    texts, as far as it is there already.
+    texts, as far as it is there already. ``deliver``: used if the answer's route is local; None: a
+    job delivers it.
 
     Raises:
         Withheld: what the turn has read must not be answered.
@@ -62,7 +66,13 @@ async def save_answer(
     # A command's answer is the program's, and waits for nobody.
     asked = None if lease.command is not None else answer
     sends = not await _let_go(tx, lease, sends=True, answer=asked)
+    delivers = sends and lease.is_local and deliver is not None
     async with tx.pipelined():
+        if delivers:
+            await tx.execute(
+                "SELECT set_config('discreet.delivers', %(route)s::text, true)",
+                {"route": lease.route_id},
+            )
         if sends:
             await _put_out(tx, lease, answer, indexed.get(answer.text))
         for text, made in indexed.items():
@@ -77,6 +87,8 @@ async def save_answer(
         await _save_answered(tx, lease, prompt, result)
         await mark_used(tx, _made_use_of(prompt))
         await _wake_for_the_rest(tx, lease.session_id)
+    if delivers and deliver is not None:
+        await deliver(tx, _scope_of(tx), lease.route_id)
 
 
 async def _save_answered(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:

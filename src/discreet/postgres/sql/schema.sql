@@ -1053,7 +1053,7 @@ END $$;
 ALTER FUNCTION gate.begin_telling_owner() OWNER TO discreet_gate;
 
 -- FUNCTION begin_turn(uuid, integer)
-CREATE FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) RETURNS record
+CREATE FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1099,10 +1099,12 @@ BEGIN
                    ORDER BY w.position LIMIT most);
   UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
   is_held := gate.are_answers_held(here);
+  SELECT c.platform = 'terminal' INTO STRICT is_local
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first.route_id;
 END $$;
 
 
-ALTER FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) OWNER TO discreet_gate;
+ALTER FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) OWNER TO discreet_gate;
 
 -- FUNCTION bind_mcp_session(bytea, uuid, uuid)
 CREATE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
@@ -1929,7 +1931,9 @@ CREATE FUNCTION gate.deliver_outbox() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
+    PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -11066,11 +11070,11 @@ REVOKE ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state by
 GRANT ALL ON FUNCTION gate.begin_telling_owner() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
 
--- ACL FUNCTION begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone)
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone) FROM PUBLIC;
+-- ACL FUNCTION begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean)
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) FROM PUBLIC;
 
 -- ACL FUNCTION bind_mcp_session(shown bytea, token uuid, session uuid)
 GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;

@@ -1,10 +1,13 @@
 SET ROLE discreet_gate;
 
--- A row in the outbox schedules its own delivery.
+-- A row in the outbox schedules its own delivery, unless the transaction that stores it delivers it to
+-- a terminal as well. If it claims to and doesn't, the sweep schedules it.
 CREATE OR REPLACE FUNCTION gate.deliver_outbox() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
+    PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  END IF;
   RETURN NULL;
 END $$;
 

@@ -4,13 +4,13 @@ SET ROLE discreet_gate;
 -- Begin a turn, which takes the waiting messages of the first one's route, `most` at once. No `turn_id`:
 -- nothing is waiting, the session is withheld or gone; or, with `not_before`, the first message must not
 -- be retried before then. `command`: the turn took only that message. `is_held`: its answer waits for the
--- owner.
+-- owner. `is_local`: its answer goes to a terminal, which reads it from here.
 -- A turn that held the session until now has lost it: the queue runs one job per session, so its worker
 -- is dead or was considered dead, and its messages wait again.
 CREATE OR REPLACE FUNCTION gate.begin_turn(
   session uuid, most integer,
   OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean,
-  OUT not_before timestamptz)
+  OUT not_before timestamptz, OUT is_local boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here  discreet.sessions;
@@ -54,6 +54,8 @@ BEGIN
                    ORDER BY w.position LIMIT most);
   UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
   is_held := gate.are_answers_held(here);
+  SELECT c.platform = 'terminal' INTO STRICT is_local
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first.route_id;
 END $$;
 
 -- Every role can write the name of another session's turn into its own session. So each statement asks for
