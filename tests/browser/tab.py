@@ -71,10 +71,14 @@ class Tab:
 
 
 @asynccontextmanager
-async def open_tab(browser: Browser, url: str, axe: str) -> AsyncIterator[Tab]:
-    """Open a page in a session of its own: no cookie of any other."""
+async def open_tab(
+    browser: Browser, url: str, axe: str, cookie: tuple[str, str] | None = None
+) -> AsyncIterator[Tab]:
+    """Open a page in a session of its own: no cookie but the one that is given."""
     context = await browser.new_context(viewport=WIDE, reduced_motion="reduce")  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
+    if cookie is not None:
+        await context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": url}])
     await context.add_init_script(WATCH)
     page = await context.new_page()
     tab = Tab(page, url, axe)

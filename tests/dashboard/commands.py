@@ -37,12 +37,12 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents tools remove": ("POST", "/tools/{id}"),
     "agents tools show": ("GET", "/tools/{id}"),
     "agents tools test": ("POST", "/tools/{id}"),
-    "audit stop": Missing("audits are scheduled at the terminal: they attack the installation"),
+    "audit stop": ("POST", "/settings/audits"),
     "audit verify": Missing("it checks a file that somebody was handed, on any machine"),
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),
     "backups list": ("GET", "/backups"),
-    "backups stop": Missing("the schedule is set at the terminal: it names a folder and a key"),
+    "backups stop": ("POST", "/backups"),
     "backups verify": Missing("it needs the private key or the passphrase"),
     "budgets list": ("GET", "/limits"),
     "budgets remove": ("POST", "/budgets"),
@@ -102,7 +102,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "memories list": ("GET", "/memories"),
     "memories recall": ("GET", "/memories"),
     "memories reembed": Missing(
-        "it takes minutes, after a change of a setting that needs a restart"
+        "it follows a change of DISCREET_EMBEDDER, made where the server is started again"
     ),
     "memories remember": ("POST", "/contacts/{id}"),
     "memories restore": ("POST", "/memories/{id}"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx
@@ -11,7 +11,9 @@ import pytest
 import pytest_asyncio
 
 from discreet.asgi import http_app
-from discreet.auth.sign_ins import create_sign_in_code
+from discreet.auth.sign_ins import create_sign_in_code, sign_in
+from discreet.dashboard.application import dashboard_app
+from discreet.dashboard.security import COOKIE
 from discreet.http_server import serving_http
 from discreet.postgres.server import Database
 from discreet.settings import Settings
@@ -71,6 +73,16 @@ async def browser(idle_and_served: Harness) -> Browser:
     return browser
 
 
+@pytest.fixture
+async def inside(idle: Harness) -> AsyncIterator[Browser]:
+    """Return the same without a server: requests reach the dashboard in this process."""
+    transport = httpx.ASGITransport(app=dashboard_app(idle.app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        browser = Browser(replace(idle, url="http://localhost"), client)
+        await browser.sign_in()
+        yield browser
+
+
 @dataclass
 class House:
     """An installation for all tests of a file, in which nobody answers, and a browser to open it
@@ -84,6 +96,17 @@ class House:
         """Return a link that signs one browser in."""
         code = await create_sign_in_code(self.harness.app.db, self.harness.app.owner_id)
         return f"{self.harness.url}/sign-in?code={code}"
+
+    @asynccontextmanager
+    async def signed_in(self) -> AsyncIterator[Tab]:
+        """Open a tab with a session of its own. It fails if anything went wrong in it."""
+        app = self.harness.app
+        code = await create_sign_in_code(app.db, app.owner_id)
+        secret = await sign_in(app.db, code, "a tab")
+        cookie = (COOKIE, str(secret))
+        async with open_tab(self.chrome, self.harness.url, self.chromium.axe, cookie) as opened:
+            yield opened
+            await opened.check("at the end")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -114,7 +137,5 @@ async def house(
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(house: House) -> AsyncIterator[Tab]:
     """A page that is signed in. The test fails if anything went wrong in it."""
-    async with open_tab(house.chrome, house.harness.url, house.chromium.axe) as opened:
-        await opened.page.goto(await house.link())
+    async with house.signed_in() as opened:
         yield opened
-        await opened.check("at the end")

@@ -176,3 +176,6 @@ async def test_every_response_forbids_scripts_of_others_and_frames(
             assert "frame-ancestors 'none'" in policy
             assert "unsafe" not in policy
             assert headers["x-content-type-options"] == "nosniff"
+            is_kept = path.startswith("/static/")
+            assert ("immutable" in headers["cache-control"]) == is_kept, path
+            assert ("no-store" in headers["cache-control"]) != is_kept, path

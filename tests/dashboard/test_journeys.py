@@ -10,7 +10,7 @@ from playwright.async_api import Locator, expect
 
 from discreet.serving import working
 from tests.api.conftest import in_one_task
-from tests.browser.tab import PHONE, Tab, open_tab
+from tests.browser.tab import PHONE, Tab
 from tests.dashboard.conftest import House
 from tests.dashboard.people import People, settle
 from tests.support.waiting import until
@@ -107,7 +107,9 @@ async def test_a_memory_is_changed_compared_and_restored(tab: Tab, people: Peopl
     await expect(page.get_by_label("Text")).to_have_value("Anna is allergic to walnuts.")
 
 
-async def test_two_senders_side_by_side_see_nothing_of_each_other(tab: Tab, served: House) -> None:
+async def test_two_senders_and_a_group_side_by_side_see_nothing_of_each_other(
+    tab: Tab, served: House
+) -> None:
     page = tab.page
     await tab.open("/simulator")
     await page.get_by_role("button", name="Run a short demonstration").click()
@@ -119,6 +121,26 @@ async def test_two_senders_side_by_side_see_nothing_of_each_other(tab: Tab, serv
     await expect(ben.locator(".knows")).to_contain_text("Minka")
     await expect(anna).not_to_contain_text("Minka")
     await expect(ben).not_to_contain_text("Rex")
+
+    async def show(number: int, sender: str, group: str) -> None:
+        await page.get_by_text("Other senders and groups").click()
+        await page.get_by_label(f"Sender {number}").fill(sender)
+        await page.get_by_label("In the group").nth(number - 1).fill(group)
+        await page.get_by_role("button", name="Show these").click()
+
+    team = page.get_by_role("region", name="web:demo-anna in web:demo-team")
+    await show(3, "web:demo-anna", "web:demo-team")
+    await say(team, "Remember that the party is on Friday.")
+    await expect(team.locator(".knows")).to_contain_text("the party is on Friday")
+    for alone in (anna, ben):
+        await expect(alone).not_to_contain_text("party")
+    await expect(team).not_to_contain_text(re.compile("Rex|Minka"))
+    # Another speaks in the same group, whose column beside it is live.
+    await show(2, "web:demo-ben", "web:demo-team")
+    await say(page.get_by_role("region", name="web:demo-ben in web:demo-team"), "I bring cake.")
+    await expect(team.locator(".in").last).to_contain_text("I bring cake.")
+    await expect(team.locator(".in .clip").last).to_have_text("web:demo-ben")
+    await expect(team).not_to_contain_text(re.compile("Rex|Minka"))
 
 
 async def say(column: Locator, text: str) -> None:
@@ -254,8 +276,7 @@ async def test_without_scripts_a_contact_is_found_read_and_answered(
 async def test_signing_out_everywhere_ends_an_open_page_of_another_browser(
     tab: Tab, house: House, people: People
 ) -> None:
-    async with open_tab(house.chrome, house.harness.url, house.chromium.axe) as other:
-        await other.page.goto(await house.link())
+    async with house.signed_in() as other:
         await chosen(other, "Mei Tanaka")
         await tab.open("/sign-ins")
         await tab.page.get_by_role("button", name="Sign out everywhere").click()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from discreet.audit.schedule import AuditSchedule, load_audit_schedule, save_audit_schedule
 from discreet.auth.channel_secrets import save_secret
 from discreet.domain.platform import ChannelSecret
+from discreet.postgres.backup_encryption import PLAIN
+from discreet.postgres.backup_schedule import Schedule, load_schedule, save_schedule
 from discreet.scope import OwnerScope
 from discreet.services import admission, agents, limits, references
 from tests.dashboard.conftest import Browser
@@ -202,6 +206,22 @@ async def test_a_backup_needs_a_passphrase_where_no_schedule_has_a_key(browser: 
     assert "sb backup --to FOLDER" in await browser.page("/backups")
     await browser.send("/backups", 422)
     await browser.send("/backups", 422, passphrase="short")
+
+
+async def test_the_schedules_of_backups_and_audits_are_ended(inside: Browser) -> None:
+    home = inside.harness.app.settings.home
+    save_schedule(home, Schedule(home / "kept", timedelta(hours=24), 7, PLAIN))
+    save_audit_schedule(home, AuditSchedule(7 * 86_400))
+    for page, there, press, fields in (
+        ("/backups", "Every 24.0 hours", "/backups", {"what": "stop"}),
+        ("/settings", "audits every 168.0 hours", "/settings/audits", {}),
+    ):
+        assert there in await inside.page(page)
+        for said in ("no more", "There is no schedule."):
+            await inside.send(press, **fields)
+            assert said in await inside.page(page)
+        assert there not in await inside.page(page)
+    assert (load_schedule(home), load_audit_schedule(home)) == (None, None)
 
 
 @pytest.mark.parametrize("readable", [True, False])

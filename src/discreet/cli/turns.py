@@ -128,7 +128,10 @@ def _print(record: TurnRecord) -> None:
         print_text(said)
     _heading("Memories and texts in the prompt")
     for found in record.found:
-        print_text(f"{_score(found)}  {found['kind']} {found['id'] or ''}\n    {found['text']}")
+        now = found.get("now") or "kept"
+        since = "" if now == "kept" else f"({now} since)"
+        title = f"{_score(found)}  {found['kind']} {found['id'] or ''} {since}".rstrip()
+        print_text(f"{title}\n    {found['text']}")
     _heading("Context: system")
     print_text(record.system or "-")
     _heading("Context: chat")

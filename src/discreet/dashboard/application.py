@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
@@ -140,20 +140,31 @@ def dashboard_app(app: App) -> Starlette:
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as registered below
-        return dashboard.renderer.page(
+        page = dashboard.renderer.page(
             request, "error.html", error.status_code, message=error.detail, hint=""
         )
+        page.headers.update(error.headers or {})  # such as Allow
+        return page
 
     routes = [Route(path, signed_in(view), methods=[method]) for method, path, view in VIEWS]
     return Starlette(
         routes=[
             Route("/sign-in", open_with_code, methods=["GET"]),
-            Mount("/static", StaticFiles(packages=[("discreet.dashboard", "static")])),
+            Mount("/static", _Files(packages=[("discreet.dashboard", "static")])),
             *routes,
         ],
         middleware=[Middleware(Guard, site=dashboard.site)],
         exception_handlers={DiscreetError: on_error, HTTPException: on_http_error},
     )
+
+
+class _Files(StaticFiles):
+    """Files of ours, which browsers keep: a changed one has another address."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
 
 
 def _place(error: Exception) -> str:

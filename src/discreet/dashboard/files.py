@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, id_of
+from discreet.dashboard.rendering import one_line
 from discreet.services import exporting
 from discreet.services.attachments import get_file
 
@@ -47,7 +49,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
     await dashboard.note("read", contact_id)
     kind = media_type(content[:16])
     where = "attachment" if kind == ANY_FILE else "inline"
-    named = quote(name.replace("/", "_")[:150] or "file", safe="")
+    named = quote(one_line(re.sub(r"[/\\\\]", "_", name))[:150] or "file", safe="")
     headers = {
         "Content-Disposition": f"{where}; filename*=UTF-8''{named}",
         "Content-Security-Policy": SANDBOX,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -29,6 +32,8 @@ MAX_NOTICE_BYTES = 1_000
 PROBLEM = "!"
 """Begins the notice of what went wrong."""
 MAX_SHOWN_CHARACTERS = 20_000
+_REORDERING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), REPLACEMENT)
+"""Characters that change the direction of others. Marks, which right-to-left names use, don't."""
 
 # Address, title, icon, and whether it is about setting things up, which a phone has on one page.
 NAVIGATION = (
@@ -97,6 +102,7 @@ def make_renderer() -> Renderer:
         "said": _said,
         "name": _name,
         "visible": _visible,
+        "one_line": one_line,
         "counted": _counted,
         "hue": _hue,
         "initials": _initials,
@@ -104,7 +110,15 @@ def make_renderer() -> Renderer:
         "query": _query,
     }
     environment.globals["icon"] = icon
+    environment.globals["static"] = static
     return Renderer(environment)
+
+
+@cache
+def static(name: str) -> str:
+    """Return the address of a file of ours: another one once the file changes."""
+    content = files("discreet.dashboard").joinpath("static", name).read_bytes()
+    return f"/static/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def go_to(path: str, notice: str = "", *, failed: bool = False) -> Response:
@@ -162,8 +176,12 @@ def _said(text: str | None) -> Markup:
 
 
 def _name(text: str | None) -> Markup:
-    """Return a person's name, isolated from the words around it."""
-    return Markup('<bdi class="name">{}</bdi>').format(" ".join(_visible(text or "").split()))
+    """Return a person's name or a file's, isolated from the words around it.
+
+    Its characters keep the order in which they are written: "photo", U+202E, "gpj.exe" is no
+    picture.
+    """
+    return Markup('<bdi class="name">{}</bdi>').format(one_line(text or ""))
 
 
 def _counted(number: int, noun: str) -> str:
@@ -191,6 +209,11 @@ def _query(fields: Mapping[str, str]) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
+def one_line(text: str) -> str:
+    """Return a name on one line, with what would reorder or hide its characters made visible."""
+    return " ".join(_visible(text).translate(_REORDERING).split())
+
+
 def _visible(text: str) -> str:
     return "".join(
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else REPLACEMENT
@@ -198,4 +221,4 @@ def _visible(text: str) -> str:
     )
 
 
-__all__ = ["Renderer", "escape", "go_to", "make_renderer"]
+__all__ = ["Renderer", "escape", "go_to", "make_renderer", "one_line"]

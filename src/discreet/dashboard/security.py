@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,8 +21,12 @@ COOKIE = "discreet_session"
 CSRF_FIELD = "csrf"
 MAX_FORM_BYTES = 1_300_000
 """A reference text of a million bytes, and its form."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 READING = frozenset({"GET", "HEAD"})
+HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+"""A Host header: a name or an address, and perhaps a port. Nothing else that a URL may contain."""
+FROM_HERE = frozenset({"same-origin", "none", ""})
+"""What browsers say of a form that one of our own pages sent; nothing: they are old."""
 
 # No inline script or style, nothing from anywhere else, and no frame around it.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -65,10 +70,14 @@ class Site:
         """
         if self.public and host.lower() == urlsplit(self.public).netloc.lower():
             return True
-        try:
-            return urlsplit(f"//{host}").hostname in LOOPBACK
-        except ValueError:
-            return False
+        name = HOST.fullmatch(host.lower())
+        return name is not None and name["name"] in LOOPBACK
+
+    def sends_from(self, origin: str, host: str) -> bool:
+        """Return whether a page of this site, opened under ``host``, has an origin."""
+        ours = {f"http://{host}".lower(), f"https://{host}".lower()}
+        # A proxy may pass its own Host on.
+        return origin.lower() in ours | ({self.public.lower()} if self.public else set())
 
 
 class Guard:
@@ -107,7 +116,8 @@ class Guard:
         if method in READING:
             return None
         origin = headers.get("origin", "")
-        if origin and urlsplit(origin).netloc.lower() != host.lower():
+        is_ours = not origin or self._site.sends_from(origin, host)
+        if not is_ours or headers.get("sec-fetch-site", "") not in FROM_HERE:
             return PlainTextResponse("This form was sent from another site.\n", 403)
         length = headers.get("content-length", "")
         if not length.isdigit() or int(length) > MAX_FORM_BYTES:

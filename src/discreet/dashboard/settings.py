@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from discreet.audit.last_report import last_record
+from discreet.audit.schedule import load_audit_schedule, remove_audit_schedule
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
 from discreet.postgres.backup import backup as write_backup
 from discreet.postgres.backup_encryption import BackupKeys, Plain, keys_of_passphrase
-from discreet.postgres.backup_schedule import backup_name, load_schedule
+from discreet.postgres.backup_schedule import backup_name, load_schedule, remove_schedule
 from discreet.schemas.limits import BudgetToSet, ContactLimits
 from discreet.schemas.operations import UsageBy
 from discreet.services import (
@@ -43,8 +44,19 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         (f"DISCREET_{name.upper()}", _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    audit = last_record(settings.home)
-    return dashboard.renderer.page(request, "settings.html", settings=shown, audit=audit)
+    return dashboard.renderer.page(
+        request,
+        "settings.html",
+        settings=shown,
+        audit=last_record(settings.home),
+        audits=load_audit_schedule(settings.home),
+    )
+
+
+async def stop_audits(dashboard: Dashboard, _: Request) -> Response:
+    """End the schedule of audits."""
+    ended = remove_audit_schedule(dashboard.app.settings.home)
+    return go_to("/settings", "The server audits no more." if ended else "There is no schedule.")
 
 
 async def show_limits(dashboard: Dashboard, request: Request) -> Response:
@@ -131,8 +143,12 @@ async def show_backups(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def back_up(dashboard: Dashboard, request: Request) -> Response:
-    """Write a backup into the installation's folder, encrypted as the schedule's or as asked."""
+    """Write a backup, encrypted as the schedule's or as asked; or end the schedule."""
     settings = dashboard.app.settings
+    if text_of(request.state.form, "what") == "stop":
+        ended = remove_schedule(settings.home)
+        done = "The server writes no more backups." if ended else "There is no schedule."
+        return go_to("/backups", done)
     passphrase = text_of(request.state.form, "passphrase")
     schedule = load_schedule(settings.home)
     if passphrase:
@@ -181,6 +197,7 @@ def _shown(value: object) -> str:
 
 VIEWS: Views = (
     ("GET", "/settings", show),
+    ("POST", "/settings/audits", stop_audits),
     ("GET", "/limits", show_limits),
     ("POST", "/limits", set_limits),
     ("POST", "/budgets", set_budget),

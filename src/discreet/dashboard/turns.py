@@ -10,10 +10,22 @@ from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, id_of
 from discreet.dashboard.memories import difference
+from discreet.dashboard.rendering import go_to
+from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import TurnId
+from discreet.domain.outbound import OFFLINE
 from discreet.schemas.turns import TurnRecord
 from discreet.services.turns import get_turn
 
+STATES = {
+    "running": "running",
+    "answered": "answered",
+    "failed": "failed, and tried again",
+    "given_up": "gave up",
+    "lost": "lost with its server",
+    "stopped": "stopped",
+    "restarted": "begun again",
+}
 STAGES = {
     "waited": "Waited",
     "prompt": "Prompt",
@@ -39,6 +51,8 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         record=record,
         turn=turn,
         seconds=seconds,
+        state=STATES.get(turn.state, turn.state),
+        model=_model_name(turn.model),
         found=[_shown(item) for item in record.found],
         stages=[(STAGES[name], n, n / most) for name, n in record.stages.items()],
     )
@@ -51,13 +65,12 @@ async def rerun(dashboard: Dashboard, request: Request) -> Response:
 
     record = await _record(dashboard, request)
     app = dashboard.app
-    done = await rehearse(
-        app.db,
-        app.owner_id,
-        TurnId(record.turn.id),
-        app.embedder(),
-        make_responder(app.settings),
-    )
+    turn_id, responder = TurnId(record.turn.id), make_responder(app.settings)
+    try:
+        done = await rehearse(app.db, app.owner_id, turn_id, app.embedder(), responder)
+    except DiscreetError as error:
+        why = f"It can't be run again. {error.message} {error.hint or ''}".strip()
+        return go_to(f"/turns/{turn_id}", why, failed=True)
     before, after = record.answer or "", done.result.text
     is_short = len(before) + len(after) <= MAX_COMPARED
     return dashboard.renderer.page(
@@ -66,6 +79,7 @@ async def rerun(dashboard: Dashboard, request: Request) -> Response:
         record=record,
         turn=record.turn,
         result=done.result,
+        models=(_model_name(record.turn.model), _model_name(done.result.model)),
         usage=done.result.usage.as_json(),
         words=difference(before, after) if is_short else [("old", before), ("new", after)],
         calls=_beside(record.steps, done.result.steps, done.sources),
@@ -78,10 +92,23 @@ async def _record(dashboard: Dashboard, request: Request) -> TurnRecord:
     return record
 
 
+def _model_name(model: str | None) -> str:
+    return "built-in responder" if model == OFFLINE else model or "none"
+
+
 def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
     scores = (item.get("parts") or item.get("scores") or {}).items()
+    whose, now = item.get("whose") or {}, item.get("now")
+    pages = {
+        "kept": "/memories/{}",
+        "changed": "/memories/{}",
+        "forgotten": "/memories/{}/forgotten",
+    }
     return {
         "kind": item.get("kind", ""),
+        "now": now,
+        "page": pages.get(now or "", "").format(item.get("id")),
+        "whose": whose.get("name") or whose.get("address") or "",
         "text": item.get("text") or item.get("content") or "",
         "scores": [(name, value) for name, value in scores if isinstance(value, int | float)],
     }

@@ -67,7 +67,8 @@ class TurnRecord(BaseModel):
     system: str | None = Field(description="The exact system text that the model got.")
     chat: tuple[Mapping[str, Any], ...] = Field(description="The exact chat that the model got.")
     found: tuple[Mapping[str, Any], ...] = Field(
-        description="The memories and texts it got, with the parts of their scores."
+        description="The memories and texts it got, with the parts of their scores. `now`: what"
+        " became of a memory: `kept`, `changed`, `forgotten` or `gone`."
     )
     steps: tuple[Mapping[str, Any], ...] = Field(description="Its tool calls.")
     reasoning: str | None = Field(description="The model's reasoning, which nobody was shown.")

@@ -119,7 +119,8 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
             {"id": turn_id},
         )
         read = await _read(tx, kept or {})
-    prompt = (kept or {}).get("prompt") or {}
+        prompt = (kept or {}).get("prompt") or {}
+        found = await _since(tx, prompt.get("found", ()))
     steps = (kept or {}).get("steps") or ()
     turn = _turn(row)
     seconds: Mapping[str, Any] = next((step["seconds"] for step in steps if "seconds" in step), {})
@@ -130,12 +131,45 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
         answer=_last([line["text"] for line in lines if line["direction"] == "out"]),
         system=prompt.get("system"),
         chat=tuple(prompt.get("messages", ())),
-        found=tuple(prompt.get("found", ())),
+        found=found,
         steps=_timed([step for step in steps if "tool" in step], seconds.get("tools", ())),
         reasoning=next((step["reasoning"] for step in steps if "reasoning" in step), None),
         stages=_stages(turn, min(arrived, default=None), seconds),
         read=read,
     )
+
+
+async def _since(
+    tx: Transaction, found: Sequence[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """Add to what a turn was given what became of it: ``now``; for memories alone."""
+    ids = [one["id"] for one in found if one.get("kind") == "memory" and one.get("id")]
+    if not ids:
+        return tuple(found)
+    kept = {
+        row["id"]: row
+        for row in await tx.fetch(
+            "SELECT id::text, version, content FROM discreet.memories WHERE id = ANY(%(ids)s)",
+            {"ids": ids},
+        )
+    }
+    archived = await tx.fetch_tuples(
+        "SELECT DISTINCT memory_id::text FROM discreet.memory_history"
+        " WHERE memory_id = ANY(%(ids)s)",
+        {"ids": ids},
+    )
+    forgotten = {row[0] for row in archived} - set(kept)
+
+    def became(one: Mapping[str, Any]) -> str | None:
+        if one.get("id") not in ids:
+            return None
+        if (row := kept.get(one["id"])) is None:
+            return "forgotten" if one["id"] in forgotten else "gone"
+        if one.get("version") is None:  # a turn from before versions were recorded
+            return "kept" if one.get("text") == row["content"] else "changed"
+        return "kept" if one["version"] == row["version"] else "changed"
+
+    return tuple({**one, "now": became(one)} for one in found)
 
 
 def _timed(

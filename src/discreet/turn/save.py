@@ -287,6 +287,7 @@ def _as_json(prompt: Prompt) -> dict[str, Any]:
                 "kind": found.kind,
                 "id": None if found.id is None else str(found.id),
                 "text": found.text,
+                "version": found.version,
                 "whose": None if found.whose is None else asdict(found.whose),
                 "score": found.score,
                 "parts": None if found.parts is None else dict(found.parts),
