@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import zip_longest
 from typing import Any
 
 import psycopg
 import pytest
 
 from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
-from discreet.domain.opt_out import START, STOP
+from discreet.domain.opt_out import START, STOP, opt_out_reply
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.services import channels, contacts, linking, owner_messages
@@ -65,24 +66,43 @@ async def test_it_goes_where_the_contact_wrote_last_in_the_owners_name(
     assert (in_person, waiting) == (True, 2)
 
 
-@pytest.mark.parametrize(
-    ("stop", "start", "word"),
-    [
-        ("STOP", "START", "START"),
-        (" stop!! ", "Start.", "START"),
-        ("Stopp.", "starten", "STARTEN"),
-        ("BAJA", "¡Alta!", "ALTA"),
-        ("Arrêt !", "reprendre", "REPRENDRE"),
-        ("pare", "VOLTAR", "VOLTAR"),
-        ("Стоп", "СТАРТ", "СТАРТ"),
-        ("\u200fتوقف\u200f.", "\u202bابدأ\u202c", "ابدأ"),
-        ("停止。", "开始！", "开始"),
-    ],
+WRITTEN = (
+    ("STOP", "START", "START"),
+    (" stop!! ", "Start.", "START"),
+    ("Stopp.", "starten", "STARTEN"),
+    ("BAJA", "¡Alta!", "ALTA"),
+    ("Arre\u0302t !", "reprendre", "REPRENDRE"),
+    ("«\u00a0DE\u0301SABONNER\u00a0»", "De\u0301marrer", "REPRENDRE"),
+    ("pare", "VOLTAR", "VOLTAR"),
+    ("Pare, 🛑", "Comec\u0327ar!", "VOLTAR"),
+    ("Стоп", "СТАРТ", "СТАРТ"),
+    ("— отписаться…", "«начать»", "СТАРТ"),
+    ("\u200fتوقف\u200f.", "\u202bابدأ\u202c", "ابدأ"),
+    ("توق\u0651ف؟", "ابدا\u0654", "ابدأ"),
+    ("تـــوقف", "اب\u0640دأ", "ابدأ"),
+    ("停止。", "开始！", "开始"),
+    ("退 订", "订\u3000阅", "开始"),
+    ("ＳＴＯＰ！", "ＳＴＡＲＴ", "START"),
+    ("S T O P", "s.t.a.r.t", "START"),
+    ("S\u0336T\u0336O\u0336P\u0336", "st\u00adart", "START"),
+    ("Opt out", "opt-in", "START"),
+    ("STOP\ufe0f\n\n", "**START**", "START"),
 )
-async def test_stop_alone_stops_what_the_owner_starts_until_start(
-    platform: Platform, stop: str, start: str, word: str
-) -> None:
+NOT_ALONE = (
+    "don't stop", "stop it", "start", "Stop the music!", "nonstop", "stop by at 9", "Stop?! Why?",
+    "stop stop", "1 stop", "STOP 2", "stopover", "bus stop", "the word is STOP", "opt", "out",
+    "hör nicht auf, stopp mal", "kurzer Stopp", "mich abmelden", "Stoppuhr", "ab melden",
+    "no pares", "para parar", "baja el volumen", "muy alto", "de baja", "un alto",
+    "de s'abonner", "l'arrêt", "arrêt de bus", "sans arrêt", "d\u00e9s abonner",
+    "não pare", "pare aqui", "pa re", "стоп-сигнал", "не стоп", "отписаться от Анны",
+    "لا تتوقف", "توقف هنا", "قف عند الباب", "停下来", "不停", "停车", "退订吗", "请停止", "",
+    "🛑", "...", "s t o p it",
+)  # fmt: skip
+
+
+async def test_stop_alone_stops_what_the_owner_starts_until_start(platform: Platform) -> None:
     assert await answered(platform, ANN, "hello") == "re: hello"
+    stop, start, word = WRITTEN[10]
     assert word in await answered(platform, ANN, stop)
     with pytest.raises(Conflict, match="STOP"):
         await tell(platform, ANN, "News!")
@@ -96,25 +116,31 @@ async def test_stop_alone_stops_what_the_owner_starts_until_start(
     assert (await platform.sent(ANN))[-1] == "News!"
 
 
-async def test_the_database_knows_every_word_and_no_other(platform: Platform, admin: Admin) -> None:
+async def test_the_word_alone_counts_however_it_is_written_and_no_other_text(
+    platform: Platform, admin: Admin
+) -> None:
     said = await platform.accepted(ANN, "hello")
-    for words, outcome in ((STOP, "opt_out"), (START, "opt_in")):
-        for word in (word for known in words.values() for word in known):
-            admin.execute("UPDATE discreet.contacts SET stopped_at = now()")
-            found = admin.execute("SELECT gate.note_opt_out(%s, %s)", (said.contact_id, word))
-            assert found.fetchone() == (outcome,), word
-    admin.execute("UPDATE discreet.contacts SET stopped_at = NULL")
-    for text in (
-        "don't stop",
-        "stop it",
-        "start",
-        "Stop the music!",
-        "nonstop",
-        "停下来",
-        "",
-    ):
-        found = admin.execute("SELECT gate.note_opt_out(%s, %s)", (said.contact_id, text))
-        assert found.fetchone() == (None,), text
+
+    def noted(text: str) -> str | None:
+        row = admin.execute("SELECT gate.note_opt_out(%s, %s)", (said.contact_id, text)).fetchone()
+        return row and row[0]
+
+    words = [
+        (stop, start)
+        for language in STOP
+        for stop, start in zip_longest(STOP[language], START[language], fillvalue="start")
+        if stop != "start"
+    ]
+    for stop, start in (*words, *((stop, start) for stop, start, _ in WRITTEN)):
+        assert (noted(stop), noted(start)) == ("opt_out", "opt_in"), (stop, start)
+    for stop, _, word in WRITTEN:
+        assert word in opt_out_reply(stop, stopped=True), stop
+    for is_stopped in (False, True):
+        admin.execute(
+            "UPDATE discreet.contacts SET stopped_at = CASE WHEN %s THEN now() END", (is_stopped,)
+        )
+        noticed = [text for text in NOT_ALONE if noted(text) is not None]
+        assert noticed == (["start"] if is_stopped else [])
 
 
 async def test_stop_in_a_group_is_a_word_like_others(platform: Platform) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -71,7 +70,8 @@ _REPLIES: Mapping[str, tuple[str, str]] = {
 
 def opt_out_reply(text: str, *, stopped: bool) -> str:
     """Return what such a word did, in its language."""
-    word = "".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+    plain = unicodedata.normalize("NFKC", text).lower().replace("\u0640", "")
+    word = "".join(char for char in plain if char.isalnum())
     words = STOP if stopped else START
     language = next((one for one, known in words.items() if word in known), "en")
     return _REPLIES[language][0 if stopped else 1]

@@ -4435,8 +4435,7 @@ CREATE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  word text := regexp_replace(lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
-                              '[^[:alnum:]]+', '', 'g');
+  word text := gate.only_word(body);
 BEGIN
   IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
                        'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
@@ -4556,6 +4555,24 @@ $$;
 
 
 ALTER FUNCTION gate.one_person(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION only_word(text)
+CREATE FUNCTION gate.only_word(body text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
+              THEN replace(b.text, ' ', '')
+              WHEN b.text !~ ' ' THEN b.text END
+    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
+         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
+           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
+           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
+           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
+$_$;
+
+
+ALTER FUNCTION gate.only_word(body text) OWNER TO discreet_gate;
 
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
@@ -11563,6 +11580,9 @@ REVOKE ALL ON FUNCTION gate.on_hold(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION one_person(contact uuid)
 REVOKE ALL ON FUNCTION gate.one_person(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION only_word(body text)
+REVOKE ALL ON FUNCTION gate.only_word(body text) FROM PUBLIC;
 
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;

@@ -1,14 +1,26 @@
 -- What the owner says to a contact first, and a contact that wants none of it.
 SET ROLE discreet_gate;
 
--- Return 'opt_out' or 'opt_in' for a message that is such a word alone, and note it; else null. Case,
--- punctuation, spaces and marks of direction don't count. A person says it for themselves, in a direct
--- chat; who wants to hear again says so only after they had enough.
+-- Return the one word of a message, in lower case and without what is around it; else null. Marks of
+-- direction, vowel marks and other combining characters don't count. Its letters may stand apart.
+CREATE OR REPLACE FUNCTION gate.only_word(body text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
+              THEN replace(b.text, ' ', '')
+              WHEN b.text !~ ' ' THEN b.text END
+    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
+         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
+           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
+           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
+           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
+$$;
+
+-- Return 'opt_out' or 'opt_in' for a message that is such a word alone, and note it; else null. A person
+-- says it for themselves, in a direct chat; who wants to hear again says so only after they had enough.
 CREATE OR REPLACE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  word text := regexp_replace(lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
-                              '[^[:alnum:]]+', '', 'g');
+  word text := gate.only_word(body);
 BEGIN
   IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
                        'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
@@ -122,6 +134,6 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.note_opt_out, gate.one_person, gate.has_opted_out, gate.last_heard,
+REVOKE ALL ON FUNCTION gate.only_word, gate.note_opt_out, gate.one_person, gate.has_opted_out, gate.last_heard,
   gate.why_not_told, gate.tell_contact FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.why_not_told, gate.tell_contact TO discreet_owner;
