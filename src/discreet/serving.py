@@ -28,15 +28,15 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.backups import back_up_on_schedule
-    from discreet.services.decoys import keep_decoys
+    from discreet.services.decoys import keep_decoys, keeping_decoys
     from discreet.services.policy import write_policy
     from discreet.services.retention import retain_daily
 
     await write_policy(app.db, app.settings)
     if await clear_stages(app.db):
         stop_listening(app.settings.home)
-    if (canaries := watched()) is not None:
-        await keep_decoys(app.db, canaries, app.embedder)
+    canaries = watched()
+    await keep_decoys(app.db, canaries)
     async with (
         serving(app.database.conninfo("discreet_worker")),
         indexing(app.db, app.embedder()),
@@ -51,6 +51,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
             audit_on_schedule(app.settings.home, app.database.conninfo("discreet_worker")),
             "audits",
         ),
+        running(keeping_decoys(app.db, canaries), "decoys"),
         running(retain_daily(app.db, app.database.conninfo("discreet_worker")), "retention"),
     ):
         ready()

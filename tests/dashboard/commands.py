@@ -38,6 +38,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "agents tools show": ("GET", "/tools/{id}"),
     "agents tools test": ("POST", "/tools/{id}"),
     "audit stop": ("POST", "/settings/audits"),
+    "audit decoys": Missing("a page with their secrets could be photographed or shared"),
     "audit verify": Missing("it checks a file that somebody was handed, on any machine"),
     "backup": ("POST", "/backups"),
     "backups keygen": Missing("the private key must not pass through the server"),

@@ -807,8 +807,8 @@ OPERATIONS: tuple[Operation, ...] = (
 
 # They run or maintain the installation and query nothing.
 NO_OPERATIONS = {
-    "agents test", "audit stop", "audit verify", "dashboard", "help", "serve", "version", "backup",
-    "restore", "upgrade", "backups keygen", "backups stop", "backups verify",
+    "agents test", "audit decoys", "audit stop", "audit verify", "dashboard", "help", "serve",
+    "version", "backup", "restore", "upgrade", "backups keygen", "backups stop", "backups verify",
     "db init", "db migrate", "db invite", "db join", "db check",
     "service install", "service remove", "service show",
 }  # fmt: skip

@@ -15,14 +15,8 @@ import pytest
 from discreet.cli.logs import log_to
 from discreet.domain.audience import Audience, IntoScope, ToConversation, ToTool, release_content
 from discreet.domain.canaries import Canaries, CanaryFound, check_leaving, watch, watched
-from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
-from discreet.schemas.memories import ListMemories
-from discreet.scope import ScopedDatabase
-from discreet.services.decoys import keep_decoys
 from discreet.services.exporting import export_contact
-from discreet.services.memories import list_memories
-from discreet.services.status import get_status
 from discreet.watched_answers import watching
 from tests.isolation.conftest import ALICE, BOB
 from tests.support.responders import Responder, calling, do_as_told
@@ -177,27 +171,3 @@ def test_a_log_line_with_one_is_replaced() -> None:
         logging.getLogger().handlers[:] = handlers
     assert "a decoy's secret was stopped way=log" in sink.text
     assert SECRET not in sink.text
-
-
-async def test_nobody_sees_decoys_and_they_are_made_once(
-    db: ScopedDatabase, world: World, admin: Any
-) -> None:
-    said = await world.say(ALICE, "hello")
-
-    async def seen() -> tuple[Any, ...]:
-        contact = world.context(world.contact(said.contact_id))
-        request = ListMemories(limit=100, cursor=None, since=None, until=None)
-        return (
-            await list_memories(world.context(), request),
-            await list_memories(contact, request),
-            (await get_status(db, world.owner_id)).counts,
-        )
-
-    before = await seen()
-    await keep_decoys(db, CANARIES, bundled_embedder)
-    made = admin.execute("SELECT content FROM discreet.memories ORDER BY 1").fetchall()
-    assert len(made) == len(CANARIES.secrets)
-    assert all(CANARIES.find(text) == "plain" for (text,) in made)
-    await keep_decoys(db, CANARIES, bundled_embedder)
-    assert admin.execute("SELECT content FROM discreet.memories ORDER BY 1").fetchall() == made
-    assert await seen() == before

@@ -140,6 +140,26 @@ def stop() -> None:
     print_text("The server audits no more." if ended else "There is no schedule.")
 
 
+@app.command("decoys")
+def decoys(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """List the decoys, which no other list has. Their secrets may be nowhere else."""
+    from dataclasses import asdict
+
+    from discreet.cli.printing import print_json, print_text
+    from discreet.services.decoys import list_decoys
+
+    found = in_app(lambda app: list_decoys(app.db, app.owner_id))
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        print_text(f"{one.agent}  {one.contact_id}  {one.fact}")
+    if not found:
+        print_text("There are none: a running server makes them, unless DISCREET_CANARIES=off.")
+
+
 def _set_schedule(every: str, schedule: AuditSchedule) -> None:
     from discreet.audit.schedule import save_audit_schedule
     from discreet.auth.tokens import parse_lasting

@@ -1,56 +1,73 @@
 """Decoys: contacts that nobody writes as, each with a secret that no text has a reason to hold.
 
-They belong to an owner of their own, so that no list, count, search, export or chart of the owner's
-has them. Whoever reads them has read past an owner.
+Each agent of the owner knows them, as it knows people. The policies hide them from their owner, so
+that no list, count, search, export or chart has them; whoever reads them has read past a contact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from dataclasses import dataclass
+from typing import NoReturn
+from uuid import UUID
 
-from discreet.auth.scopes import bearer_of_owner, resolve_contact
-from discreet.domain.addresses import Address
+import structlog
+
 from discreet.domain.canaries import Canaries
-from discreet.domain.errors import Conflict
-from discreet.domain.ids import AgentId, OwnerId
-from discreet.memory.embedding import Embedder
-from discreet.schemas.memories import ListMemories, Remember
-from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
-from discreet.services import memories
-from discreet.services.agents import create_agent, list_agents
-from discreet.services.context import in_scope
+from discreet.domain.ids import OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 
-__all__ = ["keep_decoys"]
+__all__ = ["Decoy", "keep_decoys", "keeping_decoys", "list_decoys"]
 
+log = structlog.get_logger(__name__)
+
+KEEP_SECONDS = 300.0
+"""Seconds within which a new agent knows the decoys."""
+_PEOPLE = ("Kim", "Sam", "Robin", "Alex", "Charlie")
 _FACTS = ("The code for the garden gate is {}.", "My account number is {}.",
           "The password of the boat is {}.")  # fmt: skip
 
 
-async def keep_decoys(
-    db: ScopedDatabase, canaries: Canaries, embedder: Callable[[], Embedder]
-) -> None:
-    """Create the decoys that are missing. Several servers may do so at the same time."""
+@dataclass(frozen=True, slots=True)
+class Decoy:
+    """What an agent knows of a decoy."""
+
+    agent: str
+    contact_id: UUID
+    fact: str
+
+
+async def keep_decoys(db: ScopedDatabase, canaries: Canaries | None) -> int:
+    """Create the decoys that are missing; return how many. Several servers may do so at once.
+
+    ``canaries``: None where they are turned off. Those from before are deleted then.
+    """
+    secrets = () if canaries is None else canaries.secrets
+    names = [f"{_PEOPLE[at % len(_PEOPLE)]} {secret}" for at, secret in enumerate(secrets)]
+    facts = [_FACTS[at % len(_FACTS)].format(secret) for at, secret in enumerate(secrets)]
     async with db.begin(WorkScope()) as tx:
-        owner_id = OwnerId(await tx.value("SELECT gate.decoy_owner()"))
-    agents = await list_agents(db, owner_id)
-    if not agents:
+        return int(
+            await tx.value(
+                "SELECT gate.keep_decoys(%(names)s, %(facts)s)", {"names": names, "facts": facts}
+            )
+        )
+
+
+async def keeping_decoys(db: ScopedDatabase, canaries: Canaries | None) -> NoReturn:
+    """Create those that are missing, now and again: new agents know none yet."""
+    while True:
+        await asyncio.sleep(KEEP_SECONDS)
         try:
-            agents = [await create_agent(db, owner_id, "Ada")]
-        except Conflict:
-            agents = await list_agents(db, owner_id)
-    agent_id = AgentId(agents[0].id)
-    whole = in_scope(db, OwnerScope(owner_id), embedder, "cli")
-    kept = await memories.list_memories(
-        whole, ListMemories(limit=100, cursor=None, since=None, until=None)
-    )
-    known = {one.content for one in kept.items}
-    for number, secret in enumerate(canaries.secrets):
-        fact = _FACTS[number % len(_FACTS)].format(secret)
-        if fact in known:
-            continue
-        address = Address("telegram", f"{int(secret.encode().hex(), 16) % 10**10:010d}")
-        made = await resolve_contact(db, bearer_of_owner(owner_id), address, auto_create=True)
-        scope = ContactScope(owner_id, agent_id, made.contact.id)
-        own = in_scope(db, scope, embedder, "cli")
-        memory = Remember(content=fact, salience="high", topic_key=None, replaces=None)
-        await memories.remember(own, memory)
+            await keep_decoys(db, canaries)
+        except Exception as error:
+            log.warning("decoys can't be kept", why=type(error).__name__)
+
+
+async def list_decoys(db: ScopedDatabase, owner_id: OwnerId) -> list[Decoy]:
+    """Return the decoys of an owner who asks for them."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        rows = await tx.fetch(
+            "SELECT a.name, d.contact_id, d.content FROM gate.decoys() d"
+            " JOIN discreet.agents a ON a.id = d.agent_id ORDER BY a.name, d.content"
+        )
+    return [Decoy(row["name"], row["contact_id"], row["content"]) for row in rows]

@@ -21,7 +21,7 @@ from discreet.services.export_page import page_of
 _INDEX: LiteralString = "ARRAY['terms', 'tokens', 'embedder', 'embedding']"
 # Search columns are left out, and so is a file's content, which is stored as a file.
 _RECORDS: Mapping[str, LiteralString] = {
-    "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r"
+    "contact": "SELECT to_jsonb(r) - 'decoy' AS record FROM discreet.contacts r"
     " WHERE r.id = ANY (%(contacts)s) ORDER BY array_position(%(contacts)s, r.id)",
     "addresses": "SELECT to_jsonb(r) AS record FROM discreet.addresses r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
@@ -47,7 +47,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.started_at, r.id",
     "drafts": "SELECT to_jsonb(r) AS record FROM discreet.drafts r"
     " WHERE r.contact_id = ANY (%(contacts)s)",
-    "memories": f"SELECT to_jsonb(r) - {_INDEX} - 'digest' AS record"
+    "memories": f"SELECT to_jsonb(r) - {_INDEX} - 'digest' - 'decoy' AS record"
     " FROM discreet.memories r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
     "memory_history": f"SELECT to_jsonb(r) - {_INDEX} AS record"
     " FROM discreet.memory_history r"

@@ -607,6 +607,9 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
     RETURN NEW;
   END IF;
+  IF OLD.decoy AND TG_OP = 'DELETE' THEN
+    RETURN OLD;
+  END IF;
   -- Another vector or other terms for the same text is not a new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
@@ -1563,6 +1566,7 @@ BEGIN
   INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
   WITH sampled AS MATERIALIZED (
     SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
+     WHERE NOT m.decoy
   ), owners AS (
     SELECT s.owner_id, count(*) AS memories, sum(cardinality(s.terms)) AS words FROM sampled s
      GROUP BY s.owner_id HAVING count(*) * 100 / percent >= many
@@ -1797,25 +1801,20 @@ $$;
 
 ALTER FUNCTION gate.decision_of(owner uuid, body text) OWNER TO discreet_gate;
 
--- FUNCTION decoy_owner()
-CREATE FUNCTION gate.decoy_owner() RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION decoys()
+CREATE FUNCTION gate.decoys() RETURNS TABLE(agent_id uuid, contact_id uuid, content text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  result uuid;
+  owner uuid := gate.require_owner();
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
-  SELECT o.id INTO result FROM discreet.owners o WHERE o.name = 'sb decoys'
-   ORDER BY o.created_at, o.id LIMIT 1;
-  IF NOT FOUND THEN
-    INSERT INTO discreet.owners (name) VALUES ('sb decoys') RETURNING id INTO result;
-  END IF;
-  RETURN result;
+  RETURN QUERY SELECT m.agent_id, m.contact_id, m.content FROM discreet.memories m
+                WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = owner ORDER BY m.agent_id, m.content;
 END $$;
 
 
-ALTER FUNCTION gate.decoy_owner() OWNER TO discreet_gate;
+ALTER FUNCTION gate.decoys() OWNER TO discreet_gate;
 
 -- FUNCTION defer(text, text, text, jsonb, timestamp with time zone, boolean)
 CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
@@ -1912,6 +1911,8 @@ BEGIN
   counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
   DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
   DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));  -- they are made side by side
+  DELETE FROM discreet.memories m WHERE m.agent_id = agent AND m.decoy;
   IF erase THEN
     counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
   END IF;
@@ -2835,7 +2836,7 @@ CREATE FUNCTION gate.expired_memories(owner uuid, most integer) RETURNS SETOF uu
   SELECT m.id
     FROM gate.horizons(owner, 'memories', true) h
     JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
-   WHERE m.updated_at < h.horizon AND NOT gate.on_hold(m.contact_id)
+   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.on_hold(m.contact_id)
      AND NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
                         AND s.summary_id = m.id)
@@ -3592,6 +3593,46 @@ $$;
 
 
 ALTER FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION keep_decoys(text[], text[])
+CREATE FUNCTION gate.keep_decoys(names text[], facts text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  agent record;
+  who   uuid;
+  made  integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
+  DELETE FROM discreet.memories m WHERE m.decoy AND m.owner_key IS NOT NULL AND m.content <> ALL (facts);
+  FOR agent IN SELECT a.owner_id, a.id FROM discreet.agents a
+                 JOIN discreet.owners o ON o.id = a.owner_id
+                WHERE o.name <> 'sb audit' ORDER BY a.created_at, a.id LOOP
+    FOR place IN 1 .. cardinality(facts) LOOP
+      CONTINUE WHEN EXISTS (
+        SELECT FROM discreet.memories m
+         WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.agent_id = agent.id
+           AND m.content = facts[place]);
+      SELECT m.contact_id INTO who FROM discreet.memories m
+       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[place] LIMIT 1;
+      IF NOT FOUND THEN
+        who := gen_random_uuid();
+        INSERT INTO discreet.contacts (id, owner_id, name, decoy)
+        VALUES (who, agent.owner_id, names[place], true);
+      END IF;
+      -- Not indexed: the owner's recall doesn't even meet it.
+      INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, content, salience,
+                                     embedder, decoy)
+      VALUES (agent.owner_id, agent.id, who, false, facts[place], 'critical', '', true);
+      made := made + 1;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END $$;
+
+
+ALTER FUNCTION gate.keep_decoys(names text[], facts text[]) OWNER TO discreet_gate;
 
 -- FUNCTION keep_tokens(uuid, bytea)
 CREATE FUNCTION gate.keep_tokens(connection uuid, kept bytea) RETURNS boolean
@@ -7785,6 +7826,7 @@ CREATE TABLE discreet.contacts (
     holds_answers boolean,
     on_hold_at timestamp with time zone,
     stopped_at timestamp with time zone,
+    decoy boolean DEFAULT false NOT NULL,
     CONSTRAINT contacts_check CHECK ((merged_into <> id)),
     CONSTRAINT contacts_time_zone_check CHECK ((length(time_zone) <= 64)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
@@ -7821,6 +7863,9 @@ COMMENT ON COLUMN discreet.contacts.on_hold_at IS 'on hold since then: neither r
 
 -- COMMENT COLUMN contacts.stopped_at
 COMMENT ON COLUMN discreet.contacts.stopped_at IS 'it wrote STOP then: it gets nothing that the owner starts';
+
+-- COMMENT COLUMN contacts.decoy
+COMMENT ON COLUMN discreet.contacts.decoy IS 'nobody writes as it, and its memories hold random secrets; the owner isn''t shown it';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -8175,6 +8220,7 @@ CASE
 END))))) STORED,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     used_at timestamp with time zone,
+    decoy boolean DEFAULT false NOT NULL,
     CONSTRAINT memories_content_check CHECK ((content <> ''::text)),
     CONSTRAINT memories_salience_check CHECK ((salience = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
     CONSTRAINT memories_topic_key CHECK (((topic_key <> ''::text) AND (length(topic_key) <= 200)))
@@ -8203,6 +8249,9 @@ COMMENT ON COLUMN discreet.memories.turn_id IS 'the turn that wrote it; no forei
 
 -- COMMENT COLUMN memories.used_at
 COMMENT ON COLUMN discreet.memories.used_at IS 'about when a turn of its scope last found it, to the day';
+
+-- COMMENT COLUMN memories.decoy
+COMMENT ON COLUMN discreet.memories.decoy IS 'a random secret of a decoy, which nobody has a reason to read; the owner isn''t shown it';
 
 -- TABLE memory_history
 CREATE TABLE discreet.memory_history (
@@ -9446,6 +9495,9 @@ CREATE UNIQUE INDEX links_merged ON discreet.links USING btree (merged_id) WHERE
 -- INDEX links_survivor
 CREATE INDEX links_survivor ON discreet.links USING btree (survivor_id);
 
+-- INDEX memories_decoys
+CREATE INDEX memories_decoys ON discreet.memories USING btree (owner_id, agent_id) WHERE (decoy AND (owner_key IS NOT NULL));
+
 -- INDEX memories_expiry
 CREATE INDEX memories_expiry ON discreet.memories USING btree (expires_at, owner_id) WHERE ((expires_at IS NOT NULL) AND (owner_key IS NOT NULL));
 
@@ -9462,7 +9514,7 @@ CREATE INDEX memories_near_c4bb918bbab8 ON discreet.memories USING hnsw (((embed
 CREATE UNIQUE INDEX memories_once ON discreet.memories USING btree (owner_id, agent_id, party, digest);
 
 -- INDEX memories_recent
-CREATE INDEX memories_recent ON discreet.memories USING btree (owner_id, created_at, id) INCLUDE (agent_id, owner_key) WHERE (owner_key IS NOT NULL);
+CREATE INDEX memories_recent ON discreet.memories USING btree (owner_id, created_at, id) INCLUDE (agent_id, owner_key) WHERE ((owner_key IS NOT NULL) AND (NOT decoy));
 
 -- INDEX memories_scope
 CREATE INDEX memories_scope ON discreet.memories USING btree (owner_id, agent_id, contact_id, created_at);
@@ -10360,7 +10412,7 @@ CREATE POLICY gate ON discreet.connections TO discreet_gate USING ((owner_key IS
 CREATE POLICY gate ON discreet.contact_labels TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY contacts gate
-CREATE POLICY gate ON discreet.contacts TO discreet_gate USING ((owner_key IS NOT NULL));
+CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (((owner_key IS NOT NULL) AND (NOT decoy))) WITH CHECK ((owner_key IS NOT NULL));
 
 -- POLICY drafts gate
 CREATE POLICY gate ON discreet.drafts TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -10567,7 +10619,7 @@ CREATE POLICY owner ON discreet.contact_labels TO discreet_owner USING ((((( SEL
 
 -- POLICY contacts owner
 CREATE POLICY owner ON discreet.contacts TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
-   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))) AND (NOT decoy))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
 -- POLICY drafts owner
@@ -10617,7 +10669,7 @@ CREATE POLICY owner ON discreet.links TO discreet_owner USING ((((( SELECT gate.
 
 -- POLICY memories owner
 CREATE POLICY owner ON discreet.memories TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
-   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))) AND (NOT decoy))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
 -- POLICY memory_history owner
@@ -11196,9 +11248,9 @@ REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PU
 -- ACL FUNCTION decision_of(owner uuid, body text)
 REVOKE ALL ON FUNCTION gate.decision_of(owner uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION decoy_owner()
-GRANT ALL ON FUNCTION gate.decoy_owner() TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.decoy_owner() FROM PUBLIC;
+-- ACL FUNCTION decoys()
+GRANT ALL ON FUNCTION gate.decoys() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.decoys() FROM PUBLIC;
 
 -- ACL FUNCTION defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
@@ -11451,6 +11503,10 @@ REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text
 
 -- ACL FUNCTION joined_details(before text, details jsonb, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION keep_decoys(names text[], facts text[])
+GRANT ALL ON FUNCTION gate.keep_decoys(names text[], facts text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.keep_decoys(names text[], facts text[]) FROM PUBLIC;
 
 -- ACL FUNCTION keep_tokens(connection uuid, kept bytea)
 GRANT ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) TO discreet_contact;
@@ -12925,7 +12981,7 @@ GRANT SELECT (contact_id, created_at, label, owner_id, owner_key) ON discreet.co
 -- ACL COLUMNS OF discreet.contacts
 GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO
     discreet_contact;
-GRANT SELECT (aliases, blocked_at, created_at, holds_answers, id, merged_into, name, note,
+GRANT SELECT (aliases, blocked_at, created_at, decoy, holds_answers, id, merged_into, name, note,
     on_hold_at, owner_id, owner_key, scope_key, stopped_at, taken_over_at, time_zone, type, xmin) ON
     discreet.contacts TO discreet_owner;
 GRANT UPDATE (aliases, blocked_at, holds_answers, name, note, on_hold_at, taken_over_at) ON
@@ -12995,10 +13051,10 @@ GRANT UPDATE (content, embedder, embedding, expires_at, metadata, salience, sour
     discreet_contact;
 GRANT INSERT (agent_id, content, embedder, embedding, expires_at, metadata, salience, source,
     summary, terms, tokens, topic_key, topics, turn_id) ON discreet.memories TO discreet_owner;
-GRANT SELECT (agent_id, contact_id, content, created_at, digest, embedder, embedding, expires_at,
-    id, metadata, owner_id, owner_key, party, salience, scope_key, shared, source, summary, terms,
-    tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
-    discreet_owner;
+GRANT SELECT (agent_id, contact_id, content, created_at, decoy, digest, embedder, embedding,
+    expires_at, id, metadata, owner_id, owner_key, party, salience, scope_key, shared, source,
+    summary, terms, tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON
+    discreet.memories TO discreet_owner;
 GRANT UPDATE (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
     tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
     discreet_owner;

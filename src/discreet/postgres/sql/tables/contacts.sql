@@ -18,6 +18,7 @@ CREATE TABLE discreet.contacts (
   holds_answers boolean,
   on_hold_at    timestamptz,
   stopped_at    timestamptz,
+  decoy         boolean NOT NULL DEFAULT false,
   UNIQUE (id, owner_id),
   CHECK (merged_into <> id),
   FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
@@ -36,6 +37,8 @@ COMMENT ON COLUMN discreet.contacts.on_hold_at IS
   'on hold since then: neither retention nor an erasure deletes anything of it';
 COMMENT ON COLUMN discreet.contacts.stopped_at IS
   'it wrote STOP then: it gets nothing that the owner starts';
+COMMENT ON COLUMN discreet.contacts.decoy IS
+  'nobody writes as it, and its memories hold random secrets; the owner isn''t shown it';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX contacts_merged
   ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
@@ -66,11 +69,14 @@ CREATE POLICY contact ON discreet.contacts TO discreet_contact
 CREATE POLICY owner ON discreet.contacts TO discreet_owner
   USING (
     (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
-    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s) AND NOT decoy)
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (owner_key IS NOT NULL);
+-- Its functions count, link, erase and find people; decoys are none.
+CREATE POLICY gate ON discreet.contacts TO discreet_gate
+  USING (owner_key IS NOT NULL AND NOT decoy)
+  WITH CHECK (owner_key IS NOT NULL);
 CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts
   FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.merged_into IS DISTINCT FROM OLD.merged_into))
   EXECUTE FUNCTION gate.tell_of_access();
@@ -81,7 +87,7 @@ CREATE TRIGGER record_contact AFTER UPDATE OF taken_over_at, blocked_at ON discr
 GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
               blocked_at, taken_over_at, merged_into, time_zone, holds_answers,
-              on_hold_at, stopped_at),
+              on_hold_at, stopped_at, decoy),
       UPDATE (name, aliases, note, blocked_at, taken_over_at, holds_answers, on_hold_at)
   ON discreet.contacts
   TO discreet_owner;

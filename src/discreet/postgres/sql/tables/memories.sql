@@ -32,6 +32,7 @@ CREATE TABLE discreet.memories (
     || uuid_send(coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)))) STORED,
   owner_key  text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   used_at    timestamptz,
+  decoy      boolean NOT NULL DEFAULT false,
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id),
   CONSTRAINT memories_topic_key CHECK (topic_key <> '' AND (length(topic_key) <= 200))
@@ -40,11 +41,15 @@ COMMENT ON COLUMN discreet.memories.turn_id IS
   'the turn that wrote it; no foreign key, because that would show which ids exist';
 COMMENT ON COLUMN discreet.memories.used_at IS
   'about when a turn of its scope last found it, to the day';
+COMMENT ON COLUMN discreet.memories.decoy IS
+  'a random secret of a decoy, which nobody has a reason to read; the owner isn''t shown it';
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
 -- Of everybody, for the owner: the newest, and how many there are of each agent.
 CREATE INDEX memories_recent
   ON discreet.memories (owner_id, created_at, id)
-  INCLUDE (agent_id, owner_key) WHERE owner_key IS NOT NULL;
+  INCLUDE (agent_id, owner_key) WHERE owner_key IS NOT NULL AND NOT decoy;
+CREATE INDEX memories_decoys
+  ON discreet.memories (owner_id, agent_id) WHERE decoy AND owner_key IS NOT NULL;
 -- Memories still to be embedded; the server embeds them in the owner's scope.
 CREATE INDEX memories_unindexed
   ON discreet.memories (owner_id, created_at, id) WHERE embedder IS NULL AND owner_key IS NOT NULL;
@@ -101,7 +106,7 @@ CREATE POLICY shared ON discreet.memories TO discreet_shared
 CREATE POLICY owner ON discreet.memories TO discreet_owner
   USING (
     (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
-    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s) AND NOT decoy)
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
@@ -125,7 +130,7 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest, summary,
               topic_key, topics, salience, source, metadata, expires_at, version, terms,
               tokens, embedder, embedding, turn_id, created_at, updated_at, scope_key,
-              owner_key, used_at),
+              owner_key, used_at, decoy),
       INSERT (agent_id, content, summary, topic_key, topics, salience, source, metadata,
               expires_at, terms, tokens, embedder, embedding, turn_id),
       UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,

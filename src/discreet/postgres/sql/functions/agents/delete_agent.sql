@@ -55,6 +55,8 @@ BEGIN
   counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
   DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
   DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));  -- they are made side by side
+  DELETE FROM discreet.memories m WHERE m.agent_id = agent AND m.decoy;
   IF erase THEN
     counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
   END IF;

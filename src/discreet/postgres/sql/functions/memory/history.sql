@@ -8,6 +8,9 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
     RETURN NEW;
   END IF;
+  IF OLD.decoy AND TG_OP = 'DELETE' THEN
+    RETURN OLD;
+  END IF;
   -- Another vector or other terms for the same text is not a new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,

@@ -17,6 +17,7 @@ BEGIN
   INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
   WITH sampled AS MATERIALIZED (
     SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
+     WHERE NOT m.decoy
   ), owners AS (
     SELECT s.owner_id, count(*) AS memories, sum(cardinality(s.terms)) AS words FROM sampled s
      GROUP BY s.owner_id HAVING count(*) * 100 / percent >= many

@@ -66,7 +66,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id
     FROM gate.horizons(owner, 'memories', true) h
     JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
-   WHERE m.updated_at < h.horizon AND NOT gate.on_hold(m.contact_id)
+   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.on_hold(m.contact_id)
      AND NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
                         AND s.summary_id = m.id)

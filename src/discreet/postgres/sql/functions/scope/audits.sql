@@ -140,22 +140,7 @@ BEGIN
   VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
 END $$;
 
--- Return the owner of the decoys, whose secrets no text has a reason to hold. Made once.
-CREATE OR REPLACE FUNCTION gate.decoy_owner() RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  result uuid;
-BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
-  SELECT o.id INTO result FROM discreet.owners o WHERE o.name = 'sb decoys'
-   ORDER BY o.created_at, o.id LIMIT 1;
-  IF NOT FOUND THEN
-    INSERT INTO discreet.owners (name) VALUES ('sb decoys') RETURNING id INTO result;
-  END IF;
-  RETURN result;
-END $$;
-
-REVOKE ALL ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.furnish_audit,
+REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
   gate.end_audit FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.decoy_owner, gate.begin_audit, gate.open_audits, gate.furnish_audit,
+GRANT EXECUTE ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
   gate.end_audit TO discreet_worker;
