@@ -77,7 +77,7 @@ async def test_a_command_opens_nothing_and_says_what_it_says_without_a_server(
         assert "Rex" in json.loads(asked.stdout)["answer"]
         for words, why in (
             (("--sender", "ada", "-m", "hi"), "'ada' is not an address."),
-            (("--agent", "Nobody", "-m", "hi"), "There is no agent 'Nobody'."),
+            (("--agent", "Nobody", "-m", "hi"), "There is no agent named 'Nobody'."),
             (("-m", " "), "The message is empty."),
         ):
             refused = await sb(home, "chat", *words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pexpect
 import pytest
 
@@ -39,7 +41,7 @@ def test_a_shell_gets_its_completion(sb: Sb) -> None:
 
 def test_an_unclear_answer_is_asked_again_and_no_removes_nothing(warm_sb: Sb) -> None:
     warm_sb.answer("--sender", "telegram:3001", "-m", "hello there")
-    for answers in ("hm\rn\r", "\r", "\x04"):
+    for answers, code in (("hm\rn\r", 1), ("\r", 1), ("\x03", 130)):
         child = pexpect.spawn(
             str(SB), ["contacts", "erase", "telegram:3001"], env=warm_sb.environment(),
             encoding="utf-8", timeout=60,
@@ -48,8 +50,43 @@ def test_an_unclear_answer_is_asked_again_and_no_removes_nothing(warm_sb: Sb) ->
         child.send(answers)
         child.expect(pexpect.EOF)
         child.close()
-        assert (child.exitstatus, "Nothing was removed." in child.before) == (1, True)
+        assert (child.exitstatus, "Nothing was removed." in child.before) == (code, True)
     assert warm_sb("contacts", "show", "telegram:3001").returncode == 0
+
+
+def test_ctrl_c_at_any_question_says_that_nothing_happened(warm_sb: Sb, tmp_path: Path) -> None:
+    file = tmp_path / "one.backup"
+    for words, key, question, told in (
+        (["backup", str(file)], "c", "Passphrase: ", (130, "Nothing was backed up.")),
+        (["channels", "add", "telegram"], "d", r"shown\): ", (1, "Nothing was changed.")),
+        (["agents", "delete", "ada"], "c", r"erase\? ", (130, "Nothing was removed.")),
+    ):
+        child = pexpect.spawn(
+            str(SB), words, env=warm_sb.environment(), encoding="utf-8", timeout=60
+        )
+        child.expect(question)
+        child.sendcontrol(key)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert (child.exitstatus, told[1] in child.before) == (told[0], True), words
+    assert not file.exists()
+    assert warm_sb("agents", "show", "Ada").returncode == 0
+
+
+def test_an_agents_name_is_found_in_any_case_and_by_one_of_its_words(warm_sb: Sb) -> None:
+    for name in ("Gästehaus Rosi", "Gästehaus Anna"):
+        warm_sb("agents", "create", name)
+    assert warm_sb.json("agents", "show", "GÄSTEHAUS ROSI")["name"] == "Gästehaus Rosi"
+    assert "Gästehaus Rosi was changed." in warm_sb("agents", "set", "rosi", "--role", "x").stdout
+    assert warm_sb("tokens", "create", "--agent", "rosi").returncode == 0
+    assert warm_sb("chat", "--agent", "rosi", "--sender", "web:u1", "-m", "hi").returncode == 0
+    several, none = warm_sb("agents", "pause", "gästehaus"), warm_sb("agents", "pause", "ros")
+    assert several.stderr == (
+        "sb: Several agents are called 'gästehaus'. Write one of: 'Gästehaus Rosi', 'Gästehaus"
+        " Anna'.\n"
+    )
+    assert none.stderr.startswith("sb: There is no agent named 'ros'. Agents: 'Ada', 'Gästehaus R")
+    assert (several.returncode, none.returncode) == (2, 2)
 
 
 def test_a_first_name_or_the_beginning_of_an_id_is_enough_where_one_fits(warm_sb: Sb) -> None:

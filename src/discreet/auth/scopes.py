@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from discreet.auth.known_contacts import as_told, introduce, knows, label_as_told
 from discreet.auth.tokens import Bearer, authenticate
 from discreet.contacts import Entry, get_entry
+from discreet.contacts.agent_names import full_name
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden, NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
@@ -127,6 +128,8 @@ async def agent_named(db: ScopedDatabase, bearer: Bearer, name: str) -> AgentId:
         NotFound: there is none.
     """
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        if bearer.kind == "owner":
+            name = await full_name(tx, name)
         found = await tx.value(
             "SELECT id FROM discreet.agents WHERE name = %(name)s"
             "   AND (%(only)s::uuid IS NULL OR id = %(only)s)",

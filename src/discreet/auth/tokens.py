@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import UUID
 
 from discreet.auth.rate_limits import TooManyRequests
+from discreet.contacts.agent_names import full_name
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.contacts.lookup import find_entry
 from discreet.domain.errors import BadInput, Forbidden, NotFound, Unauthorized
@@ -152,13 +153,15 @@ async def create_token(
         contact_id = None if contact is None else (await find_entry(tx, contact)).contact.id
         agent_id = None
         if agent is not None or contact is not None:
+            if agent is not None:
+                agent = await full_name(tx, agent)
             agent_id = await tx.value(
                 "SELECT id FROM discreet.agents WHERE %(agent)s::text IS NULL OR name = %(agent)s"
                 " ORDER BY created_at, id LIMIT 1",
                 {"agent": agent},
             )
             if agent_id is None:
-                raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+                raise NotFound("There is no such agent.", hint="See: sb agents list")
         token_id = await tx.value(
             """INSERT INTO discreet.tokens (agent_id, contact_id, name, prefix, digest, expires_at,
                                              purpose)

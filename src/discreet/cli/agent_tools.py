@@ -304,7 +304,9 @@ def connect(
         if not sys.stdin.isatty():
             print_line(f"Then: sb agents tools connect {shlex.quote(agent)} {name} --code CODE")
             return
-        code = typer.prompt("The code that the page shows")
+        from discreet.cli.asking import ask
+
+        code = ask("The code that the page shows:", otherwise="Nothing was connected.")
     print_line(in_app(enter))
     print_line(
         f"To see the tools that it shows now: sb agents tools test {shlex.quote(agent)} {name}"
@@ -325,6 +327,7 @@ def remove(agent: Agent, name: Server) -> None:
 @app.command("approve")
 def approve(agent: Agent, name: Server, yes: Yes = False) -> None:
     """Approve what a server offers now. Nobody may use a new tool until you allow it."""
+    from discreet.cli.asking import confirm
     from discreet.schemas.tools import ToolChangesToApprove
     from discreet.services.tool_servers import approve_tools, get_tool_server
 
@@ -336,8 +339,12 @@ def approve(agent: Agent, name: Server, yes: Yes = False) -> None:
         print_line(f"{name} offers what you approved.")
         return
     print_changes(found)
-    if not yes and not typer.confirm("Approve these changes?"):
-        raise typer.Exit(1)
+    confirm(
+        "Approve these changes?",
+        yes=yes,
+        otherwise="Nothing was approved.",
+        preview=f"sb agents tools show {shlex.quote(agent)} {name}",
+    )
     given = ToolChangesToApprove(digest=found.digest)
 
     async def work(app: App) -> ToolServer:

@@ -232,7 +232,7 @@ def verify(
     from discreet.settings import load_settings
 
     settings = load_settings()
-    unlocking = _unlocking(file, identity, passphrase_file)
+    unlocking = _unlocking(file, identity, passphrase_file, otherwise="Nothing was checked.")
     with Notice() as notice:
         notice.show("Restoring it as a trial.")
         checked = check_backup(settings.home, file, unlocking)
@@ -305,7 +305,7 @@ def restore(
     from discreet.settings import load_settings
 
     settings = load_settings()
-    unlocking = _unlocking(file, identity, passphrase_file)
+    unlocking = _unlocking(file, identity, passphrase_file, otherwise="Nothing was restored.")
     with Notice() as notice:
         restored = restore_backup(
             settings,
@@ -336,6 +336,7 @@ def restore(
 def _keys(
     recipients: list[str], passphrase_file: Path | None, *, plain: bool
 ) -> BackupKeys | Plain:
+    from discreet.cli.asking import ask_new_secret
     from discreet.postgres.backup_encryption import (
         PLAIN,
         keys_of_passphrase,
@@ -356,11 +357,13 @@ def _keys(
             hint="Use --recipient age1... (sb backups keygen FILE), --passphrase-file FILE or"
             " --plain.",
         )
-    text = typer.prompt("Passphrase", hide_input=True, confirmation_prompt="Once more", err=True)
-    return keys_of_passphrase(text)
+    return keys_of_passphrase(ask_new_secret("Passphrase", otherwise="Nothing was backed up."))
 
 
-def _unlocking(file: Path, identity: Path | None, passphrase_file: Path | None) -> Unlocking:
+def _unlocking(
+    file: Path, identity: Path | None, passphrase_file: Path | None, *, otherwise: str
+) -> Unlocking:
+    from discreet.cli.asking import ask_secret
     from discreet.postgres.backup_encryption import Unlocking, lock_of, read_identities
 
     lock: Locked | None = lock_of(file)
@@ -369,7 +372,7 @@ def _unlocking(file: Path, identity: Path | None, passphrase_file: Path | None) 
     identities = () if identity is None else read_identities(identity)
     passphrase = None if passphrase_file is None else _first_line(passphrase_file)
     if lock.passphrase and passphrase is None and not identities and sys.stdin.isatty():
-        passphrase = typer.prompt("Passphrase", hide_input=True, err=True)
+        passphrase = ask_secret("Passphrase", otherwise=otherwise)
     return Unlocking(passphrase, identities)
 
 

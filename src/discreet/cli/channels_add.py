@@ -197,9 +197,9 @@ def _secret(file: Path | None, asked: _Asked) -> str:
     elif os.environ.get(asked.variable):
         text = os.environ[asked.variable]
     elif sys.stdin.isatty():
-        from getpass import getpass
+        from discreet.cli.asking import ask_secret
 
-        text = getpass(f"{asked.what.capitalize()} ({asked.source}; it is not shown): ")
+        text = ask_secret(f"{asked.what.capitalize()} ({asked.source}; it is not shown)")
     else:
         text = sys.stdin.readline(MAX_TOKEN_BYTES)
     secret = text.strip()

@@ -187,10 +187,10 @@ class _RemoteBackend:
         return _RemoteMessage(await self._stack.enter_async_context(sending))
 
     async def _agent_id(self, name: str) -> UUID:
-        async for agent in self._client.agents():
-            if agent.name == name:
-                return agent.id
-        raise BadInput(f"There is no agent named {name!r}.")
+        from discreet.contacts.agent_names import agent_meant
+
+        ids = {agent.name: agent.id async for agent in self._client.agents()}
+        return ids[agent_meant(list(ids), name)]
 
 
 _SILENT = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from discreet.schemas.agents import AgentDeleted
 
 Fate = Literal["keep", "move", "erase"]
+NOTHING = "Nothing was removed."
 QUESTION = """\
 What becomes of its contacts?
   keep   They stay in the address book. What they said to this agent is deleted.
@@ -46,8 +46,9 @@ def delete(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Permanently delete an agent. You are asked what becomes of its contacts."""
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
 
+    name = in_app(lambda app: _full_name(app, name))  # before anything is asked
     fate = contacts or ("move" if to is not None else _ask())
     if fate == "move" and to is None:
         to = _ask_to()
@@ -59,7 +60,7 @@ def delete(
             _show(found, "Would be deleted", as_json=as_json)
         if preview:
             return
-        confirm(f"Delete {name} permanently?", yes=yes, otherwise="Nothing was removed.")
+        confirm(f"Delete {name} permanently?", yes=yes, otherwise=NOTHING)
         notice.show("Deleting.")
         deleted = in_app(lambda app: _delete(app, name, fate, to, preview=False))
     _show(deleted, f"Deleted. Receipt {deleted.receipt}", as_json=as_json)
@@ -79,24 +80,29 @@ async def _delete(
     return await delete_agent(app.db, app.owner_id, agent.id, request, home, app.tools)
 
 
+async def _full_name(app: App, name: str) -> str:
+    from discreet.services.agents import get_agent
+
+    return (await get_agent(app.db, app.owner_id, name)).name
+
+
 def _ask() -> Fate:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    from discreet.cli.asking import can_ask, choose
+
+    if not can_ask():
         raise BadInput(
             "What becomes of its contacts?", hint="Add --contacts keep, move (with --to) or erase."
         )
     print(QUESTION)
-    while True:
-        match input("keep, move or erase? ").strip().casefold():
-            case ("keep" | "move" | "erase") as fate:
-                return fate
-            case _:
-                print("Please answer keep, move or erase.")
+    return cast(Fate, choose(get_args(Fate), otherwise=NOTHING))
 
 
 def _ask_to() -> str:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    from discreet.cli.asking import ask, can_ask
+
+    if not can_ask():
         raise BadInput("Which agent gets its contacts?", hint="Add --to AGENT.")
-    return input("Which agent gets them? ").strip()
+    return ask("Which agent gets them?", otherwise=NOTHING)
 
 
 def _show(found: AgentDeleted, title: str, *, as_json: bool) -> None:

@@ -31,7 +31,7 @@ def erase(
 
     To keep a copy, run sb contacts export first.
     """
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
     from discreet.services import erasing
 
     with Notice() as notice:

@@ -34,7 +34,7 @@ def link(
     as_json: AsOne = False,
 ) -> None:
     """Merge two contacts of one person into one conversation and memory. Can be undone."""
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 
@@ -96,7 +96,7 @@ def unlink(
     as_json: AsOne = False,
 ) -> None:
     """Undo a link. Everything it moved goes back to where it was."""
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 

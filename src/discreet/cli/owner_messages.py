@@ -31,7 +31,7 @@ def tell(
     yes: Annotated[bool, typer.Option("--yes", help="With --label: don't ask.")] = False,
 ) -> None:
     """Say something to a contact first, where it wrote last. Who wrote STOP gets nothing."""
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
     from discreet.cli.printing import print_text
     from discreet.cli.takeover import until_delivered
     from discreet.domain.amounts import counted

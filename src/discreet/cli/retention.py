@@ -100,19 +100,22 @@ def preview(
         print_text(f"{counted(found.on_hold, 'contact')} on hold: nothing of them is deleted.")
 
 
+PREVIEW = "sb retention preview"
+
+
 @app.command("run")
 def run(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Delete now what has been kept long enough, and print the receipt."""
-    from discreet.cli.confirmation import confirm
+    from discreet.cli.asking import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import retention
 
     if not (yes or as_json):
         preview()
-    confirm("Delete it permanently?", yes=yes, otherwise="Nothing was deleted.")
+    confirm("Delete it permanently?", yes=yes, otherwise="Nothing was deleted.", preview=PREVIEW)
     done = in_app(lambda app: retention.run_retention(app.db, app.owner_id))
     if as_json:
         print_json(done.model_dump())

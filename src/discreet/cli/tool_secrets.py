@@ -41,9 +41,9 @@ def read_secret(asked: str) -> tuple[str, str]:
         except (OSError, UnicodeDecodeError):
             raise BadInput(f"{file!a} can't be read.", hint="Use a text file.") from None
     elif sys.stdin.isatty():
-        from getpass import getpass
+        from discreet.cli.asking import ask_secret
 
-        text = getpass(f"{name} (it is not shown): ")
+        text = ask_secret(f"{name} (it is not shown)")
     else:
         text = sys.stdin.readline(MAX_SECRET_BYTES)
     if not text.strip():

@@ -79,23 +79,23 @@ async def resolve_part_of_name(tx: Transaction, name: str) -> FoundName | Ambigu
 
 
 def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:
-    wanted = set(_folded(name).split())
+    wanted = set(folded(name).split())
     if not wanted:
         return ()
     return tuple(
         of
         for of, borne, aliases in named
-        if any(wanted <= set(_folded(spelling).split()) for spelling in (borne, *aliases))
+        if any(wanted <= set(folded(spelling).split()) for spelling in (borne, *aliases))
     )[: _MAX_SUGGESTIONS + 1]
 
 
 def match_name(named: Sequence[Named], name: str) -> Match:
     """Return the contacts with this name, or else this alias, or else a similar one."""
-    wanted = _folded(name)
+    wanted = folded(name)
     if not wanted:
         return Match((), exact=False)
-    bearers = [of for of, borne, _ in named if _folded(borne) == wanted] or [
-        of for of, _, aliases in named if any(_folded(alias) == wanted for alias in aliases)
+    bearers = [of for of, borne, _ in named if folded(borne) == wanted] or [
+        of for of, _, aliases in named if any(folded(alias) == wanted for alias in aliases)
     ]
     if bearers:
         return Match(tuple(bearers), exact=True)
@@ -106,7 +106,7 @@ def _similar(named: Sequence[Named], wanted: str) -> tuple[ContactId, ...]:
     from rapidfuzz import fuzz, process
 
     spelled = [
-        (_folded(spelling), of)
+        (folded(spelling), of)
         for of, borne, aliases in named
         for spelling in (borne, *aliases)
         if spelling
@@ -122,7 +122,8 @@ def _similar(named: Sequence[Named], wanted: str) -> tuple[ContactId, ...]:
     return tuple(ranked)[:_MAX_SUGGESTIONS]
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name for comparisons: without case, Unicode form and extra spaces."""
     if name.isascii():
         return " ".join(name.lower().split())
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

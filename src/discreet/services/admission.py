@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from discreet.contacts.agent_names import full_name
 from discreet.contacts.pairing import (
     decide,
     find_pairing,
@@ -56,6 +57,7 @@ async def set_admission(
         Conflict: ``open``, with an agent whose memory everybody shares.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await full_name(tx, agent)
         # Locked like in `sb agents set`, so that the two can't run concurrently.
         await tx.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
@@ -103,6 +105,7 @@ async def allow_address(
         Conflict: the address is the owner's own.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await full_name(tx, agent)
         if address.platform == WEB:
             await _channels_of(tx, agent, WEB)
             raise Conflict("Everybody who can see its pages may write in a web chat already.")

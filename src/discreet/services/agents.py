@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from discreet.contacts.agent_names import full_name
 from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.domain.paging import Mark, mark_of, next_of
@@ -189,6 +190,7 @@ async def change_agent(
     """
     _check(change)
     async with db.begin(OwnerScope(owner_id)) as tx:
+        name = await full_name(tx, name)
         # Locked, so that concurrent changes run one after the other.
         await tx.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
@@ -331,11 +333,10 @@ async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
 
 
 async def _get(tx: Transaction, name: str) -> Agent:
-    row = await tx.fetch_one(_AGENTS + " WHERE a.name = %(name)s", {"name": name})
-    if row is None:
-        names = await tx.fetch("SELECT name FROM discreet.agents ORDER BY created_at LIMIT 20")
-        there = ", ".join(repr(row["name"]) for row in names) or "none"
-        raise NotFound(f"There is no agent named {name!r}.", hint=f"Agents: {there}.")
+    called = await full_name(tx, name)
+    row = await tx.fetch_one(_AGENTS + " WHERE a.name = %(name)s", {"name": called})
+    if row is None:  # it was renamed or deleted meanwhile
+        raise NotFound(f"There is no agent named {called!r} any more.")
     return _agent(row)
 
 

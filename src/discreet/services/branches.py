@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from discreet.contacts.agent_names import full_name
 from discreet.domain.addresses import MAX_PLATFORM_ID
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import OwnerId
@@ -47,12 +48,13 @@ async def add_branch(
     refuse_web(found, "Its visitors all write to one agent.", "To change it: sb channels move")
     chat = _chat_of(found, chat)
     async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await full_name(tx, agent)
         to = await tx.fetch_one(
             "SELECT id, memory_model FROM discreet.agents WHERE name = %(name)s FOR UPDATE",
             {"name": agent},
         )
         if to is None:
-            raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+            raise NotFound(f"There is no agent named {agent!r} any more.")
         if found.agent == agent:
             raise Conflict(
                 f"{found.label} already leads to {agent}.", hint="See: sb channels branches"

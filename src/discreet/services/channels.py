@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from discreet.auth.channel_secrets import drop_secret, load_secret, save_secret
+from discreet.contacts.agent_names import full_name
 from discreet.domain.errors import BadInput, Conflict, NotFound, SecretMissing
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.labels import label_of
@@ -28,6 +29,8 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
     Raises:
         NotFound: the owner has no such agent.
     """
+    if agent is not None:
+        agent = await full_name(tx, agent)
     channel_id = await tx.value(
         "SELECT c.id FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
         " WHERE c.platform = 'terminal' AND c.closed_at IS NULL"
@@ -36,7 +39,7 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
         {"agent": agent},
     )
     if channel_id is None:
-        raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+        raise NotFound("There is no such agent.", hint="See: sb agents list")
     return ChannelId(channel_id)
 
 
@@ -193,6 +196,8 @@ async def add_channel(
         Conflict: the account leads to another agent.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
+        if agent is not None:
+            agent = await full_name(tx, agent)
         owners = await tx.fetch_one(
             "SELECT a.id, a.name FROM discreet.agents a"
             " WHERE %(agent)s::text IS NULL OR a.name = %(agent)s"
@@ -200,7 +205,7 @@ async def add_channel(
             {"agent": agent},
         )
         if owners is None:
-            raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+            raise NotFound("There is no such agent.", hint="See: sb agents list")
         values = {
             "account": me.account,
             "platform": platform,
@@ -244,6 +249,8 @@ async def move_channel(
             agent shares its memory.
     """
     channel = await find_channel(db, owner_id, what)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await full_name(tx, agent)
     if channel.platform == WEB:
         if channel.agent == agent:
             raise Conflict(f"{channel.label} leads to {agent} already.")
@@ -255,7 +262,7 @@ async def move_channel(
             {"agent": agent},
         )
         if to is None:
-            raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+            raise NotFound("There is no such agent.", hint="See: sb agents list")
         old = await tx.fetch_one(
             "SELECT c.agent_id, c.admission, EXISTS (SELECT FROM discreet.channels b"
             "   WHERE b.parent_id = c.id AND b.closed_at IS NULL) AS has_branches,"

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from discreet.auth.scopes import resolve_contact
 from discreet.auth.tokens import Bearer, authenticate, create_token, mint_token
+from discreet.contacts.agent_names import full_name
 from discreet.contacts.lookup import find_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict, DiscreetError, NotFound, Unauthorized
@@ -186,13 +187,15 @@ async def unreadable_chats(access: WebChatAccess) -> set[UUID]:
 
 async def _find_agent(tx: Transaction, name: str | None) -> Mapping[str, Any]:
     """Return an agent that may be open to strangers; None: the first one."""
+    if name is not None:
+        name = await full_name(tx, name)
     agent = await tx.fetch_one(
         "SELECT name, memory_model FROM discreet.agents"
         " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY created_at, id LIMIT 1",
         {"name": name},
     )
     if agent is None:
-        raise NotFound(f"There is no agent {name!a}.", hint="See: sb agents list")
+        raise NotFound("There is no such agent.", hint="See: sb agents list")
     if agent["memory_model"] == "shared":
         raise Conflict(
             f"{agent['name']} shares one memory with everybody, so it can't be open to strangers."
