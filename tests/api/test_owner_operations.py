@@ -48,6 +48,13 @@ async def test_an_agent_is_paused_resumed_and_given_reference_texts(owner: Owner
     assert published == {"texts": 1, "passages": 1, "removed": []}
     listed = (await owner("GET", f"{agent}/references"))["items"]
     assert listed == [{"title": "Prices", "passages": 1}]
+    more = {"texts": [{"title": "Hours", "text": "From nine to five."}], "remove": ["Parking"]}
+    assert (await owner("PATCH", f"{agent}/references", more))["removed"] == []
+    listed = (await owner("GET", f"{agent}/references"))["items"]
+    assert [one["title"] for one in listed] == ["Hours", "Prices"]
+    assert (await owner("PATCH", f"{agent}/references", {"remove": ["Prices"]}))["removed"] == [
+        "Prices"
+    ]
     await owner("PUT", f"{agent}/references", {"texts": []})
     assert (await owner("GET", f"{agent}/references"))["items"] == []
 

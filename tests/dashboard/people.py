@@ -10,7 +10,7 @@ from discreet.domain.ids import ChannelId, ContactId
 from discreet.schemas.memories import Remember
 from discreet.schemas.references import TextToPublish
 from discreet.services import contacts, memories, takeover
-from discreet.services.references import publish_one
+from discreet.services.references import ReferenceChange, change_references, read_texts
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import Step, TurnResult, Usage
@@ -75,7 +75,9 @@ async def settle(world: World) -> People:
                 "UPDATE discreet.channels SET name = %s WHERE id = %s",
                 (name, people.channels[platform]),
             )
-    await publish_one(world.db, world.owner_id, world.agent_id, "prices", PRICES)
+    await change_references(
+        world.db, world.owner_id, world.agent_id, ReferenceChange(read_texts([PRICES]))
+    )
     await people.talk(
         "Priya Raman", "whatsapp:447700900114",
         "Is the ground floor room free on Thursday?",

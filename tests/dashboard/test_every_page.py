@@ -21,7 +21,7 @@ from discreet.schemas.memories import Remember
 from discreet.schemas.tools import ToolServerToAdd
 from discreet.schemas.web_chats import WebChatToAdd
 from discreet.services import agents, contacts, event_webhooks, memories, tool_servers, web_chats
-from discreet.services.references import publish_one
+from discreet.services.references import ReferenceChange, change_references, read_texts
 from tests.browser.tab import PHONE, WIDE, Tab
 from tests.dashboard.conftest import House
 from tests.dashboard.pages import every_page
@@ -73,7 +73,7 @@ async def hostile(house: House) -> People:
     markup = AgentChange(role=HOSTILE[0], instructions=HOSTILE[1] + LONG)
     await agents.change_agent(world.db, world.owner_id, "Ada", markup)
     zoe = await agents.create_agent(world.db, world.owner_id, "Zoe", AgentChange(role=HOSTILE[0]))
-    await publish_one(world.db, world.owner_id, zoe.id, "prices", PRICES)
+    await change_references(world.db, world.owner_id, zoe.id, ReferenceChange(read_texts([PRICES])))
     await _programs(house)
     return people
 

@@ -20,7 +20,6 @@ from discreet.domain.ids import OwnerId
 from discreet.domain.inbound import Attachment
 from discreet.postgres.server import Database
 from discreet.schemas.memories import Remember
-from discreet.schemas.references import TextToPublish
 from discreet.services import attachments, memories, own_data, references
 from discreet.services.agents import create_agent
 from discreet.settings import Settings
@@ -156,7 +155,11 @@ async def test_a_line_of_a_conversation_has_its_own_files_alone(
 async def test_publishing_for_one_agent_gives_it_nothing_of_another(world: World) -> None:
     second = await create_agent(world.db, world.owner_id, "Bea")
     for agent_id, title in ((world.agent_id, "of Ada"), (second.id, "of Bea")):
-        text = TextToPublish(title=title, text=f"A text {title}.")
-        await references.publish_one(world.db, world.owner_id, agent_id, title, text)
-    found = await references.list_references(world.db, world.owner_id, second.id)
-    assert list(found) == ["of Bea"]
+        text = references.ReferenceText(title, (f"A text {title}.",))
+        change = references.ReferenceChange([text], remove=["of Ada"])
+        await references.change_references(world.db, world.owner_id, agent_id, change)
+    for agent_id, title in ((world.agent_id, "of Ada"), (second.id, "of Bea")):
+        found = await references.list_references(world.db, world.owner_id, agent_id)
+        assert list(found) == [title]
+    with pytest.raises(NotFound):
+        await references.get_reference(world.db, world.owner_id, second.id, "of Ada")

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from discreet.domain.errors import NotFound
+from discreet.domain.errors import Conflict, NotFound
 from discreet.domain.ids import AgentId
-from discreet.services.agents import create_agent
+from discreet.schemas.agents import AgentChange
+from discreet.services.agents import create_agent, list_agents
 from discreet.services.reference_files import ReferenceText
 from discreet.services.references import (
     Published,
+    ReferenceChange,
+    change_references,
+    create_with_texts,
     list_references,
     publish,
-    publish_also,
     read_references,
+    set_agent,
 )
 from tests.support.world import World
 
@@ -76,9 +80,30 @@ async def test_single_texts_published_at_once_all_stay(world: World) -> None:
     await publish(world.db, owner, agent, [ReferenceText("hours", ("We open at nine.",))])
     await asyncio.gather(
         *(
-            publish_also(world.db, owner, agent, [ReferenceText(title, (f"The {title} is blue.",))])
+            change_references(
+                world.db,
+                owner,
+                agent,
+                ReferenceChange([ReferenceText(title, (f"The {title} is blue.",))]),
+            )
             for title in ("door", "roof", "fence")
         ),
-        publish_also(world.db, owner, agent, (), without=["hours"]),
+        change_references(world.db, owner, agent, ReferenceChange(remove=["hours"])),
     )
     assert [*await list_references(world.db, owner, agent)] == ["door", "fence", "roof"]
+
+
+async def test_settings_and_texts_are_stored_together_or_not_at_all(world: World) -> None:
+    twice = ReferenceChange([ReferenceText("menu", ("Soup.",)), ReferenceText("menu", ("Fish.",))])
+    with pytest.raises(Conflict):
+        await set_agent(world.db, world.owner_id, "Ada", AgentChange(role="cook"), twice)
+    with pytest.raises(Conflict):
+        await create_with_texts(world.db, world.owner_id, "Eve", AgentChange(), twice)
+    assert [(agent.name, agent.role) for agent in await list_agents(world.db, world.owner_id)] == [
+        ("Ada", "")
+    ]
+    texts = ReferenceChange([ReferenceText("menu", ("Soup.",))])
+    changed, published = await set_agent(
+        world.db, world.owner_id, "Ada", AgentChange(role="cook"), texts
+    )
+    assert (changed.role, published and published.texts) == ("cook", 1)

@@ -30,7 +30,13 @@ from discreet.services.agents import (
 )
 from discreet.services.deleting_agents import delete_agent
 from discreet.services.idempotency import once
-from discreet.services.references import list_references, publish, read_texts
+from discreet.services.references import (
+    ReferenceChange,
+    change_references,
+    list_references,
+    publish,
+    read_texts,
+)
 
 router = APIRouter(prefix="/api/admin/agents", tags=["agents"])
 
@@ -144,3 +150,15 @@ async def publish_texts(
     """Replace all reference texts of an agent, in one step."""
     named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
     return await publish(who.db, who.owner_id, named.id, read_texts(given.texts), who.api.embedder)
+
+
+@router.patch(
+    "/{agent_id}/references", responses=documented(404, 409), operation_id="change_references"
+)
+async def change_texts(
+    who: OwnerCaller, agent_id: UUID, given: references.ReferencesToChange
+) -> references.Published:
+    """Publish some reference texts of an agent and take others back. The rest stays."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    change = ReferenceChange(read_texts(given.texts), given.remove)
+    return await change_references(who.db, who.owner_id, named.id, change, who.api.embedder)

@@ -104,7 +104,7 @@ def create_agent(
     reference: Reference = None,
 ) -> None:
     """Create an agent."""
-    from discreet.services import agents, references
+    from discreet.services import references
 
     change = change_of(
         instructions,
@@ -120,14 +120,12 @@ def create_agent(
         runs_reminders=run_reminders,
     )
     read = references.read_references(reference) if reference is not None else None
-    texts = None if read is None else read.texts
+    texts = None if read is None else references.ReferenceChange(read.texts)
 
     async def work(app: App) -> tuple[Agent, Published | None]:
-        agent = await agents.create_agent(app.db, app.owner_id, name, change)
-        if texts is None:
-            return agent, None
-        return agent, await references.publish(
-            app.db, app.owner_id, agent.id, texts, app.embedder()
+        embedder = None if texts is None else app.embedder()
+        return await references.create_with_texts(
+            app.db, app.owner_id, name, change, texts, embedder
         )
 
     agent, published = in_app(work)
@@ -154,7 +152,7 @@ def set_agent(
     remove_reference: RemoveReference = None,
 ) -> None:
     """Change an agent's settings. Options you leave out stay as they are."""
-    from discreet.services import agents, references
+    from discreet.services import references
 
     if no_reference and (reference is not None or remove_reference is not None):
         other = "--reference" if reference is not None else "--remove-reference"
@@ -178,21 +176,19 @@ def set_agent(
             "Nothing to change.", hint="Name the settings to change; see: sb agents set --help"
         )
     read = references.read_references(reference) if reference is not None else None
-    texts = None if read is None else read.texts
+    texts = None
+    if read is not None or no_reference or removed:
+        texts = references.ReferenceChange(
+            () if read is None else read.texts,
+            removed,
+            replace_all=no_reference or (reference is not None and reference.is_dir()),
+        )
 
     async def work(app: App) -> tuple[Agent, Published | None]:
         for title in removed:
             await references.check_published(app.db, app.owner_id, name, title)
-        agent = await agents.change_agent(app.db, app.owner_id, name, change)
-        if no_reference or (reference is not None and reference.is_dir()):
-            return agent, await references.publish(
-                app.db, app.owner_id, agent.id, texts or (), app.embedder()
-            )
-        if texts or removed:
-            return agent, await references.publish_also(
-                app.db, app.owner_id, agent.id, texts or (), app.embedder(), without=removed
-            )
-        return agent, None
+        embedder = None if texts is None else app.embedder()
+        return await references.set_agent(app.db, app.owner_id, name, change, texts, embedder)
 
     agent, published = in_app(work)
     _report(f"{agent.name} was changed.", published, read)

@@ -26,7 +26,12 @@ from discreet.schemas.contacts import (
 from discreet.schemas.held_answers import AnswersToHold
 from discreet.schemas.links import Erased, ErasureList, Link, LinkList, LinkToMake
 from discreet.schemas.owner_messages import ToldContact, ToldContacts, ToTell, ToTellLabelled
-from discreet.schemas.references import Published, ReferenceList, ReferencesToPublish
+from discreet.schemas.references import (
+    Published,
+    ReferenceList,
+    ReferencesToChange,
+    ReferencesToPublish,
+)
 from discreet.schemas.reminders import Reminder, ReminderList
 from discreet.schemas.takeover import Said, SpokenLines, ToSay
 
@@ -185,3 +190,8 @@ class DirectoryCalls(Transport):
     async def publish_references(self, agent_id: UUID, given: ReferencesToPublish) -> Published:
         """Replace the reference texts of an agent."""
         return await self._send(Published, "PUT", f"/api/admin/agents/{agent_id}/references", given)
+
+    async def change_references(self, agent_id: UUID, given: ReferencesToChange) -> Published:
+        """Publish some reference texts of an agent, and take others back."""
+        path = f"/api/admin/agents/{agent_id}/references"
+        return await self._send(Published, "PATCH", path, given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from discreet.schemas.memories import Recall
 from discreet.schemas.references import TextToPublish
 from discreet.services import agents, references
 from discreet.services.recall import Subset, recall
+from discreet.services.reference_files import text_of_file
 
 FOUND = 5
 
@@ -48,15 +51,19 @@ async def publish(dashboard: Dashboard, request: Request) -> Response:
     upload = form.get("file")
     if isinstance(upload, UploadFile) and upload.filename:
         title = title or upload.filename[:200]
+        data = await upload.read()
         try:
-            text = (await upload.read()).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise BadInput(f"{title!a} is not UTF-8.", hint="Save it as plain text.") from None
+            text = await asyncio.to_thread(text_of_file, upload.filename, data)
+        except BadInput as error:
+            raise BadInput(f"{upload.filename!r} {error.message}.") from None
     if not title:
         raise BadInput("The title is missing.")
-    given = None if text_of(form, "what") == "remove" else TextToPublish(title=title, text=text)
-    done = await references.publish_one(
-        dashboard.db, dashboard.owner_id, agent_id, title, given, dashboard.app.embedder()
+    change = references.ReferenceChange(remove=[title])
+    if text_of(form, "what") != "remove":
+        given = TextToPublish(title=title, text=text)
+        change = references.ReferenceChange(references.read_texts([given]))
+    done = await references.change_references(
+        dashboard.db, dashboard.owner_id, agent_id, change, dashboard.app.embedder()
     )
     return go_to(
         f"/agents/{agent_id}/references", f"{done.texts} texts, {done.passages} passages published."

@@ -42,6 +42,29 @@ class ReferencesToPublish(BaseModel):
     texts: Annotated[list[TextToPublish], Field(max_length=1_000)]
 
 
+class ReferencesToChange(BaseModel):
+    """Texts to publish in place of those of the same titles, and titles to take back.
+
+    All other texts stay. A title that isn't published makes no difference.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "texts": [{"title": "Prices", "text": "# Prices\n\nA room costs 90."}],
+                "remove": ["Offers of spring"],
+            }
+        },
+    )
+
+    texts: Annotated[list[TextToPublish], Field(default_factory=list, max_length=1_000)]
+    remove: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1_000)]],
+        Field(default_factory=list, max_length=1_000, description="Titles to take back."),
+    ]
+
+
 class Published(BaseModel):
     """The number of published texts and passages, and what is no longer published."""
 

@@ -134,39 +134,43 @@ async def create_agent(
         BadInput: the name or the instructions are empty, too long or contain control characters.
         Conflict: the owner already has an agent of this name.
     """
-    change = change or AgentChange()
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await create_agent_in(tx, name, change or AgentChange())
+
+
+async def create_agent_in(tx: Transaction, name: str, change: AgentChange) -> Agent:
+    """Create an agent as ``create_agent`` does, in a transaction of the owner's."""
     _check_name(name)
     _check(change)
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        try:
-            agent_id = await tx.value(
-                """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
-                                             context_tokens, fallback_models, waits_for_person,
-                                             person_minutes, holds_answers, unknown_reply,
-                                             runs_reminders)
-                   VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s,
-                           %(context_tokens)s, %(fallback_models)s,
-                           coalesce(%(waits_for_person)s, true), coalesce(%(person_minutes)s, 60),
-                           coalesce(%(holds_answers)s, false), coalesce(%(unknown_reply)s, ''),
-                           coalesce(%(runs_reminders)s, false))
-                   RETURNING id""",
-                {
-                    "name": name,
-                    "role": change.role or "",
-                    "instructions": change.instructions or "",
-                    "model": change.model or None,
-                    "memory_model": change.memory_model or "per_contact",
-                    "context_tokens": change.context_tokens or None,
-                    **_of_answers(change),
-                    "fallback_models": list(change.fallback_models or ()),
-                },
-            )
-        except Conflict:
-            raise Conflict(
-                f"An agent named {name!r} already exists.", hint="Change it with: sb agents set"
-            ) from None
-        await _open_terminal(tx, agent_id)
-        return await _get(tx, name)
+    try:
+        agent_id = await tx.value(
+            """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
+                                         context_tokens, fallback_models, waits_for_person,
+                                         person_minutes, holds_answers, unknown_reply,
+                                         runs_reminders)
+               VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s,
+                       %(context_tokens)s, %(fallback_models)s,
+                       coalesce(%(waits_for_person)s, true), coalesce(%(person_minutes)s, 60),
+                       coalesce(%(holds_answers)s, false), coalesce(%(unknown_reply)s, ''),
+                       coalesce(%(runs_reminders)s, false))
+               RETURNING id""",
+            {
+                "name": name,
+                "role": change.role or "",
+                "instructions": change.instructions or "",
+                "model": change.model or None,
+                "memory_model": change.memory_model or "per_contact",
+                "context_tokens": change.context_tokens or None,
+                **_of_answers(change),
+                "fallback_models": list(change.fallback_models or ()),
+            },
+        )
+    except Conflict:
+        raise Conflict(
+            f"An agent named {name!r} already exists.", hint="Change it with: sb agents set"
+        ) from None
+    await _open_terminal(tx, agent_id)
+    return await _get(tx, name)
 
 
 async def change_agent(
@@ -188,50 +192,57 @@ async def change_agent(
         Outdated: its version is not ``expected``.
         Conflict: ``shared``, while one of its channels is open to anybody.
     """
-    _check(change)
     async with db.begin(OwnerScope(owner_id)) as tx:
-        name = await full_name(tx, name)
-        # Locked, so that concurrent changes run one after the other.
-        await tx.fetch(
-            "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
-        )
-        before = await _get(tx, name)
-        if expected is not None and before.version != expected:
-            raise Outdated("This agent has changed since you read it.", hint="Read it again.")
-        if change.memory_model == "shared" and before.memory_model != "shared":
-            await _refuse_where_open(tx, before)
-        await tx.execute(
-            """UPDATE discreet.agents SET
-                 role = coalesce(%(role)s, role),
-                 instructions = coalesce(%(instructions)s, instructions),
-                 model = CASE WHEN %(model)s::text IS NULL THEN model
-                              ELSE nullif(%(model)s, '') END,
-                 memory_model = coalesce(%(memory_model)s, memory_model),
-                 context_tokens = CASE WHEN %(context_tokens)s::integer IS NULL
-                                       THEN context_tokens
-                                       ELSE nullif(%(context_tokens)s, 0) END,
-                 fallback_models = coalesce(%(fallback_models)s, fallback_models),
-                 waits_for_person = coalesce(%(waits_for_person)s, waits_for_person),
-                 person_minutes = coalesce(%(person_minutes)s, person_minutes),
-                 holds_answers = coalesce(%(holds_answers)s, holds_answers),
-                 unknown_reply = coalesce(%(unknown_reply)s, unknown_reply),
-                 runs_reminders = coalesce(%(runs_reminders)s, runs_reminders),
-                 updated_at = clock_timestamp()
-               WHERE id = %(id)s""",
-            {
-                "id": before.id,
-                "role": change.role,
-                "instructions": change.instructions,
-                "model": change.model,
-                "memory_model": change.memory_model,
-                "context_tokens": change.context_tokens,
-                **_of_answers(change),
-                "fallback_models": (
-                    None if change.fallback_models is None else list(change.fallback_models)
-                ),
-            },
-        )
-        return await _get(tx, name)
+        return await change_agent_in(tx, name, change, expected=expected)
+
+
+async def change_agent_in(
+    tx: Transaction, name: str, change: AgentChange, *, expected: str | None = None
+) -> Agent:
+    """Set the fields as ``change_agent`` does, in a transaction of the owner's."""
+    _check(change)
+    name = await full_name(tx, name)
+    # Locked, so that concurrent changes run one after the other.
+    await tx.fetch(
+        "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
+    )
+    before = await _get(tx, name)
+    if expected is not None and before.version != expected:
+        raise Outdated("This agent has changed since you read it.", hint="Read it again.")
+    if change.memory_model == "shared" and before.memory_model != "shared":
+        await _refuse_where_open(tx, before)
+    await tx.execute(
+        """UPDATE discreet.agents SET
+             role = coalesce(%(role)s, role),
+             instructions = coalesce(%(instructions)s, instructions),
+             model = CASE WHEN %(model)s::text IS NULL THEN model
+                          ELSE nullif(%(model)s, '') END,
+             memory_model = coalesce(%(memory_model)s, memory_model),
+             context_tokens = CASE WHEN %(context_tokens)s::integer IS NULL
+                                   THEN context_tokens
+                                   ELSE nullif(%(context_tokens)s, 0) END,
+             fallback_models = coalesce(%(fallback_models)s, fallback_models),
+             waits_for_person = coalesce(%(waits_for_person)s, waits_for_person),
+             person_minutes = coalesce(%(person_minutes)s, person_minutes),
+             holds_answers = coalesce(%(holds_answers)s, holds_answers),
+             unknown_reply = coalesce(%(unknown_reply)s, unknown_reply),
+             runs_reminders = coalesce(%(runs_reminders)s, runs_reminders),
+             updated_at = clock_timestamp()
+           WHERE id = %(id)s""",
+        {
+            "id": before.id,
+            "role": change.role,
+            "instructions": change.instructions,
+            "model": change.model,
+            "memory_model": change.memory_model,
+            "context_tokens": change.context_tokens,
+            **_of_answers(change),
+            "fallback_models": (
+                None if change.fallback_models is None else list(change.fallback_models)
+            ),
+        },
+    )
+    return await _get(tx, name)
 
 
 async def rename_agent(db: ScopedDatabase, owner_id: OwnerId, name: str, new_name: str) -> Agent:

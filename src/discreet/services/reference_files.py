@@ -46,8 +46,7 @@ def read_references(place: Path) -> ReferenceFiles:
 
     Raises:
         BadInput: there is no such file or folder, it is empty, or some files can't be published;
-            the
-            message names each of them and the problem.
+            the message names each of them and the problem.
     """
     if place.is_file():
         root, paths, skipped = place.parent, [place], []
@@ -73,7 +72,9 @@ def read_references(place: Path) -> ReferenceFiles:
             wrong.append(f"{title} {error.message}")
     if wrong:
         raise BadInput(
-            f"{len(wrong)} of {len(paths)} files can't be published: {'; '.join(wrong)}.",
+            wrong[0] + "."
+            if len(paths) == 1
+            else f"{len(wrong)} of {len(paths)} files can't be published: {'; '.join(wrong)}.",
             hint="Nothing was changed.",
         )
     if sum(len(text.passages) for text in texts) > MAX_PASSAGES:
@@ -106,22 +107,38 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> str:
-    suffix = path.suffix.lower()
-    most = MAX_DOCUMENT_BYTES if suffix in DOCUMENTS else MAX_FILE_BYTES
+    most = _max_bytes(path.suffix.lower())
     try:
         if path.stat().st_size > most:
             raise BadInput(f"is larger than {most:,} bytes")
         data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})") from None
+    return text_of_file(path.name, data)
+
+
+def text_of_file(name: str, data: bytes) -> str:
+    """Return the text of a text file or document, by the end of its name.
+
+    Raises:
+        BadInput: it can't be read; the message completes a sentence that begins with the name.
+    """
+    suffix = Path(name).suffix.lower()
+    if len(data) > (most := _max_bytes(suffix)):
+        raise BadInput(f"is larger than {most:,} bytes")
+    try:
         text = text_of_document(suffix, data) if suffix in DOCUMENTS else data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadInput("is not UTF-8") from None
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})") from None
     if "\0" in text:
         raise BadInput("contains a NUL character")
     if not any(True for _ in split_reference(text)):
         raise BadInput("is empty")
     return text
+
+
+def _max_bytes(suffix: str) -> int:
+    return MAX_DOCUMENT_BYTES if suffix in DOCUMENTS else MAX_FILE_BYTES
 
 
 def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -12,9 +13,10 @@ from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.memory.embedding import Embedder, bundled_embedder
 from discreet.memory.indexing import index
+from discreet.schemas.agents import AgentChange
 from discreet.schemas.references import Published, TextToPublish
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services.agents import get_agent
+from discreet.services.agents import Agent, change_agent_in, create_agent_in, get_agent
 from discreet.services.reference_files import (
     MAX_PASSAGES,
     ReferenceFiles,
@@ -25,15 +27,31 @@ from discreet.services.reference_files import (
 
 __all__ = [
     "Published",
+    "ReferenceChange",
     "ReferenceFiles",
     "ReferenceText",
+    "change_references",
     "check_published",
+    "create_with_texts",
     "list_references",
     "publish",
-    "publish_also",
     "read_references",
     "read_texts",
+    "set_agent",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceChange:
+    """Texts to publish, in place of those of the same titles, and titles to take back.
+
+    ``remove``: a title that isn't published makes no difference. ``replace_all``: no other text
+    stays.
+    """
+
+    texts: Sequence[ReferenceText] = ()
+    remove: Sequence[str] = ()
+    replace_all: bool = False
 
 
 async def publish(
@@ -50,16 +68,8 @@ async def publish(
     Raises:
         NotFound: the owner has no such agent.
     """
-    embedder = embedder or bundled_embedder()
-    passages = await asyncio.to_thread(_indexed, texts, embedder)
-    async with db.begin(OwnerScope(owner_id, agent_id)) as tx:
-        gone = await tx.fetch(
-            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s RETURNING title",
-            {"agent": agent_id},
-        )
-        await _insert(tx, agent_id, passages)
-    removed = {row["title"] for row in gone} - {one.title for one in texts}
-    return Published(texts=len(texts), passages=len(passages), removed=sorted(removed))
+    change = ReferenceChange(texts, replace_all=True)
+    return await change_references(db, owner_id, agent_id, change, embedder)
 
 
 def read_texts(texts: Sequence[TextToPublish]) -> list[ReferenceText]:
@@ -121,61 +131,102 @@ async def get_reference(
     return "\n\n".join(texts[title])
 
 
-async def publish_one(
+async def change_references(
     db: ScopedDatabase,
     owner_id: OwnerId,
     agent_id: AgentId,
-    title: str,
-    text: TextToPublish | None,
+    change: ReferenceChange,
     embedder: Embedder | None = None,
 ) -> Published:
-    """Publish one text in place of the one of this title, or take it back; the others stay.
-
-    Raises:
-        NotFound: the owner has no such agent.
-        BadInput: as for ``read_texts``.
-    """
-    texts = read_texts([text] if text else [])
-    return await publish_also(db, owner_id, agent_id, texts, embedder, without=(title,))
-
-
-async def publish_also(
-    db: ScopedDatabase,
-    owner_id: OwnerId,
-    agent_id: AgentId,
-    texts: Sequence[ReferenceText],
-    embedder: Embedder | None = None,
-    *,
-    without: Sequence[str] = (),
-) -> Published:
-    """Publish these texts beside the others, in place of those of the same titles.
-
-    ``without``: titles to take back; one that isn't published makes no difference.
+    """Publish some texts and take others back, in one commit.
 
     Raises:
         NotFound: the owner has no such agent.
         BadInput: there would be too many passages.
     """
-    embedder = embedder or bundled_embedder()
-    passages = await asyncio.to_thread(_indexed, texts, embedder)
-    titles = {text.title for text in texts}
+    passages = await _passages_of(change, embedder)
     async with db.begin(OwnerScope(owner_id, agent_id)) as tx:
-        gone = await tx.fetch(
-            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s"
-            " AND title = ANY (%(titles)s) RETURNING title",
-            {"agent": agent_id, "titles": sorted(titles | set(without))},
+        return await _store(tx, agent_id, change, passages)
+
+
+async def set_agent(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    name: str,
+    change: AgentChange,
+    texts: ReferenceChange | None,
+    embedder: Embedder | None = None,
+) -> tuple[Agent, Published | None]:
+    """Change an agent's settings and its texts, in one commit: both or neither.
+
+    Raises:
+        NotFound, BadInput, Conflict: as for ``change_agent`` and ``change_references``.
+    """
+    passages = await _passages_of(texts, embedder)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await change_agent_in(tx, name, change)
+        if texts is None:
+            return agent, None
+        return agent, await _store(tx, agent.id, texts, passages)
+
+
+async def create_with_texts(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    name: str,
+    change: AgentChange,
+    texts: ReferenceChange | None,
+    embedder: Embedder | None = None,
+) -> tuple[Agent, Published | None]:
+    """Create an agent together with its texts, in one commit.
+
+    Raises:
+        BadInput, Conflict: as for ``create_agent`` and ``change_references``.
+    """
+    passages = await _passages_of(texts, embedder)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await create_agent_in(tx, name, change)
+        if texts is None:
+            return agent, None
+        return agent, await _store(tx, agent.id, texts, passages)
+
+
+async def _passages_of(
+    change: ReferenceChange | None, embedder: Embedder | None
+) -> Sequence[Mapping[str, Any]]:
+    """Index the texts before a transaction is open."""
+    if change is None or not change.texts:
+        return []
+    return await asyncio.to_thread(_indexed, change.texts, embedder or bundled_embedder())
+
+
+async def _store(
+    tx: Transaction,
+    agent_id: AgentId,
+    change: ReferenceChange,
+    passages: Sequence[Mapping[str, Any]],
+) -> Published:
+    titles = {text.title for text in change.texts}
+    gone = await tx.fetch(
+        "DELETE FROM discreet.passages WHERE agent_id = %(agent)s"
+        " AND (%(all)s OR title = ANY (%(titles)s)) RETURNING title",
+        {
+            "agent": agent_id,
+            "all": change.replace_all,
+            "titles": sorted(titles | set(change.remove)),
+        },
+    )
+    await _insert(tx, agent_id, passages)
+    stored = await tx.value(
+        "SELECT count(*) FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
+    )
+    if stored > MAX_PASSAGES:
+        raise BadInput(
+            f"All texts together would be too long: more than {MAX_PASSAGES:,} passages.",
+            hint="Remove one first.",
         )
-        await _insert(tx, agent_id, passages)
-        stored = await tx.value(
-            "SELECT count(*) FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
-        )
-        if stored > MAX_PASSAGES:
-            raise BadInput(
-                f"All texts together would be too long: more than {MAX_PASSAGES:,} passages.",
-                hint="Remove one first.",
-            )
     removed = {row["title"] for row in gone} - titles
-    return Published(texts=len(texts), passages=len(passages), removed=sorted(removed))
+    return Published(texts=len(change.texts), passages=len(passages), removed=sorted(removed))
 
 
 async def _insert(

@@ -1166,15 +1166,9 @@ CREATE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  here gate.scope := gate.scope();
 BEGIN
-  PERFORM gate.require_owner();
   DELETE FROM discreet.reminders r
-   WHERE r.id = reminder AND r.owner_id = here.owner_id
-     AND (session_user = 'discreet_owner'
-          OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
-              AND r.shared = (session_user = 'discreet_shared')));
+   WHERE r.id = reminder AND gate.session_of_reminder(reminder) IS NOT NULL;
   RETURN FOUND;
 END $$;
 
@@ -3036,18 +3030,11 @@ CREATE FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  here    gate.scope := gate.scope();
   due     discreet.reminders;
-  session uuid;
+  session uuid := gate.session_of_reminder(reminder);
   outcome text;
 BEGIN
-  PERFORM gate.require_owner();
   -- Another scope's reminder is answered like one that went meanwhile.
-  SELECT r.session_id INTO session FROM discreet.reminders r
-   WHERE r.id = reminder AND r.owner_id = here.owner_id
-     AND (session_user = 'discreet_owner'
-          OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
-              AND r.shared = (session_user = 'discreet_shared')));
   IF session IS NULL THEN
     RETURN 'past';
   END IF;
@@ -5853,6 +5840,26 @@ $$;
 
 
 ALTER FUNCTION gate.servers_to_connect() OWNER TO discreet_gate;
+
+-- FUNCTION session_of_reminder(uuid)
+CREATE FUNCTION gate.session_of_reminder(reminder uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (
+    SELECT r.session_id FROM discreet.reminders r
+     WHERE r.id = reminder AND r.owner_id = here.owner_id
+       AND (session_user = 'discreet_owner'
+            OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
+                AND r.shared = (session_user = 'discreet_shared'))));
+END $$;
+
+
+ALTER FUNCTION gate.session_of_reminder(reminder uuid) OWNER TO discreet_gate;
 
 -- FUNCTION session_scope(uuid)
 CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -11858,6 +11865,9 @@ REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thre
 GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_contact;
 GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.servers_to_connect() FROM PUBLIC;
+
+-- ACL FUNCTION session_of_reminder(reminder uuid)
+REVOKE ALL ON FUNCTION gate.session_of_reminder(reminder uuid) FROM PUBLIC;
 
 -- ACL FUNCTION session_scope(session uuid)
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;

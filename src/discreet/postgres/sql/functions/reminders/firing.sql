@@ -79,18 +79,11 @@ CREATE OR REPLACE FUNCTION gate.fire_reminder(
   reminder uuid, seen timestamptz, next timestamptz, line text)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  here    gate.scope := gate.scope();
   due     discreet.reminders;
-  session uuid;
+  session uuid := gate.session_of_reminder(reminder);
   outcome text;
 BEGIN
-  PERFORM gate.require_owner();
   -- Another scope's reminder is answered like one that went meanwhile.
-  SELECT r.session_id INTO session FROM discreet.reminders r
-   WHERE r.id = reminder AND r.owner_id = here.owner_id
-     AND (session_user = 'discreet_owner'
-          OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
-              AND r.shared = (session_user = 'discreet_shared')));
   IF session IS NULL THEN
     RETURN 'past';
   END IF;

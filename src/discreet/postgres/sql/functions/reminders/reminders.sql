@@ -38,18 +38,27 @@ BEGIN
   RETURN result;
 END $$;
 
--- Cancel a reminder of this scope, or as the owner any of theirs. False: there is none.
-CREATE OR REPLACE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- The session of a reminder of this scope, or as the owner of any of theirs. Null: there is none.
+CREATE OR REPLACE FUNCTION gate.session_of_reminder(reminder uuid) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
 BEGIN
   PERFORM gate.require_owner();
+  RETURN (
+    SELECT r.session_id FROM discreet.reminders r
+     WHERE r.id = reminder AND r.owner_id = here.owner_id
+       AND (session_user = 'discreet_owner'
+            OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
+                AND r.shared = (session_user = 'discreet_shared'))));
+END $$;
+
+-- Cancel a reminder of this scope, or as the owner any of theirs. False: there is none.
+CREATE OR REPLACE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   DELETE FROM discreet.reminders r
-   WHERE r.id = reminder AND r.owner_id = here.owner_id
-     AND (session_user = 'discreet_owner'
-          OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
-              AND r.shared = (session_user = 'discreet_shared')));
+   WHERE r.id = reminder AND gate.session_of_reminder(reminder) IS NOT NULL;
   RETURN FOUND;
 END $$;
 
@@ -68,8 +77,8 @@ BEGIN
                      jsonb_build_object('reminder_id', reminder, 'session_id', session), at, true);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.add_reminder, gate.cancel_reminder, gate.reminder_scope,
-  gate.defer_reminder FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.add_reminder, gate.session_of_reminder, gate.cancel_reminder,
+  gate.reminder_scope, gate.defer_reminder FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.add_reminder, gate.cancel_reminder
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.reminder_scope TO discreet_worker;
