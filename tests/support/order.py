@@ -53,21 +53,30 @@ NOT_QUICK = frozenset(
     )
 )
 
-LONG = (
+WAITING = (
+    "journeys/test_telegram_streaming.py",
+    "journeys/test_discord.py",
+    "journeys/test_frozen.py",
     "journeys",
+)
+"""Files whose tests wait for processes and platforms most of the time, the longest first. Half of
+the workers begin with them, so that the others meanwhile have the cores to themselves."""
+BUSY = (
     "dashboard/test_every_page.py",
-    "dashboard/test_journeys.py",
+    "isolation/test_twins.py",
     "postgres/test_backup.py",
     "postgres/test_restore.py",
+    "api/test_description.py",
+    "dashboard/test_journeys.py",
     "cli",
     "mcp/test_stdio.py",
-    "isolation/test_twins.py",
     "postgres",
-    "api/test_description.py",
     "turn/test_models.py",
     "turn/test_small_contexts.py",
 )
-"""Folders and files that start before all others, in this order."""
+"""Long files that keep a core busy, the longest first; the other half begins with them."""
+LONG = (*WAITING, *BUSY)
+"""Folders and files that start before all others."""
 
 
 class Item(Protocol):
@@ -96,11 +105,16 @@ def in_order(items: Iterable[One], workers: int) -> list[One]:
     for item in items:
         files[item.path].append(item)
     ranked = sorted(files, key=lambda path: (_rank(path), path))
-    long = [path for path in ranked if _rank(path) < len(LONG)]
+    waiting = [path for path in ranked if _rank(path) < len(WAITING)]
+    busy = [path for path in ranked if len(WAITING) <= _rank(path) < len(LONG)]
+    rest = [item for path in ranked[len(waiting) + len(busy) :] for item in files[path]]
     parts: list[list[One]] = [[] for _ in range(workers)]
-    for number, path in enumerate(long):
-        parts[number % workers] += files[path]
-    rest = [item for path in ranked[len(long) :] for item in files[path]]
+    half = (workers + 1) // 2
+    for paths, some in ((waiting, parts[:half]), (busy, parts[half:] or parts)):
+        for number, path in enumerate(paths):
+            # There and back: whoever gets the longest of one round gets the shortest of the next.
+            turn, place = divmod(number, len(some))
+            some[place if turn % 2 == 0 else -1 - place].extend(files[path])
     return _filled(parts, rest)
 
 
