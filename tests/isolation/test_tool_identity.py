@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from examples import order_server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import ToolAnnotations
@@ -46,7 +51,8 @@ def shop(keys: Path, seen: list[dict[str, Any]], url: list[str]) -> MCPServer:
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     def my_order(context: Context) -> str:
-        who = order_server.asked_by(context, str(keys), url[0])
+        token = context.request_context.request.headers["Discreet-Identity"]
+        who = order_server.verified(token, str(keys), url[0])
         seen.append(who)
         return f"the order of {who['sub']}"
 
@@ -125,6 +131,88 @@ def test_a_token_is_good_for_one_server_and_pseudonyms_differ_between_servers() 
         claims["sub"] == decoded(key, key.token_for(one, CONTACT), "https://a.example/mcp")["sub"]
     )
     assert str(CONTACT.who) not in json.dumps(claims)
+
+
+def forged(head: dict[str, Any], claims: dict[str, Any], sign: Callable[[bytes], bytes]) -> str:
+    """Return a token with any header, claims and signature."""
+
+    def encoded(part: bytes) -> str:
+        return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+    signed = ".".join(encoded(json.dumps(part).encode()) for part in (head, claims))
+    return f"{signed}.{encoded(sign(signed.encode()))}"
+
+
+def test_the_examples_server_takes_a_genuine_token_once_and_no_other(tmp_path: Path) -> None:
+    key, other = IdentityKey(os.urandom(32)), IdentityKey(os.urandom(32))
+    shop_, url = a_server("https://a.example/mcp"), "https://a.example/mcp"
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps(key.public_keys()))
+
+    def accepted(token: str) -> bool:
+        try:
+            return bool(order_server.verified(token, str(file), url))
+        except (jwt.PyJWTError, KeyError):
+            return False
+
+    token = key.token_for(shop_, CONTACT)
+    assert accepted(token)
+    assert not accepted(token)  # replayed
+    assert not accepted(key.token_for(a_server("https://b.example/mcp"), CONTACT))
+    assert not accepted(other.token_for(shop_, CONTACT))
+
+    claims = decoded(key, token, url)
+    head = jwt.get_unverified_header(token)
+    private, mine = key._private().sign, other._private().sign
+    [public] = key.public_keys()["keys"]
+    [foreign] = other.public_keys()["keys"]
+    now = int(time.time())
+
+    def fresh(**changed: Any) -> dict[str, Any]:
+        made = {**claims, "jti": str(uuid4()), **changed}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def hmac_with(secret: bytes) -> Callable[[bytes], bytes]:
+        return lambda signed: hmac.new(secret, signed, hashlib.sha256).digest()
+
+    raw = base64.urlsafe_b64decode(public["x"] + "=")
+    pem = key._private().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert accepted(forged(head, fresh(), private))  # as these are built, only what differs counts
+    for what, attempt in {
+        "no algorithm": forged({**head, "alg": "none"}, fresh(), lambda _: b""),
+        "no signature": forged(head, fresh(), lambda _: b""),
+        "the public key as a secret": forged({**head, "alg": "HS256"}, fresh(), hmac_with(raw)),
+        "as PEM": forged({**head, "alg": "HS256"}, fresh(), hmac_with(pem)),
+        "as JSON": forged(
+            {**head, "alg": "HS256"}, fresh(), hmac_with(json.dumps(public).encode())
+        ),
+        "another key by that name": forged(head, fresh(), mine),
+        "a key that isn't there": forged({**head, "kid": foreign["kid"]}, fresh(), mine),
+        "no key named": forged({"alg": "EdDSA"}, fresh(), private),
+        "a key of its own": forged({**head, "jwk": foreign}, fresh(), mine),
+        "a key from elsewhere": forged({**head, "jku": "https://evil.example"}, fresh(), mine),
+        "a demand that isn't known": forged({**head, "crit": ["x"], "x": 1}, fresh(), private),
+        "for nobody": forged(head, fresh(aud=None), private),
+        "for a longer address": forged(head, fresh(aud=f"{url}/more"), private),
+        "too old": forged(head, fresh(iat=now - 100, exp=now - 40), private),
+        "of the future": forged(head, fresh(iat=now + 40, exp=now + 100), private),
+        "without an end": forged(head, fresh(exp=None), private),
+        "without a number": forged(head, fresh(jti=None), private),
+        "of nobody": forged(head, fresh(sub=None), private),
+    }.items():
+        assert not accepted(attempt), what
+    # Clocks differ by some seconds, and a token of the slower one is still accepted only once.
+    for seconds in (5, -5):
+        skewed = fresh(iat=now + seconds, exp=now + seconds + 60)
+        assert accepted(forged(head, skewed, private))
+        assert not accepted(forged(head, skewed, private))
+    late = forged(head, fresh(iat=now - 65, exp=now - 5), private)
+    assert (accepted(late), accepted(late)) == (True, False)
+    # The key is changed while calls are on their way: the old one is refused from then on.
+    on_its_way = key.token_for(shop_, CONTACT)
+    file.write_text(json.dumps(other.public_keys()))
+    assert not accepted(on_its_way)
+    assert accepted(other.token_for(shop_, CONTACT))
 
 
 def test_addresses_are_told_to_a_server_that_may_know_them_only() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -28,7 +31,7 @@ from tests.support.waiting import until
 @pytest.fixture(autouse=True, scope="module")
 def confined() -> None:
     """Fail, never skip, where the kernel has no Landlock."""
-    assert sandbox.launcher.kernel_confines(network=True), "this kernel has no Landlock"
+    assert sandbox.can_confine(a_server("x", ports=(1,))), "this kernel has no Landlock"
 
 
 @pytest.fixture
@@ -75,6 +78,7 @@ async def test_a_child_process_reaches_nothing_of_the_installation_and_leaves_no
             await _sees_only_its_own(session, tmp_path)
             await _reaches_no_process(session)
             await _reaches_no_database(session, conninfo)
+            await _finds_no_other_way(session, tmp_path / "credentials.json")
             assert "connected" in await attempt(session, "dial", port=allowed)
             left = int(await attempt(session, "leave_behind"))
             assert is_alive(left)
@@ -110,6 +114,81 @@ async def _reaches_no_process(session: ServerSession) -> None:
         assert "refused" in await attempt(session, tool, process=launcher), tool
 
 
+# On x86-64 and on ARM64: shmget, msgget, semget, mq_open, inotify_init1, inotify_add_watch, listen.
+NUMBERS = {"x86_64": (29, 68, 64, 240, 294, 254), "aarch64": (194, 186, 190, 180, 26, 27)}
+SHMGET, MSGGET, SEMGET, MQ_OPEN, INOTIFY, WATCH = NUMBERS[platform.machine()]
+# What it attempts: ways past the limits of ports, memory shared with other processes, limits and
+# priorities of others, what others do, and files that it can't open.
+ATTEMPTS = (
+    "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.connect(('127.0.0.1', port))",
+    "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', port))",
+    "socket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', port))",
+    "socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET)",
+    "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)",
+    "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
+    "socket.socket(40, socket.SOCK_STREAM)",
+    "socket.socket(socket.AF_UNIX).connect('\\0abstract')",
+    "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "socket.socket().listen()",
+    f"call({SHMGET}, 0x5ec2e7, 4096, 0o1600)",
+    f"call({MSGGET}, 0x5ec2e7, 0o1600)",
+    f"call({SEMGET}, 0x5ec2e7, 1, 0o1600)",
+    f"call({MQ_OPEN}, b'discreet', 0o102, 0o600, 0)",
+    "open('/dev/shm/discreet', 'w')",
+    "os.listdir('/dev/shm')",
+    "resource.prlimit(process, resource.RLIMIT_CPU, (1, 1))",
+    "resource.prlimit(process, resource.RLIMIT_NOFILE)",
+    "os.setpriority(os.PRIO_PROCESS, process, 19)",
+    "os.setpriority(os.PRIO_USER, 0, 19)",
+    "os.sched_setaffinity(process, {0})",
+    "os.sched_setscheduler(process, os.SCHED_IDLE, os.sched_param(0))",
+    "os.kill(process, 0)",
+    "signal.pidfd_send_signal(os.pidfd_open(process), signal.SIGCONT)",
+    f"call({WATCH}, call({INOTIFY}, 0), os.path.dirname(path).encode(), 0xfff)",
+    "open('/proc/self/net/unix')",
+    "open('/proc/self/net/tcp')",
+    "open('/proc/self/mountinfo')",
+    "os.listdir('/proc/self/task')",
+    "os.listdir('/proc/self/root/')",
+    "os.listdir('/proc/self/cwd/..')",
+    "os.setxattr(path, 'user.x', b'1')",
+    "os.symlink(path, 'link'); open('link').read()",
+    "os.link(path, 'hard'); open('hard').read()",
+    "os.rename(path, 'moved')",
+    "os.truncate(path, 0)",
+    "os.unlink(path)",
+    "open('run', 'w').write('x'); os.fchmod(os.open('run', 0), 0o755); os.execl('./run', 'x')",
+)
+
+
+def _state_of(file: Path) -> tuple[object, ...]:
+    found = file.stat()
+    limits = resource.getrlimit(resource.RLIMIT_CPU), resource.getrlimit(resource.RLIMIT_NOFILE)
+    return found.st_mode, found.st_gid, found.st_mtime, file.read_text(), limits
+
+
+async def _finds_no_other_way(session: ServerSession, secret: Path) -> None:
+    before = _state_of(secret)
+    with socket.create_server(("127.0.0.1", 0)) as port_of_database:
+        port_of_database.setblocking(False)
+        port = port_of_database.getsockname()[1]
+
+        async def tried(code: str) -> str:
+            given = {"process": os.getpid(), "port": port, "path": str(secret)}
+            return await attempt(session, "attempt", code=code, **given)
+
+        for code in ATTEMPTS:
+            assert re.fullmatch("refused: (OSError|PermissionError)", await tried(code)), code
+        with pytest.raises(BlockingIOError):
+            port_of_database.accept()  # nobody got as far as that
+        # They do nothing, because programs that copy files would give up.
+        for code in ("os.chmod(path, 0o777)", "os.chown(path, -1, 1)", "os.utime(path, (1, 1))"):
+            assert "ok" in await tried(code), code
+        assert "ok" in await tried("open('a', 'w').write('x'); shutil.copy2('a', 'b')")
+        assert "ok" in await tried("assert INHERITED == ['0', '1', '2', '3'], INHERITED")
+    assert _state_of(secret) == before
+
+
 async def _reaches_no_database(session: ServerSession, conninfo: str) -> None:
     parameters = conninfo_to_dict(conninfo)
     path = Path(str(parameters["host"])) / f".s.PGSQL.{parameters.get('port', 5432)}"
@@ -133,6 +212,10 @@ async def test_a_server_without_a_port_has_no_network(tmp_path: Path) -> None:
 
 
 def test_the_databases_port_and_the_home_can_never_be_allowed(tmp_path: Path) -> None:
+    for inside in ("/usr/share/discreet", "/usr/local/lib/x/home"):
+        with pytest.raises(BadInput, match="every program may read"):
+            sandbox.check_server(a_server(sys.executable), Protected((Path(inside),)))
+        sandbox.check_server(a_server(sys.executable, trusted=True), Protected((Path(inside),)))
     protected = Protected((tmp_path / "home",), frozenset({5433}))
     sandbox.check_server(a_server(sys.executable, ports=(443,)), protected)
     for server in (

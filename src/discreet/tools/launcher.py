@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import platform
 import resource
 import select
 import signal
@@ -68,7 +67,26 @@ READABLE = (
     "/dev/zero",
     "/dev/random",
     "/dev/urandom",
-    "/proc/self",
+    *(
+        f"/proc/self/{name}"
+        for name in (
+            "auxv",
+            "cgroup",
+            "cmdline",
+            "comm",
+            "environ",
+            "exe",
+            "fd",
+            "fdinfo",
+            "limits",
+            "maps",
+            "smaps",
+            "smaps_rollup",
+            "stat",
+            "statm",
+            "status",
+        )
+    ),
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/stat",
@@ -82,53 +100,6 @@ READABLE = (
     "/nix/store",
 )
 WRITABLE = ("/dev/null", "/dev/full")
-
-# seccomp: AUDIT_ARCH, and the numbers of system calls.
-ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {
-    "x86_64": (
-        0xC000003E,
-        {
-            "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
-            "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272,
-            "setns": 308, "bpf": 321, "perf_event_open": 298, "add_key": 248,
-            "request_key": 249, "keyctl": 250, "userfaultfd": 323, "kexec_load": 246,
-            "kexec_file_load": 320, "init_module": 175, "finit_module": 313,
-            "delete_module": 176, "reboot": 169, "swapon": 167, "swapoff": 168, "acct": 163,
-            "syslog": 103, "open_by_handle_at": 304, "name_to_handle_at": 303, "quotactl": 179,
-            "settimeofday": 164, "clock_settime": 227, "sethostname": 170,
-            "setdomainname": 171, "iopl": 172, "ioperm": 173,
-            "socket": 41, "socketpair": 53, "clone": 56, "kill": 62, "tkill": 200,
-            "tgkill": 234, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
-        },
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {
-            "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
-            "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97,
-            "setns": 268, "bpf": 280, "perf_event_open": 241, "add_key": 217,
-            "request_key": 218, "keyctl": 219, "userfaultfd": 282, "kexec_load": 104,
-            "kexec_file_load": 294, "init_module": 105, "finit_module": 273,
-            "delete_module": 106, "reboot": 142, "swapon": 224, "swapoff": 225, "acct": 89,
-            "syslog": 116, "open_by_handle_at": 265, "name_to_handle_at": 264, "quotactl": 60,
-            "settimeofday": 170, "clock_settime": 112, "sethostname": 161,
-            "setdomainname": 162,
-            "socket": 198, "socketpair": 199, "clone": 220, "kill": 129, "tkill": 130,
-            "tgkill": 131, "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240,
-        },
-    ),
-}  # fmt: skip
-# The same on both: pidfd_send_signal, io_uring, mounts, pidfd_getfd, clone3, mount_setattr.
-SIGNAL_BY_FD, CLONE3 = 424, 435
-REFUSED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
-SIGNALLING = ("kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
-NAMESPACES = 0x7E020000  # the CLONE_NEW… flags
-AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, SOCK_DGRAM = 1, 2, 10, 16, 2
-ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS = 1, 38
-LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-ARGUMENT = (16, 24, 32)  # offsets of the lower halves of the first arguments
-
 
 PART = 65_536
 """Maximum bytes copied at once."""
@@ -151,12 +122,6 @@ def landlock_abi() -> int:
     return max(0, int(LIBC.syscall(CREATE_RULESET, None, 0, 1)))
 
 
-def kernel_confines(*, network: bool) -> bool:
-    """Return whether a sandbox works here; ``network``: for a server that may use TCP ports."""
-    abi = landlock_abi()
-    return abi >= (NET_ABI if network else 1) and platform.machine() in ARCHITECTURES
-
-
 def limit_resources(limits: dict[str, int]) -> None:
     """Set resource limits, by names such as ``RLIMIT_DATA``."""
     for name, value in limits.items():
@@ -166,8 +131,10 @@ def limit_resources(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def confine(readable: list[str], writable: list[str], ports: list[int]) -> None:
-    """Confine this process and all that it starts. Nothing undoes it.
+def confine(
+    readable: list[str], writable: list[str], ports: list[int], code: list[list[int | None]]
+) -> None:
+    """Confine this process and all that it starts. Nothing undoes it. ``code``: of seccomp.
 
     Raises:
         CannotConfine: the kernel lacks something.
@@ -176,7 +143,7 @@ def confine(readable: list[str], writable: list[str], ports: list[int]) -> None:
     _check(LIBC.prctl(NO_NEW_PRIVS, 1, 0, 0, 0))
     _drop_capabilities()
     _restrict_files_and_ports(abi, [*READABLE, *readable], [*WRITABLE, *writable], ports)
-    _refuse_system_calls(abi, network=bool(ports))
+    _refuse_system_calls(code)
 
 
 def _drop_capabilities() -> None:
@@ -222,47 +189,13 @@ def _allow_path(rules: int, path: str, rights: int) -> None:
     os.close(opened)
 
 
-def _refuse_system_calls(abi: int, *, network: bool) -> None:
-    architecture, numbers = ARCHITECTURES[platform.machine()]
-    of_its_own = {"socket", "socketpair", "clone", "tgkill", *SIGNALLING}
-    refused = [number for name, number in numbers.items() if name not in of_its_own]
-    refused += REFUSED_EVERYWHERE
-    if abi < SIGNAL_ABI:
-        refused += [SIGNAL_BY_FD, *(numbers[name] for name in SIGNALLING)]
-    # Each block ends with the number of the call loaded again.
-    code = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
-    if platform.machine() == "x86_64":
-        code += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, REFUSE | ENOSYS)]
-    for number in refused:
-        code += _when(number, [(RETURN, 0, 0, REFUSE | EPERM)])
-    code += _when(CLONE3, [(RETURN, 0, 0, REFUSE | ENOSYS)])  # its flags can't be read here
-    flags = [(LOAD, 0, 0, ARGUMENT[0]), (AND, 0, 0, NAMESPACES), (EQUAL, 1, 0, 0)]
-    code += _when(numbers["clone"], [*flags, (RETURN, 0, 0, REFUSE | EPERM)])
-    code += _when(numbers["socket"], _only_families(network=network))
-    # A datagram socket of a pair could still send to a path.
-    kind = [(LOAD, 0, 0, ARGUMENT[1]), (AND, 0, 0, 0xF), (EQUAL, 0, 1, SOCK_DGRAM)]
-    code += _when(numbers["socketpair"], [*kind, (RETURN, 0, 0, REFUSE | EPERM)])
-    if abi < SIGNAL_ABI:
-        own = [(LOAD, 0, 0, ARGUMENT[0]), (EQUAL, 1, 0, os.getpid())]
-        code += _when(numbers["tgkill"], [*own, (RETURN, 0, 0, REFUSE | EPERM)])
-    code.append((RETURN, 0, 0, ALLOW))
-    packed = b"".join(struct.pack("=HBBI", *one) for one in code)
+def _refuse_system_calls(code: list[list[int | None]]) -> None:
+    """Install a filter of system calls; see ``system_calls``."""
+    own = os.getpid()
+    packed = b"".join(struct.pack("=HBBI", *rest, own if k is None else k) for *rest, k in code)
     held = ctypes.create_string_buffer(packed, len(packed))
     program = struct.pack("@HP", len(code), ctypes.addressof(held))
     _check(LIBC.prctl(SECCOMP, FILTER, program, 0, 0))
-
-
-def _only_families(*, network: bool) -> list[tuple[int, int, int, int]]:
-    """Refuse every socket but those of the network, if there is one."""
-    families = (AF_INET, AF_INET6, AF_NETLINK) if network else ()
-    code = [(LOAD, 0, 0, ARGUMENT[0])]
-    for place, family in enumerate(families):
-        code.append((EQUAL, len(families) - place, 0, family))
-    return [*code, (RETURN, 0, 0, REFUSE | EPERM)]
-
-
-def _when(number: int, then: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    return [(EQUAL, 0, len(then) + 1, number), *then, (LOAD, 0, 0, 0)]
 
 
 def _check(result: int) -> int:
@@ -292,7 +225,7 @@ def _start(plan: dict[str, Any], output: int, errors: int) -> int:
         environment |= {"LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
         limit_resources(plan["limits"])
         if plan["confined"]:
-            confine(plan["readable"], [plan["folder"]], plan["ports"])
+            confine(plan["readable"], [plan["folder"]], plan["ports"], plan["filter"])
         os.execve(plan["command"][0], plan["command"], environment)  # noqa: S606
     except Exception as error:
         os.write(2, f"It could not be started: {error}\n".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discreet.domain.errors import BadInput
-from discreet.tools import launcher
+from discreet.tools import launcher, system_calls
 from discreet.tools.servers import McpServer
 
 LIMITS = {
@@ -58,7 +59,8 @@ def protected_by(home: Path, conninfo: str) -> Protected:
 
 def can_confine(server: McpServer) -> bool:
     """Return whether a sandbox for this server works on this machine."""
-    return launcher.kernel_confines(network=bool(server.ports))
+    least = launcher.NET_ABI if server.ports else 1
+    return launcher.landlock_abi() >= least and system_calls.covers_machine(platform.machine())
 
 
 def check_server(server: McpServer, protected: Protected) -> None:
@@ -68,6 +70,13 @@ def check_server(server: McpServer, protected: Protected) -> None:
         BadInput: its program isn't found, or it may reach what is protected.
     """
     find_program(server.command)
+    for place in () if server.trusted else launcher.READABLE:
+        inside = _protected_in(Path(place), protected)
+        if inside is not None and not place.startswith("/proc/"):
+            raise BadInput(
+                f"{inside} is in {place}, which every program may read.",
+                hint="Move it (DISCREET_HOME), or add the server with --trust.",
+            )
     if shut := sorted(set(server.ports) & protected.ports):
         raise BadInput(f"Port {shut[0]} is the database's. No server may connect to it.")
     for path in server.readable:
@@ -114,6 +123,10 @@ def start_command(server: McpServer, folder: Path, protected: Protected) -> list
         "readable": [*server.readable, *map(str, _files_of(found, server.command[1:], protected))],
         "ports": list(server.ports),
     }
+    if not server.trusted:
+        plan["filter"] = system_calls.filter_of(
+            platform.machine(), launcher.landlock_abi(), network=bool(server.ports)
+        )
     return [sys.executable, "-I", "-S", launcher.__file__, json.dumps(plan)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource  # noqa: F401 - for attempts
+import shutil  # noqa: F401
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
 
+INHERITED = sorted(os.listdir("/proc/self/fd"))  # with the one that lists them
 server = MCPServer("looking")
 
 
@@ -74,6 +77,22 @@ def trace(process: int) -> str:
 def stop(process: int) -> str:
     """Send a harmless signal to a process."""
     return _tried(lambda: os.kill(process, signal.SIGCONT))
+
+
+@server.tool()
+def attempt(code: str, process: int, port: int, path: str) -> str:
+    """Run a piece of code, and tell what became of it."""
+    known = {**globals(), "process": process, "port": port, "path": path}
+    return _tried(lambda: exec(code, known))
+
+
+def call(number: int, *arguments: object) -> int:
+    """Make a system call."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    result = libc.syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return int(result)
 
 
 @server.tool()
