@@ -14,7 +14,7 @@ from discreet.domain.amounts import ago
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId, SessionId
 from discreet.postgres.server import Database
-from discreet.queue import failing as module
+from discreet.queue import failing_jobs as module
 from discreet.queue.failing_jobs import Recurring, note_failure
 from discreet.queue.worker import Slots, work
 from discreet.scope import ScopedDatabase, WorkScope

@@ -21,7 +21,7 @@ from discreet.turn.run import run_turn
 from tests.support.jobs import answered, jobs, running
 from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, patience, until
 from tests.support.world import World, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -94,6 +94,32 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
     turns = await rows_of(world, "SELECT state FROM discreet.turns ORDER BY started_at")
     assert turns[0] == {"state": "lost"}
     assert turns[-1] == {"state": "answered"}
+
+
+async def test_a_sweep_has_webhooks_called_if_one_could_be(
+    database: Database, world: World, queue: Admin
+) -> None:
+    called = asyncio.Event()
+
+    async def call() -> None:
+        called.set()
+
+    what = replace(work_of(world.db, turns_of(world.db)), call_webhooks=call)
+    has_webhooks = "SELECT gate.has_webhooks()"
+    assert queue.execute(has_webhooks).fetchone() == (False,)
+    queue.execute(
+        "INSERT INTO discreet.webhooks (id, owner_id, url, sealed)"
+        " VALUES (gen_random_uuid(), %s, 'https://example.org', '')",
+        (world.owner_id,),
+    )
+    async with work(database.conninfo("discreet_worker"), world.db, what, Slots()), patience():
+        await called.wait()
+    for held_up in ("claimed_until", "next_try_at", "disabled_at"):
+        queue.execute(f"UPDATE discreet.webhooks SET {held_up} = clock_timestamp() + '1 hour'")
+        assert queue.execute(has_webhooks).fetchone() == (False,)
+        queue.execute(
+            "UPDATE discreet.webhooks SET claimed_until = '-infinity', next_try_at = '-infinity'"
+        )
 
 
 async def test_a_worker_considered_dead_keeps_working(

@@ -94,10 +94,11 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
         )
     row = None
     if token.isascii():
-        async with db.begin(WorkScope()) as tx:
-            row = await tx.fetch_one(
-                "SELECT * FROM gate.token_scope(%(digest)s)", {"digest": _digest(token)}
-            )
+        row = await db.ask(
+            WorkScope(),
+            "SELECT * FROM gate.bearer_of(%(ticket)s, %(digest)s)",
+            {"digest": _digest(token)},
+        )
     if row is None:
         raise Unauthorized(
             "Invalid, expired or revoked token.", hint="Create one: sb tokens create --help"

@@ -58,6 +58,10 @@ class PooledConnection(AsyncConnection[Any]):
         await cursor.set_result(-1 - end.count(";"))
         self._is_clean = not await _has_prepared(cursor)
 
+    def keep_clean(self) -> None:
+        """Note that nothing is left to clean: one call of the gate has run, which has committed."""
+        self._is_clean = True
+
     async def clean(self) -> None:
         """Reset settings, held cursors, channels, advisory locks and SQL-level statements.
 

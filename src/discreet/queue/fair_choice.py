@@ -38,8 +38,8 @@ SELECT (taken.job).*, taken.more, taken.due_in
   FROM gate.take_job(%(ended)s::bigint[], %(queues)s::text[], %(turns)s, %(names)s::text[],
                      %(jobs)s::int[], %(full)s::text[], %(worker_id)s) taken
 """
-_BEAT = """
-UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY (%(workers)s::bigint[])
+BEAT = """
+UPDATE queue.procrastinate_workers SET last_heartbeat = now() WHERE id = ANY (%(workers)s::bigint[])
 """
 
 _Queues = frozenset[str]
@@ -71,19 +71,20 @@ class FairJobs(JobManager):
     """Fetches jobs fairly.
 
     ``limit``: how many jobs of one queue run at once, by the first word of its name. ``conninfo``:
-    for the connections that listen.
+    for the connections that listen. ``interval``: seconds between two heartbeats.
 
     Notifications only trigger a check. Everybody with a connection can send one, and
     procrastinate's own handler would also cancel the job that it names.
     """
 
     def __init__(
-        self, connector: PsycopgConnector, limit: Mapping[str, int], conninfo: str
+        self, connector: PsycopgConnector, limit: Mapping[str, int], conninfo: str, interval: float
     ) -> None:
         super().__init__(connector)
         self._connector = connector
         self._limit = limit
         self._conninfo = conninfo
+        self._interval = interval
         self._looking: dict[_Queues, _Looking] = {}
         self._running: dict[int, Job] = {}
         self._deleted: set[int] = set()
@@ -189,15 +190,21 @@ class FairJobs(JobManager):
         await super().unregister_worker(worker_id)
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Update the heartbeats of all workers of this process that are alive, in one statement."""
+        """Update the heartbeats of this process's live workers, unless a sweep has just done it."""
+        is_new = worker_id not in self._beats
+        self._beats[worker_id] = time.monotonic()
+        if is_new or time.monotonic() - self._beat_at >= self._interval:
+            self.note_beat()
+            await self.connector.execute_query_async(query=BEAT, workers=self.alive())
+
+    def alive(self) -> list[int]:
+        """Return the workers of this process that have asked for a heartbeat lately."""
         now = time.monotonic()
-        since, self._beats[worker_id] = self._beats.get(worker_id, now), now
-        interval = now - since
-        if interval and now - self._beat_at < interval / 2:
-            return
-        self._beat_at = now
-        alive = [one for one, at in self._beats.items() if now - at <= 2 * interval]
-        await self.connector.execute_query_async(query=_BEAT, workers=alive)
+        return [one for one, at in self._beats.items() if now - at <= 2 * self._interval]
+
+    def note_beat(self) -> None:
+        """Note that the heartbeats of the live workers were updated."""
+        self._beat_at = time.monotonic()
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None

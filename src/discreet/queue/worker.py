@@ -28,7 +28,7 @@ from psycopg_pool import AsyncConnectionPool
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
 from discreet.queue.failing_jobs import Recurring, note_failure
-from discreet.queue.fair_choice import POLL_SECONDS, TURNS, FairJobs
+from discreet.queue.fair_choice import BEAT, POLL_SECONDS, TURNS, FairJobs
 from discreet.queue.job_scope import DueRoute, route_of_job, scope_of_job
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope
@@ -55,8 +55,8 @@ MAX_PURGED = 500
 """Maximum expired memories that one sweep deletes."""
 CONNECTIONS_KEPT = timedelta(days=30)
 """How long an unused MCP connection is kept."""
-WEBHOOK_SECONDS = 2.0
-"""Seconds between two checks whether a webhook has to be called."""
+CALL_SECONDS = 2.0
+"""Seconds between two looks at what is due beside webhooks."""
 EVENTS_KEPT = timedelta(days=3)
 """How long a program that follows events may be away without missing any."""
 PURGE_SECONDS = 30.0
@@ -127,12 +127,14 @@ class Swept:
     """What a sweep did and found.
 
     ``woken``: the number of sessions and routes that got a new job. ``has_quarantined``: messages
-    in quarantine are due; ``has_owners``: some owner has a chat to be notified in.
+    in quarantine are due; ``has_owners``: some owner has a chat to be notified in;
+    ``has_webhooks``: some webhook may have to be called.
     """
 
     woken: int
     has_quarantined: bool
     has_owners: bool
+    has_webhooks: bool
 
 
 @asynccontextmanager
@@ -147,12 +149,13 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
         app, manager, _options(_deliveries(work), slots.deliveries + REMINDERS_AT_ONCE)
     )
     grace = GRACE_SECONDS + MARGIN_SECONDS
+    webhooks = asyncio.Event()
     async with (
         app.open_async(),
         running(deliveries.run(), "deliveries", grace=grace),
         running(turns.run(), "turns", grace=grace),
-        running(_sweep_for_ever(manager, db, work), "sweeper"),
-        running(_call_for_ever(db, work), "webhooks"),
+        running(_sweep_for_ever(manager, db, work, webhooks), "sweeper"),
+        running(_call_for_ever(db, work, webhooks), "webhooks"),
     ):
         try:
             yield
@@ -193,9 +196,12 @@ async def sweep(manager: FairJobs, db: ScopedDatabase) -> Swept:
                 "connections": CONNECTIONS_KEPT,
             },
         )
-    assert row is not None  # noqa: S101 - the function gives one row
+        assert row is not None  # noqa: S101 - the function gives one row
+        # Last, because another heartbeat waits for these rows until the transaction ends.
+        await tx.execute(BEAT, {"workers": manager.alive()})
+    manager.note_beat()
     manager.forgotten = row["forgotten"]
-    return Swept(row["woken"], row["has_quarantined"], row["has_owners"])
+    return Swept(row["woken"], row["has_quarantined"], row["has_owners"], row["has_webhooks"])
 
 
 async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
@@ -239,7 +245,10 @@ class _Worker:
                 await self._manager.check_connections()
 
 
-async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> None:
+async def _sweep_for_ever(
+    manager: FairJobs, db: ScopedDatabase, work: Work, webhooks: asyncio.Event
+) -> None:
+    """Sweep, and do what a sweep finds. ``webhooks`` is set when any may have to be called."""
     counting = Recurring(db, "word counts", partial(count_owner_terms, db), COUNT_SECONDS)
     erasing = Recurring(db, "erasures", work.erase_due, ERASE_SECONDS)
     sweeping = Recurring(db, "sweep", partial(sweep, manager, db))
@@ -256,22 +265,26 @@ async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> 
                 await releasing.run_if_due()
             if swept.has_owners:
                 await telling.run_if_due()
+            if swept.has_webhooks:
+                webhooks.set()
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _call_for_ever(db: ScopedDatabase, work: Work) -> None:
+async def _call_for_ever(db: ScopedDatabase, work: Work, webhooks: asyncio.Event) -> None:
     """Call webhooks, revoke accounts, and remove old events.
 
-    A slow receiver holds up nothing else.
+    A slow receiver holds up nothing else. ``webhooks``: set when a sweep finds any to call.
     """
     calling = Recurring(db, "webhooks", work.call_webhooks)
     purging = Recurring(db, "old events", partial(purge_events, db), PURGE_SECONDS)
     revoking = Recurring(db, "accounts", work.revoke_accounts, REVOKE_EVERY_SECONDS)
     while True:
-        await calling.run_if_due()
+        if webhooks.is_set():
+            webhooks.clear()
+            await calling.run_if_due()
         await purging.run_if_due()
         await revoking.run_if_due()
-        await asyncio.sleep(WEBHOOK_SECONDS)
+        await happens(webhooks, CALL_SECONDS)
 
 
 def _deliveries(work: Work) -> list[str]:
@@ -305,7 +318,7 @@ def _procrastinate_app(
         "deliveries": slots.deliveries_of_platform,
         REMINDERS: REMINDERS_AT_ONCE,
     }
-    app.job_manager = manager = FairJobs(connector, limit, named)
+    app.job_manager = manager = FairJobs(connector, limit, named, HEARTBEAT_SECONDS)
 
     @app.task(name="run_turn", pass_context=True)
     async def run_turn(

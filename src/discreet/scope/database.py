@@ -16,7 +16,7 @@ from discreet.domain.errors import ScopeError, Unavailable
 from discreet.postgres.database_errors import is_lost, outage_of
 from discreet.postgres.outages import why_unreachable
 from discreet.postgres.pool import Pool, PooledConnection, open_intake_pool, open_pool
-from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
+from discreet.scope.scopes import IntakeScope, Role, RowScope, WorkScope, ids_of, role_of
 from discreet.scope.tickets import ticket_for
 from discreet.scope.transaction import First, Transaction
 
@@ -84,18 +84,11 @@ class ScopedDatabase:
                     tx.close()
                 # If anything above raises, the pool rolls back and cleans before the next use.
                 await connection.commit_clean(durable=durable)
-        except errors.InsufficientPrivilege as error:
-            raise ScopeError("The database refused this scope.") from error
         except Error as error:
-            if (outage := outage_of(error)) is not None:
-                raise outage from error
-            if not is_lost(error):
+            ours = await _translated(pool, error)
+            if ours is None:
                 raise
-            # If one connection is lost, the others most likely are too.
-            await pool.check()
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError from error  # which the error replaced
-            raise Unavailable("The database connection was lost.", hint="Try again.") from error
+            raise ours from error
 
     async def _begin(
         self,
@@ -139,6 +132,32 @@ class ScopedDatabase:
             raise
         for (clock,) in await cursor.fetchall():
             connection.set_clock(clock)
+
+    async def ask(
+        self, scope: WorkScope, sql: LiteralString, params: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Run one call of the gate as its own transaction and return its first row, or None.
+
+        ``%(ticket)s`` is filled in; the function takes it as an argument. One round trip, where
+        ``begin`` takes two. A single call leaves nothing on its connection.
+
+        Raises: as ``begin``.
+        """
+        pool = await self._pool(role_of(scope))
+        try:
+            async with self._connection(pool, role_of(scope)) as connection:
+                try:
+                    rows = await self._call(connection, scope, sql, params)
+                except errors.InsufficientPrivilege:
+                    await connection.meet()  # as in _begin; nothing has run yet
+                    rows = await self._call(connection, scope, sql, params)
+                connection.keep_clean()
+        except Error as error:
+            ours = await _translated(pool, error)
+            if ours is None:
+                raise
+            raise ours from error
+        return rows[0] if rows else None
 
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
@@ -201,7 +220,7 @@ class ScopedDatabase:
     async def _call(
         self,
         connection: PooledConnection,
-        scope: IntakeScope,
+        scope: IntakeScope | WorkScope,
         sql: LiteralString,
         params: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
@@ -229,3 +248,18 @@ class ScopedDatabase:
         if role == "discreet_intake":
             return open_intake_pool(self._conninfo(role), 1, size)
         return open_pool(self._conninfo(role), 1, size)
+
+
+async def _translated(pool: Pool, error: Error) -> BaseException | None:
+    """Return what a caller is told of a database error; None: the error itself."""
+    if isinstance(error, errors.InsufficientPrivilege):
+        return ScopeError("The database refused this scope.")
+    if (outage := outage_of(error)) is not None:
+        return outage
+    if not is_lost(error):
+        return None
+    # If one connection is lost, the others most likely are too.
+    await pool.check()
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        return asyncio.CancelledError()  # which the error replaced
+    return Unavailable("The database connection was lost.", hint="Try again.")

@@ -969,6 +969,19 @@ END $$;
 
 ALTER FUNCTION gate.awaits_person(here discreet.sessions) OWNER TO discreet_gate;
 
+-- FUNCTION bearer_of(text, bytea)
+CREATE FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.open_scope(ticket);
+  RETURN QUERY SELECT t.* FROM gate.token_scope(shown) t;
+END $$;
+
+
+ALTER FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
+
 -- FUNCTION begin_audit()
 CREATE FUNCTION gate.begin_audit() RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3386,6 +3399,21 @@ $$;
 
 
 ALTER FUNCTION gate.has_opted_out(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION has_webhooks()
+CREATE FUNCTION gate.has_webhooks() RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.webhooks w
+     WHERE w.disabled_at IS NULL AND w.next_try_at <= clock_timestamp()
+       AND w.claimed_until <= clock_timestamp());
+END $$;
+
+
+ALTER FUNCTION gate.has_webhooks() OWNER TO discreet_gate;
 
 -- FUNCTION hold_answer(uuid, uuid, text)
 CREATE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
@@ -6128,7 +6156,7 @@ END $$;
 ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
 
 -- FUNCTION sweep(interval, bigint[], bigint[], bigint[], interval, integer, interval)
-CREATE FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) RETURNS record
+CREATE FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'queue', 'pg_temp'
     AS $$
@@ -6153,10 +6181,11 @@ BEGIN
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
+  has_webhooks := gate.has_webhooks();
 END $$;
 
 
-ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) OWNER TO discreet_gate;
 
 -- FUNCTION take_expired_sign_ins(integer)
 CREATE FUNCTION gate.take_expired_sign_ins(max_taken integer) RETURNS TABLE(id uuid, owner_id uuid, server_id uuid, sealed bytea)
@@ -11124,6 +11153,10 @@ REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said 
 -- ACL FUNCTION awaits_person(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
 
+-- ACL FUNCTION bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
+GRANT ALL ON FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
+
 -- ACL FUNCTION begin_audit()
 GRANT ALL ON FUNCTION gate.begin_audit() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_audit() FROM PUBLIC;
@@ -11473,6 +11506,10 @@ REVOKE ALL ON FUNCTION gate.has_locked_session(session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION has_opted_out(contact uuid)
 REVOKE ALL ON FUNCTION gate.has_opted_out(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION has_webhooks()
+GRANT ALL ON FUNCTION gate.has_webhooks() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.has_webhooks() FROM PUBLIC;
 
 -- ACL FUNCTION hold_answer(session uuid, turn uuid, body text)
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_contact;
@@ -11912,9 +11949,9 @@ REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, mess
 -- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
 
--- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean)
-GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) FROM PUBLIC;
+-- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean)
+GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) FROM PUBLIC;
 
 -- ACL FUNCTION take_expired_sign_ins(max_taken integer)
 GRANT ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) TO discreet_worker;

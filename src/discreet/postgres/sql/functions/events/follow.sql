@@ -23,6 +23,16 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   RETURNING w.owner_id, w.id
 $$;
 
+-- Whether any webhook could be claimed now, whatever waits for it.
+CREATE OR REPLACE FUNCTION gate.has_webhooks() RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.webhooks w
+     WHERE w.disabled_at IS NULL AND w.next_try_at <= clock_timestamp()
+       AND w.claimed_until <= clock_timestamp());
+END $$;
+
 -- Remove events older than this, at most so many of each owner, oldest first. An index by time alone would let
 -- one owner count the events of others.
 CREATE OR REPLACE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
@@ -40,5 +50,5 @@ BEGIN
   RETURN many;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.claim_webhooks, gate.purge_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.claim_webhooks, gate.purge_events TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_webhooks, gate.has_webhooks, gate.purge_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.claim_webhooks, gate.has_webhooks, gate.purge_events TO discreet_worker;

@@ -8,7 +8,8 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.sweep(
   stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval,
   max_purged integer, connections_kept interval,
-  OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean)
+  OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean,
+  OUT has_webhooks boolean)
 LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 DECLARE
   freed text[];
@@ -31,6 +32,7 @@ BEGIN
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
   has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
+  has_webhooks := gate.has_webhooks();
 END $$;
 
 REVOKE ALL ON FUNCTION gate.sweep FROM PUBLIC;
