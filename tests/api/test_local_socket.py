@@ -29,7 +29,7 @@ from discreet.intake.terminal_message import typed_message
 from discreet.local_server import serving_local
 from discreet.services.messages import send_message
 from tests.api.conftest import ALICE, Harness
-from tests.support.fork_server import SB, run_sb
+from tests.support.fork_server import forked, run_sb
 from tests.support.waiting import until
 
 
@@ -54,7 +54,8 @@ def environment(home: Path) -> dict[str, str]:
 @asynccontextmanager
 async def mcp(home: Path, *words: str) -> AsyncIterator[Client]:
     """Yield the SDK's own client, with ``sb mcp`` as its child process."""
-    child = StdioServerParameters(command=str(SB), args=["mcp", *words], env=environment(home))
+    command, *arguments = forked("mcp", *words)
+    child = StdioServerParameters(command=command, args=arguments, env=environment(home))
     async with Client(stdio_client(child)) as connected:
         yield connected
 

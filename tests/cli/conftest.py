@@ -3,18 +3,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from discreet.postgres.credentials import save_credentials
 from discreet.postgres.folders import make_layout
 from discreet.postgres.server import Database
-from tests.support.fork_server import SB, run_sb
+from tests.support.fork_server import SB, forked, run_sb
 
-__all__ = ["SB", "Sb", "sb_with"]
+__all__ = ["SB", "Sb", "at_terminal", "sb_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,13 @@ def sb_with(database: Database, home: Path) -> Sb:
     make_layout(home)
     save_credentials(home, replace(database.credentials, embedded=False))
     return Sb(home)
+
+
+def at_terminal(
+    environment: Mapping[str, str], *words: str, columns: int = 80
+) -> pexpect.spawn[str]:
+    """Start ``sb`` at a terminal of its own."""
+    command, *arguments = forked(*words)
+    return pexpect.spawn(
+        command, arguments, env=environment, encoding="utf-8", timeout=60, dimensions=(24, columns)
+    )

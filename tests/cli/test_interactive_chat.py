@@ -8,21 +8,14 @@ from rich.console import Console
 
 from discreet.cli.interactive_chat import AnswerDisplay
 from discreet.services.messages import Answer
-from tests.cli.conftest import SB, Sb
+from tests.cli.conftest import Sb, at_terminal
 from tests.support.openai_server import Hang, Say, openai_server
 
 PROMPT = "telegram:1001> ?"
 
 
 def test_a_conversation_at_a_terminal(own_sb: Sb) -> None:
-    chat = pexpect.spawn(
-        str(SB),
-        ["chat", "--sender", "telegram:1001"],
-        env=own_sb.environment(),
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(24, 80),
-    )
+    chat = at_terminal(own_sb.environment(), "chat", "--sender", "telegram:1001")
     chat.expect("Type /help for commands")
     chat.expect(PROMPT)
     chat.send("Remember that my dog is called Rex.\r")
@@ -54,13 +47,7 @@ def test_a_conversation_at_a_terminal(own_sb: Sb) -> None:
 def test_earlier_lines_come_back_with_the_arrow_key(warm_sb: Sb) -> None:
     warm_sb.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for keys in ("hello there\r", "\x1b[A\r"):
-        chat = pexpect.spawn(
-            str(SB),
-            ["chat", "--sender", "telegram:1001"],
-            env=warm_sb.environment(),
-            encoding="utf-8",
-            timeout=60,
-        )
+        chat = at_terminal(warm_sb.environment(), "chat", "--sender", "telegram:1001")
         chat.expect(PROMPT)
         chat.send(keys)
         chat.expect("thinking")
@@ -77,17 +64,16 @@ def test_earlier_lines_come_back_with_the_arrow_key(warm_sb: Sb) -> None:
 
 def test_who_stops_waiting_gets_the_answer_when_it_comes(own_sb: Sb) -> None:
     with openai_server(Hang(1.0), Say("At last:\x1b[31m red")) as server:
-        chat = pexpect.spawn(
-            str(SB),
-            ["chat", "--sender", "telegram:1001"],
-            env=own_sb.environment()
+        chat = at_terminal(
+            own_sb.environment()
             | {
                 "DISCREET_MODEL": "tiny",
                 "DISCREET_MODEL_BASE_URL": server.base_url,
                 "OPENAI_API_KEY": "test",
             },
-            encoding="utf-8",
-            timeout=60,
+            "chat",
+            "--sender",
+            "telegram:1001",
         )
         chat.expect(PROMPT)
         chat.send("hello\r")
@@ -119,12 +105,8 @@ async def test_an_answer_is_streamed_and_a_new_attempt_starts_over(
 def test_a_waiting_client_learns_why_nobody_answers(own_sb: Sb) -> None:
     hung = own_sb.environment() | {"DISCREET_MODEL": "tiny", "OPENAI_API_KEY": "test"}
     with openai_server(Hang()) as server:
-        chat = pexpect.spawn(
-            str(SB),
-            ["chat", "--sender", "telegram:1001"],
-            env=hung | {"DISCREET_MODEL_BASE_URL": server.base_url},
-            encoding="utf-8",
-            timeout=60,
+        chat = at_terminal(
+            hung | {"DISCREET_MODEL_BASE_URL": server.base_url}, "chat", "--sender", "telegram:1001"
         )
         chat.expect(PROMPT)
         chat.send("hello\r")

@@ -9,7 +9,7 @@ import pytest
 
 from discreet.domain.errors import BadInput
 from discreet.settings import load_settings
-from tests.cli.conftest import SB, Sb
+from tests.cli.conftest import Sb, at_terminal
 
 
 @pytest.mark.parametrize("words", [["--version"], ["version"]])
@@ -42,10 +42,7 @@ def test_a_shell_gets_its_completion(sb: Sb) -> None:
 def test_an_unclear_answer_is_asked_again_and_no_removes_nothing(warm_sb: Sb) -> None:
     warm_sb.answer("--sender", "telegram:3001", "-m", "hello there")
     for answers, code in (("hm\rn\r", 1), ("\r", 1), ("\x03", 130)):
-        child = pexpect.spawn(
-            str(SB), ["contacts", "erase", "telegram:3001"], env=warm_sb.environment(),
-            encoding="utf-8", timeout=60,
-        )  # fmt: skip
+        child = at_terminal(warm_sb.environment(), "contacts", "erase", "telegram:3001")
         child.expect(r"\[y/N\] ?")
         child.send(answers)
         child.expect(pexpect.EOF)
@@ -61,9 +58,7 @@ def test_ctrl_c_at_any_question_says_that_nothing_happened(warm_sb: Sb, tmp_path
         (["channels", "add", "telegram"], "d", r"shown\): ", (1, "Nothing was changed.")),
         (["agents", "delete", "ada"], "c", r"erase\? ", (130, "Nothing was removed.")),
     ):
-        child = pexpect.spawn(
-            str(SB), words, env=warm_sb.environment(), encoding="utf-8", timeout=60
-        )
+        child = at_terminal(warm_sb.environment(), *words)
         child.expect(question)
         child.sendcontrol(key)
         child.expect(pexpect.EOF)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-
-import pexpect
 import pytest
 
 from discreet.settings import Settings
 from discreet.turn.model_check import ask_model, check_setup
-from tests.cli.conftest import SB, Sb
+from tests.cli.conftest import Sb, at_terminal
+from tests.support.fork_server import run_sb
 from tests.support.openai_server import Fail, Garbage, Reply, Say, openai_server
 
 
@@ -54,14 +52,7 @@ def test_the_command_line_says_it_when_it_is_set_tested_and_served(own_sb: Sb) -
     assert "nosuch:model can't be used yet" in done.stderr
     tested = own_sb("agents", "test", "Ada")
     assert (tested.returncode, "nosuch:model: " in tested.stdout) == (1, True)
-    server = pexpect.spawn(
-        str(SB),
-        ["serve"],
-        env=own_sb.environment(),
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(24, 200),
-    )
+    server = at_terminal(own_sb.environment(), "serve", columns=200)
     server.expect("Ada: nosuch:model can't work")
     server.close(force=True)
     with openai_server(Say("OK")) as model:
@@ -70,9 +61,7 @@ def test_the_command_line_says_it_when_it_is_set_tested_and_served(own_sb: Sb) -
             "DISCREET_MODEL_BASE_URL": model.base_url,
         }
         own_sb("agents", "set", "Ada", "--model", "default")
-        good = subprocess.run(
-            [str(SB), "agents", "test", "Ada"], env=environment, capture_output=True, check=False
-        )
-    assert (good.returncode, b"tiny: answers" in good.stdout) == (0, True)
+        good = run_sb("agents", "test", "Ada", stdin=b"", environment=environment, timeout=60)
+    assert (good.returncode, "tiny: answers" in good.stdout) == (0, True)
     without = own_sb("agents", "test", "Ada")
     assert (without.returncode, "built-in responder" in without.stdout) == (0, True)

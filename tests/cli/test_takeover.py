@@ -5,19 +5,12 @@ from contextlib import contextmanager
 
 import pexpect
 
-from tests.cli.conftest import SB, Sb
+from tests.cli.conftest import Sb, at_terminal
 
 
 @contextmanager
 def _terminal(sb: Sb, *words: str) -> Iterator[pexpect.spawn]:
-    child = pexpect.spawn(
-        str(SB),
-        list(words),
-        env=sb.environment(),
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(24, 120),
-    )
+    child = at_terminal(sb.environment(), *words, columns=120)
     try:
         yield child
     finally:

@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 
 from discreet.postgres.server import Database
 from tests.cli.conftest import SB, Sb, sb_with
+from tests.support.fork_server import forked
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "remember", "recall",
@@ -24,8 +25,9 @@ TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "rememb
 @asynccontextmanager
 async def stdio(sb: Sb, *words: str, **environment: str) -> AsyncIterator[Client]:
     """Yield the SDK's own client, with ``sb mcp`` as its child process."""
+    command, *arguments = forked("mcp", *words)
     child = StdioServerParameters(
-        command=str(SB), args=["mcp", *words], env=sb.environment() | environment
+        command=command, args=arguments, env=sb.environment() | environment
     )
     async with Client(stdio_client(child)) as connected:
         yield connected
@@ -92,7 +94,7 @@ async def test_in_the_owners_session_a_contacts_text_is_marked_as_theirs(sb: Sb)
         (["--sender", "nosuch:1"], "nosuch"),
         (["--contact-id", "8f14e45f-0000-4000-8000-000000000000"], "no such contact"),
         (["--contact-id", "x"], "not the id of a contact"),
-        (["--sender", ALICE, "--agent", "Nobody"], "no such agent"),
+        (["--sender", ALICE, "--agent", "Nobody"], "no agent named"),
         (["--sender", ALICE, "--contact-id", "x"], "used together"),
     ],
 )

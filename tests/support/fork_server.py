@@ -66,6 +66,16 @@ def run_sb(
     return subprocess.CompletedProcess(process.args, process.returncode, out.decode(), err.decode())
 
 
+def forked(*words: str) -> list[str]:
+    """Return a command that is ``sb`` with these words, for what starts programs itself.
+
+    Where its process is killed with ``SIGKILL``, the fork lives on: use the installed command.
+    """
+    _connected()
+    launcher = Path(__file__).with_name("forked_sb.py")
+    return [sys.executable, "-I", "-S", str(launcher), str(_Run.folder), str(SB), *words]
+
+
 class ForkedSb(subprocess.Popen[Any]):
     """``sb`` with these words, used as any ``Popen``. Only its pipes and its environment are looked
     at; the environment has to name a UTF-8 locale, and may name another PYTHONIOENCODING."""
@@ -115,10 +125,15 @@ class ForkedSb(subprocess.Popen[Any]):
 
 def _ask(request: bytes, descriptors: Sequence[int]) -> int:
     """Return the process id of the server's fork."""
+    connection = _connected()
+    socket.send_fds(connection, [request], descriptors)
+    return int(connection.recv(20))
+
+
+def _connected() -> socket.socket:
     if _Run.connection is None:
         _Run.connection = _connect()
-    socket.send_fds(_Run.connection, [request], descriptors)
-    return int(_Run.connection.recv(20))
+    return _Run.connection
 
 
 def _connect() -> socket.socket:
