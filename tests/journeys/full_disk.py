@@ -19,6 +19,7 @@ import aiohttp
 import psycopg
 import pytest
 
+from discreet.channels.telegram.receive import MAX_WAIT
 from discreet.postgres.credentials import load_credentials
 from discreet.postgres.folders import Layout, socket_folder
 from discreet.postgres.roles import ADMIN_ROLE
@@ -162,7 +163,11 @@ async def test_updates_that_a_full_disk_refused_are_polled_again_and_stored_once
         await until(
             lambda: len(stored(home)) >= 301,
             "all messages",
-            outstanding=lambda: f"{free_bytes(home)} bytes free",
+            outstanding=lambda: (
+                f"{301 - len(stored(home))} messages, {free_bytes(home)} bytes free,"
+                f" last calls {api.calls[-3:]}"
+            ),
+            faults_seconds=MAX_WAIT,  # between two attempts, after so many failures
         )
         kill(server)
         assert sorted(map(int, stored(home)))[1:] == sent

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
+from discreet.domain.errors import Unavailable
 from discreet.postgres.pool import open_pool
 from discreet.postgres.server import Database
+from discreet.scope import WorkScope
+from tests.support.waiting import until
+from tests.support.world import make_world, open_scoped
 
 LEFT_BEHIND = {
     "a cursor with hold": (
@@ -140,3 +145,45 @@ async def test_a_connection_is_clean_after_an_error_and_after_a_cancel(database:
                 await conn.execute("SELECT coalesce(current_setting('discreet.ticket', true), '')")
             ).fetchone()
     assert row == ("",)
+
+
+async def test_a_session_that_hangs_between_two_messages_keeps_no_lock(database: Database) -> None:
+    # Within a pipeline, PostgreSQL waits for the next message, and the session isn't idle.
+    lock = "SELECT pg_advisory_xact_lock(4711)"
+    conninfo = database.conninfo("discreet_owner")
+    with psycopg.connect(conninfo, autocommit=True) as hung, psycopg.connect(conninfo) as other:
+        assert hung.execute("SHOW transaction_timeout").fetchone() == ("2min",)
+        hung.execute("SET transaction_timeout = '300ms'")
+        hung.execute("SET idle_in_transaction_session_timeout = '1ms'")
+        with suppress(psycopg.Error), hung.pipeline():
+            hung.execute("BEGIN")
+            hung.execute(lock).fetchone()
+            other.execute(lock)
+        assert hung.broken
+
+
+async def test_a_snapshot_may_take_as_long_as_it_needs(database: Database) -> None:
+    async with open_scoped(database) as db:
+        owner = (await make_world(db)).owner
+        async with db.snapshot(owner) as tx:
+            assert await tx.value("SHOW transaction_timeout") == "0"
+        async with db.begin(owner) as tx:
+            assert await tx.value("SHOW transaction_timeout") == "2min"
+
+
+async def test_who_hung_in_a_transaction_for_too_long_is_told_to_try_again(
+    database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    async def hang(limit: LiteralString) -> None:
+        async with db.begin(WorkScope()) as tx:
+            pid = await tx.value("SELECT pg_backend_pid()")
+            await tx.execute(f"SET LOCAL {limit} = 0")
+            await tx.execute(f"SET LOCAL {limit} = '10ms'")
+            there = "SELECT FROM pg_stat_activity WHERE pid = %s"
+            await until(lambda: not admin.execute(there, (pid,)).fetchall())
+            await tx.value("SELECT 1")
+
+    async with open_scoped(database) as db:
+        for limit in ("idle_in_transaction_session_timeout", "transaction_timeout"):
+            with pytest.raises(Unavailable):
+                await hang(limit)

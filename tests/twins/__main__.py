@@ -19,7 +19,7 @@ from random import Random
 
 import psycopg
 
-from discreet.audit.probes import Probe, calls, pairs, singles, writes
+from discreet.audit.probes import Probe, calls, conflicts, kept, pairs, singles, writes
 from discreet.audit.rights import open_rights
 from discreet.audit.twins import Difference, compare
 from discreet.postgres.roles import ADMIN_ROLE
@@ -87,6 +87,8 @@ def _all(copies: Copies) -> chain[Probe]:
     return chain(
         singles(copies.catalogue, copies.values),
         writes(copies.catalogue, copies.values),
+        conflicts(copies.catalogue, copies.values),
+        kept(copies.catalogue, copies.values),
         calls(copies.catalogue, copies.values),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["Catalogue", "CatalogueColumn", "Function", "Table", "read_catalogue"]
+__all__ = ["Catalogue", "CatalogueColumn", "Function", "Key", "Table", "read_catalogue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,21 @@ class CatalogueColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A unique index on columns. ``where``: the condition of a partial one, else empty."""
+
+    columns: tuple[str, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table, with ``name`` qualified. ``columns``: those that the role has any right on."""
 
     name: str
     columns: tuple[CatalogueColumn, ...]
     deletable: bool
+    keys: tuple[Key, ...] = ()
 
     def readable(self) -> tuple[CatalogueColumn, ...]:
         return tuple(column for column in self.columns if column.readable)
@@ -69,6 +78,21 @@ SELECT n.nspname || '.' || quote_ident(c.relname), quote_ident(a.attname),
  ORDER BY 1, a.attnum
 """
 
+KEYS = """
+SELECT n.nspname || '.' || quote_ident(c.relname),
+       ARRAY(SELECT quote_ident(a.attname)
+               FROM unnest(i.indkey[:i.indnkeyatts - 1]) WITH ORDINALITY AS part (number, place)
+               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number
+              ORDER BY place),
+       coalesce(pg_get_expr(i.indpred, i.indrelid), '')
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE i.indisunique AND i.indexprs IS NULL
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ ORDER BY i.indexrelid::regclass::text
+"""
+
 # Operators that an index supports or that are leakproof: they may run before a policy.
 OPERATORS = """
 SELECT format_type(o.oprleft, NULL), array_agg(DISTINCT o.oprname::text ORDER BY o.oprname::text)
@@ -100,8 +124,14 @@ def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
     for table, *column, may_delete in conn.execute(COLUMNS).fetchall():
         tables.setdefault(table, []).append(CatalogueColumn(*column))
         deletable[table] = may_delete
+    keys: dict[str, list[Key]] = {}
+    for table, columns, where in conn.execute(KEYS).fetchall():
+        keys.setdefault(table, []).append(Key(tuple(columns), where))
     return Catalogue(
-        tuple(Table(name, tuple(columns), deletable[name]) for name, columns in tables.items()),
+        tuple(
+            Table(name, tuple(columns), deletable[name], tuple(keys.get(name, ())))
+            for name, columns in tables.items()
+        ),
         tuple(Function(name, tuple(types)) for name, types in conn.execute(FUNCTIONS).fetchall()),
         {kind: tuple(names) for kind, names in conn.execute(OPERATORS).fetchall()},
     )

@@ -9,7 +9,17 @@ from random import Random
 
 from discreet.audit.catalogue import Catalogue, CatalogueColumn, Table
 
-__all__ = ["SWITCHES", "Probe", "Values", "calls", "pairs", "singles", "writes"]
+__all__ = [
+    "SWITCHES",
+    "Probe",
+    "Values",
+    "calls",
+    "conflicts",
+    "kept",
+    "pairs",
+    "singles",
+    "writes",
+]
 
 Values = Mapping[tuple[str, str], Sequence[str]]
 """Values, as text, in other people's rows, by table and column."""
@@ -142,6 +152,82 @@ def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
                     f"MERGE INTO {table.name} t USING (SELECT 1) s ON {table.readable()[0].name}"
                     f" IS NOT NULL WHEN MATCHED THEN UPDATE SET {changed.name} = {literal}"
                 )
+
+
+def conflicts(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
+    """Yield inserts and merges that meet other people's values in each unique key."""
+    for table in catalogue.tables:
+        given = [column for column in table.columns if column.insertable]
+        if not given:
+            continue
+        names = ", ".join(column.name for column in given)
+        shown = [column.name for column in given if column.readable] or ["1"]
+        returning = f"RETURNING {', '.join(shown)}"
+        changed = [column.name for column in given if column.writable][:1]
+        for key, at in product(table.keys, range(2)):
+            row = ", ".join(_some(table, column, values, at) for column in given)
+            target = f"({', '.join(key.columns)}){f' WHERE {key.where}' if key.where else ''}"
+            insert = f"INSERT INTO {table.name} AS t ({names}) VALUES ({row})"
+            yield Probe(f"{insert} ON CONFLICT {target} DO NOTHING {returning}")
+            for name in changed:
+                update = f"DO UPDATE SET {name} = excluded.{name}"
+                yield Probe(f"{insert} ON CONFLICT {target} {update} {returning}")
+                yield Probe(f"{insert} ON CONFLICT {target} {update} WHERE {FAILS} {returning}")
+            parts = [column for column in table.columns if column.name in key.columns]
+            met = [
+                f"t.{column.name} = {_some(table, column, values, at)}"
+                for column in parts
+                if column.readable and (table.name, column.name) in values
+            ]
+            if met:
+                yield from _merges(table, " AND ".join(met), f"({names}) VALUES ({row})", changed)
+
+
+def _merges(table: Table, met: str, row: str, changed: Sequence[str]) -> Iterator[Probe]:
+    merge = f"MERGE INTO {table.name} AS t USING (SELECT 1) s ON {met} "
+    yield Probe(f"{merge}WHEN NOT MATCHED THEN INSERT {row} RETURNING merge_action()")
+    yield Probe(f"{merge}WHEN MATCHED AND {FAILS} THEN DO NOTHING")
+    yield Probe(f"{merge}WHEN NOT MATCHED BY SOURCE AND {FAILS} THEN DO NOTHING")
+    for name in changed:
+        update = f"THEN UPDATE SET {name} = t.{name}"
+        yield Probe(
+            f"{merge}WHEN MATCHED {update}"
+            f" WHEN NOT MATCHED BY SOURCE AND t.{name}::text <> '' {update}"
+            f" RETURNING merge_action(), t.{name}"
+        )
+
+
+IN_PARALLEL = (
+    "SET LOCAL debug_parallel_query = on; SET LOCAL min_parallel_table_scan_size = 0;"
+    " SET LOCAL min_parallel_index_scan_size = 0; SET LOCAL parallel_setup_cost = 0;"
+    " SET LOCAL parallel_tuple_cost = 0; "
+)
+OTHERWISE: tuple[str, ...] = (
+    "DECLARE probe SCROLL CURSOR FOR {select}; FETCH ALL FROM probe",
+    "DECLARE probe CURSOR WITH HOLD FOR {select}; SET LOCAL discreet.ticket = ''; FETCH ALL probe",
+    "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE probe_{turn} AS {select};"
+    " EXECUTE probe_{turn}",
+    "PREPARE probe_{turn} AS {select}; EXECUTE probe_{turn}; SET LOCAL discreet.ticket = 'x#y';"
+    " EXECUTE probe_{turn}",
+    IN_PARALLEL + "SELECT count(*) FROM ({select}) s",
+)
+"""Other ways to run a query: through a cursor, a stored plan, another ticket, parallel workers."""
+
+
+def kept(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
+    """Yield every condition of every readable column in each of ``OTHERWISE`` in turn."""
+    turn = 0
+    for table in catalogue.tables:
+        for column in table.readable():
+            for condition in _conditions(catalogue, table, column, values):
+                watched = f"CASE WHEN {condition} THEN {FAILS} ELSE true END"
+                for where in (condition, watched):
+                    turn += 1
+                    select = f"SELECT {column.name}::text FROM {table.name} WHERE {where}"
+                    how = OTHERWISE[turn % len(OTHERWISE)]
+                    # A plan with workers evaluates every subselect first, so what fails is a plan.
+                    by_plan = how.startswith(IN_PARALLEL)
+                    yield Probe(how.format(select=select, turn=turn), by_plan=by_plan)
 
 
 def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:

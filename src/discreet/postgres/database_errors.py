@@ -115,6 +115,8 @@ def reason_of(error: OperationalError) -> str:
 
 def is_lost(error: Error) -> bool:
     """Return whether the connection is gone: no response, or ended by the server."""
+    if isinstance(error, (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)):
+        return True
     if not isinstance(error, OperationalError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -41,19 +41,19 @@ GATE_ROLE = "discreet_gate"
 NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
 ROLES = (*LOGIN_ROLES, *NOLOGIN_ROLES)
 
-ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
+_TIMEOUTS = {
+    "statement_timeout": "60s",
     # A process that hangs (stopped, swapped out) in a transaction keeps its locks no longer than
     # this; another server takes over within fifteen seconds.
-    **{
-        role: {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10s"}
-        for role in LOGIN_ROLES
-    },
+    "idle_in_transaction_session_timeout": "10s",
+    # The server doesn't count a session as idle while it waits for the rest of a message or of a
+    # pipeline, so a process that hangs there is ended by this limit.
+    "transaction_timeout": "120s",
+}
+ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(LOGIN_ROLES, _TIMEOUTS),
     # The queue's statements are procrastinate's and don't name their schema.
-    "discreet_worker": {
-        "statement_timeout": "60s",
-        "idle_in_transaction_session_timeout": "10s",
-        "search_path": "queue",
-    },
+    "discreet_worker": {**_TIMEOUTS, "search_path": "queue"},
 }
 """The exact settings of each login role (``ALTER ROLE ... SET``): role, setting, value.
 

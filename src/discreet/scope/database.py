@@ -61,9 +61,13 @@ class ScopedDatabase:
 
     @asynccontextmanager
     async def snapshot(self, scope: RowScope) -> AsyncIterator[Transaction]:
-        """Open a read-only transaction in which every statement sees the same snapshot."""
+        """Open a read-only transaction in which every statement sees the same snapshot.
+
+        It may take as long as it needs: it locks no rows.
+        """
         settled = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-        async with self._transaction(scope, settled) as tx:
+        unlimited = "SET LOCAL transaction_timeout = 0"
+        async with self._transaction(scope, settled, unlimited) as tx:
             yield tx
 
     @asynccontextmanager
