@@ -92,8 +92,8 @@ async def test_an_unmodified_installation_has_no_finding_and_nothing_is_left_in_
     }
 
 
-FILLED = 34
-"""Tables with rows. Others would be sent or called, or stay; drafts come with turns in action."""
+FILLED = 37
+"""Tables with rows. Others would be sent or called, or stay."""
 PROGRAM = ("program-changed", "program-unrecorded")
 OPENED: Sequence[tuple[str, set[tuple[str, str]]]] = (
     (
@@ -167,6 +167,19 @@ SHOWN = (
         " = (SELECT s.owner_id, s.party, s.contact_id FROM gate.scope() s))",
         "discreet.memories",
     ),
+    # What the same contact has with another agent, and what people share with one.
+    (
+        "ALTER POLICY contact ON discreet.messages USING ((owner_id, party, contact_id)"
+        " = (SELECT s.owner_id, s.party, s.contact_id FROM gate.scope() s))",
+        "discreet.messages",
+    ),
+    (
+        "ALTER POLICY shared ON discreet.attachments USING (contact_id IS NULL"
+        " AND owner_id = (SELECT s.owner_id FROM gate.scope() s))",
+        "discreet.attachments",
+    ),
+    ("ALTER POLICY owner ON discreet.drafts USING (true)", "discreet.drafts"),
+    ("ALTER POLICY shared ON discreet.outbox USING (true)", "discreet.outbox"),
     (
         "ALTER TABLE discreet.memories DROP CONSTRAINT memories_agent_id_owner_id_fkey",
         "discreet.memories.agent_id",

@@ -17,7 +17,13 @@ from uuid import UUID
 from discreet.audit.attacks import Cast, Judge, Member, Secret, new_secret
 from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
-from discreet.audit.fixture_rows import fill_tables, make_elsewhere, make_neighbour
+from discreet.audit.fixture_rows import (
+    fill_elsewhere,
+    fill_tables,
+    make_elsewhere,
+    make_neighbour,
+    make_shared,
+)
 from discreet.auth.scopes import bearer_of_owner, resolve_contact
 from discreet.domain.addresses import Address
 from discreet.domain.concurrency import finished
@@ -86,7 +92,8 @@ class Fixture:
     """The audit's own owner and its neighbour, another one.
 
     ``receipt``: what was deleted at the end, by table. ``has_rows``: whether each table has rows.
-    ``findings``: that it couldn't be deleted.
+    ``findings``: that it couldn't be deleted. ``elsewhere``: a second agent of the people of the
+    first scene; ``shared`` and ``shared_elsewhere``: two whose memory everybody shares.
     """
 
     installation: Audited
@@ -95,6 +102,9 @@ class Fixture:
     has_rows: bool = False
     receipt: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    elsewhere: AgentId | None = None
+    shared: AgentId | None = None
+    shared_elsewhere: AgentId | None = None
 
     @property
     def db(self) -> ScopedDatabase:
@@ -239,10 +249,16 @@ async def _surround(scene: Scene) -> None:
     )
     victim, attacker = people[cast.victim.address], people[cast.attacker.address]
     if not fixture.has_rows:
+        db, owner_id = fixture.db, fixture.owner_id
         await fill_tables(
-            fixture.db, fixture.owner_id, AgentId(scene.agent.id), AgentId(elsewhere.id), victim,
-            attacker,
-        )  # fmt: skip
+            db, owner_id, AgentId(scene.agent.id), AgentId(elsewhere.id), victim, attacker
+        )
+        address = cast.attacker.address
+        await fill_elsewhere(db, owner_id, elsewhere, address, attacker, victim)
+        fixture.elsewhere = AgentId(elsewhere.id)
+        fixture.shared, fixture.shared_elsewhere = await make_shared(
+            db, owner_id, scene.agent, embedder, address, scene.secrets[ELSEWHERE]
+        )
     await make_neighbour(
         fixture.db, fixture.neighbour_id, scene.agent, embedder,
         (cast.victim.address, *scene.attackers), cast.victim.name, scene.secrets[NEIGHBOUR],

@@ -27,14 +27,20 @@ from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.memory.embedding import Embedder
 from discreet.schemas.agents import AgentChange
 from discreet.schemas.memories import MemoryPatch, Remember
-from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
 from discreet.services import memories, own_data
 from discreet.services.agents import Agent, create_agent, pause_agent
 from discreet.services.channels import terminal_of
 from discreet.services.context import in_scope
 
-__all__ = ["fill_tables", "make_elsewhere", "make_neighbour"]
+__all__ = [
+    "fill_elsewhere",
+    "fill_tables",
+    "make_elsewhere",
+    "make_neighbour",
+    "make_shared",
+]
 
 TALKING = 2
 """How many of the neighbour's contacts have said something."""
@@ -72,12 +78,22 @@ async def fill_tables(
     async with db.begin(OwnerScope(owner_id)) as tx:
         for statement in _OF_OWNER:
             await tx.execute(statement, given)
+    scope = ContactScope(owner_id, agent_id, ContactId(contact_id))
+    await _fill(db, scope, contact_id, other)
+    await own_data.note_access(db, owner_id, [contact_id], "read", "terminal")
+
+
+async def _fill(db: ScopedDatabase, scope: SessionScope, one: UUID, other: UUID) -> None:
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
-            "SELECT gate.furnish_audit(%(owner)s, %(contact)s, %(other)s)",
-            {"owner": owner_id, "contact": contact_id, "other": other},
+            "SELECT gate.furnish_audit(%(owner)s, %(one)s, %(other)s)",
+            {"owner": scope.owner_id, "one": one, "other": other},
         )
-    await own_data.note_access(db, owner_id, [contact_id], "read", "terminal")
+    async with db.begin(scope) as tx:  # the gate may not write drafts
+        await tx.execute(
+            "INSERT INTO discreet.drafts (turn_id, text)"
+            " SELECT t.id, 'audit' FROM discreet.turns t WHERE t.state = 'failed' LIMIT 1"
+        )
 
 
 async def make_elsewhere(
@@ -86,10 +102,35 @@ async def make_elsewhere(
 ) -> Agent:  # fmt: skip
     """Add a second agent of the owner, to whom the same contacts told something else."""
     other = await _paused_copy(db, owner_id, agent, f"{agent.name} elsewhere")
+    told = f"I told this to the other agent alone: {secret}."
     for contact_id in contacts.values():
-        scope = ContactScope(owner_id, AgentId(other.id), contact_id)
-        await _tell(db, scope, embedder, f"I told this to the other agent alone: {secret}.")
+        await _tell(db, ContactScope(owner_id, AgentId(other.id), contact_id), embedder, told)
     return other
+
+
+async def fill_elsewhere(
+    db: ScopedDatabase, owner_id: OwnerId, elsewhere: Agent, address: str, one: UUID, other: UUID
+) -> None:
+    """Give a contact rows in the tables that conversations fill, at an agent that it talks to."""
+    await _say(db, owner_id, elsewhere, address, "I was here.")
+    scope = ContactScope(owner_id, AgentId(elsewhere.id), ContactId(one))
+    await _fill(db, scope, one, other)
+
+
+async def make_shared(
+    db: ScopedDatabase, owner_id: OwnerId, agent: Agent, embedder: Embedder, address: str,
+    secret: str,
+) -> tuple[AgentId, AgentId]:  # fmt: skip
+    """Add two agents whose memory everybody shares; the second one knows the secret."""
+    made = []
+    for name, told in (("shared", "We like tea."), ("shared elsewhere", f"The code is {secret}.")):
+        copy = await _paused_copy(db, owner_id, agent, f"{agent.name} {name}", shared=True)
+        await _say(db, owner_id, copy, address, told)
+        scope = SharedScope(owner_id, AgentId(copy.id))
+        await _tell(db, scope, embedder, told)
+        await _fill(db, scope, copy.id, copy.id)
+        made.append(AgentId(copy.id))
+    return made[0], made[1]
 
 
 async def make_neighbour(
@@ -99,18 +140,11 @@ async def make_neighbour(
     """Fill another owner: an agent of the same name, and contacts of the same addresses."""
     copy = await _paused_copy(db, owner_id, agent, agent.name)
     other = await _paused_copy(db, owner_id, agent, f"{agent.name} elsewhere")
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        channel_id = ChannelId(await terminal_of(tx, copy.name))
     said = f"The neighbour's code for everything is {secret}."
     contacts: list[UUID] = []
     for address in addresses:
         if len(contacts) < TALKING:
-            message = TerminalMessage(said, sender=Address.parse(address))
-            who = AddressSender(Address.parse(address), name)
-            accepted = await accept(
-                db, owner_id, replace(to_inbound(message, channel_id), sender=who)
-            )
-            contact_id = ContactId(accepted.contact_id or uuid4())
+            contact_id = await _say(db, owner_id, copy, address, said, name)
         else:
             made = await resolve_contact(
                 db, bearer_of_owner(owner_id), Address.parse(address), auto_create=True
@@ -126,12 +160,27 @@ async def make_neighbour(
         )
 
 
-async def _paused_copy(db: ScopedDatabase, owner_id: OwnerId, agent: Agent, name: str) -> Agent:
+async def _say(
+    db: ScopedDatabase, owner_id: OwnerId, agent: Agent, address: str, said: str, name: str = ""
+) -> ContactId:
+    """Store a message to an agent; return the contact that wrote it."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        channel_id = ChannelId(await terminal_of(tx, agent.name))
+    message = to_inbound(TerminalMessage(said, sender=Address.parse(address)), channel_id)
+    who = AddressSender(Address.parse(address), name)
+    accepted = await accept(db, owner_id, replace(message, sender=who))
+    return ContactId(accepted.contact_id or uuid4())
+
+
+async def _paused_copy(
+    db: ScopedDatabase, owner_id: OwnerId, agent: Agent, name: str, *, shared: bool = False
+) -> Agent:
     """Return the agent of this name, made if it is missing, and paused."""
+    change = AgentChange(model=agent.model, waits_for_person=False)
+    if shared:
+        change = change.model_copy(update={"memory_model": "shared"})
     with suppress(Conflict):  # an earlier scene of this audit made it
-        await create_agent(
-            db, owner_id, name, AgentChange(model=agent.model, waits_for_person=False)
-        )
+        await create_agent(db, owner_id, name, change)
     return await pause_agent(db, owner_id, name)
 
 

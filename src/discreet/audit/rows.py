@@ -6,7 +6,7 @@ transaction that is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from random import Random
@@ -17,8 +17,8 @@ import psycopg
 
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.findings import Finding
-from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene
-from discreet.audit.key_probes import Rows, read_rows, ties
+from discreet.audit.fixture import ATTACKER, ELSEWHERE, GROUP, OWNER, VICTIM, Scene
+from discreet.audit.key_probes import read_rows, ties
 from discreet.audit.probes import Probe, Values, calls, singles, writes
 from discreet.audit.twins import Answer, Twin, answers
 from discreet.domain.ids import AgentId, ContactId
@@ -51,18 +51,22 @@ class RowTrial:
 
     def looks(self) -> Iterator[tuple[Role, Callable[[], list[Finding]]]]:
         """Yield each role, with what returns what it sees that it must not."""
+        tried: set[Role] = set()
         for scope in self._scopes():
-            yield role_of(scope), partial(self._look, scope)
+            role = role_of(scope)
+            # A bad ticket is as bad for every scope of a role.
+            yield role, partial(self._look, scope, () if role in tried else BAD_TICKETS)
+            tried.add(role)
 
     def look(self) -> list[Finding]:
         """Return what some role sees that it must not."""
         return [finding for _, look in self.looks() for finding in look()]
 
-    def _look(self, scope: Scope) -> list[Finding]:
+    def _look(self, scope: Scope, bad: Sequence[Ticket]) -> list[Finding]:
         found: list[Finding] = []
         with closing(self._connect(role_of(scope))) as conn:
             catalogue = read_catalogue(conn)
-            for ticket in BAD_TICKETS:
+            for ticket in bad:
                 found += self._blind(conn, catalogue, scope, ticket)
             found += self._own(conn, catalogue, scope)
             found += self._tied(conn, catalogue, scope)
@@ -72,15 +76,23 @@ class RowTrial:
         """Yield the columns in which a row of this scope may hold another party's id."""
         enter = self._enter(scope, "valid")
         own = read_rows(conn, catalogue, enter)
-        others: Rows = {}
-        if isinstance(scope, OwnerScope):
-            stranger = self._enter(OwnerScope(self._scene.fixture.neighbour_id), "valid")
-            others = read_rows(conn, catalogue, stranger)
-        elif isinstance(scope, ContactScope):
-            victim = self._scene.scope_of(self._scene.cast.victim.address)
-            if isinstance(victim, ContactScope):
-                others = read_rows(conn, catalogue, self._enter(victim, "valid"))
-        yield from ties(conn, catalogue, enter, own, others, role_of(scope))
+        for stranger in self._strangers(scope):
+            others = read_rows(conn, catalogue, self._enter(stranger, "valid"))
+            yield from ties(conn, catalogue, enter, own, others, role_of(scope))
+
+    def _strangers(self, scope: Scope) -> Iterator[Scope]:
+        """Yield the scopes whose ids a row of this one must not hold."""
+        fixture = self._scene.fixture
+        match scope:
+            case OwnerScope():
+                yield OwnerScope(fixture.neighbour_id)
+            case ContactScope(owner_id, agent_id, contact_id):
+                victim = self._scene.contacts[self._scene.cast.victim.address]
+                yield ContactScope(owner_id, AgentId(self._scene.agent.id), victim)
+                if fixture.elsewhere not in (None, agent_id):
+                    yield ContactScope(owner_id, fixture.elsewhere, contact_id)
+            case SharedScope(owner_id, _) if fixture.shared_elsewhere is not None:
+                yield SharedScope(owner_id, fixture.shared_elsewhere)
 
     def ask(self) -> None:
         """Note how the database answers now. Others' rows change afterwards."""
@@ -121,11 +133,13 @@ class RowTrial:
                 yield answers(Twin("living", conn, self._enter(self._scope, ticket)), probes)
 
     def _scopes(self) -> Iterator[Scope]:
-        owner_id, agent_id = self._scene.fixture.owner_id, self._scene.agent.id
+        fixture, agent_id = self._scene.fixture, AgentId(self._scene.agent.id)
         attacker = self._scene.contacts[self._scene.cast.attacker.address]
-        yield ContactScope(owner_id, agent_id, attacker)
-        yield SharedScope(owner_id, agent_id)
-        yield OwnerScope(owner_id, agent_id)
+        yield ContactScope(fixture.owner_id, agent_id, attacker)
+        if fixture.elsewhere is not None:
+            yield ContactScope(fixture.owner_id, fixture.elsewhere, attacker)
+        yield SharedScope(fixture.owner_id, fixture.shared or agent_id)
+        yield OwnerScope(fixture.owner_id, agent_id)
 
     def _connect(self, role: Role) -> Conn:
         return psycopg.connect(self._database.conninfo(role))
@@ -212,6 +226,8 @@ class RowTrial:
             "discreet_contact": self._scene.may_see(ATTACKER) - {VICTIM, GROUP},
             "discreet_shared": frozenset[str](),
         }.get(role_of(scope), self._scene.may_see(OWNER))
+        if isinstance(scope, ContactScope) and scope.agent_id == self._scene.fixture.elsewhere:
+            may = frozenset({ELSEWHERE})
         if self._scene.shared:
             may |= {VICTIM, GROUP, ATTACKER}
         for table, leaked, others in self._shown(conn, catalogue, scope, may):
@@ -248,7 +264,7 @@ class RowTrial:
 
     def _of_others(self, conn: Conn, table: str, columns: list[str], scope: Scope) -> int:
         """Return how many rows the scope is shown that carry another id than its own."""
-        of_agent = None if isinstance(scope, OwnerScope) else self._scene.agent.id
+        of_agent = scope.agent_id if isinstance(scope, ContactScope | SharedScope) else None
         ids: dict[str, Any] = {
             "owner_id": self._scene.fixture.owner_id,
             "agent_id": of_agent,
@@ -259,6 +275,8 @@ class RowTrial:
         if table == "discreet.contacts":
             ids["id"] = ids["contact_id"]
         tests = [f"{name} <> '{value}'" for name, value in ids.items() if name in columns and value]
+        if isinstance(scope, SharedScope) and {"contact_id", "shared"} <= {*columns}:
+            tests.append("contact_id IS NOT NULL OR NOT shared")
         if not tests:
             return 0
         asked = f"SELECT count({columns[0]}) FROM {table} WHERE {' OR '.join(tests)}"

@@ -72,8 +72,9 @@ BEGIN
 END $$;
 
 -- Give an audit's contact a row in each table that people and their owner fill only now and then, so that
--- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `other` is a second
--- contact of the same owner. An owner that no audit made is left alone (DS001).
+-- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `one` is the
+-- contact, or an agent that shares its memory, and `other` a second contact of the same owner. An owner
+-- that no audit made is left alone (DS001).
 CREATE OR REPLACE FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -85,7 +86,10 @@ BEGIN
          gen_random_uuid() AS link_id, gen_random_uuid() AS pairing_id
     INTO h
     FROM discreet.owners o
-    JOIN discreet.sessions s ON s.owner_id = o.id AND (s.contact_id = one OR s.shared)
+    JOIN discreet.sessions s ON s.owner_id = o.id
+                            AND (s.contact_id = one OR s.shared AND (s.agent_id = one OR EXISTS (
+                              SELECT FROM discreet.contacts c WHERE c.id = one AND NOT EXISTS (
+                                SELECT FROM discreet.sessions t WHERE t.contact_id = one))))
     JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
     JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
    WHERE o.id = audit AND o.name = 'sb audit'
@@ -114,6 +118,20 @@ BEGIN
                                    expires_at)
   SELECT h.owner_id, h.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
     FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
+  PERFORM set_config('discreet.delivers', h.route_id::text, true);  -- no job for it
+  INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
+                               state)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.message_id, h.session_id, h.route_id,
+          'failed');
+  INSERT INTO discreet.connections (owner_id, agent_id, contact_id, shared, server_id, link_hash,
+                                    expires_at)
+  SELECT h.owner_id, h.agent_id, h.contact_id, h.shared, s.id, uuid_send(gen_random_uuid()), now()
+    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  IF one = h.agent_id THEN
+    RETURN;
+  END IF;
   INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (h.owner_id, one, 'audit');
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   VALUES (h.channel_id, one, h.owner_id, h.agent_id) ON CONFLICT DO NOTHING;
@@ -132,12 +150,10 @@ BEGIN
                                    released_at)
   VALUES (h.owner_id, h.channel_id, 'audit', '{}', 'audit', late, now());
   INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (h.owner_id, 'said', 'audit', one, h.message_id);
+  VALUES (h.owner_id, 'said', one, one, h.message_id);
   INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
-  VALUES (h.owner_id, 'audit', '', now());
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (h.owner_id, '', one);
-  INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
+  VALUES (h.owner_id, 'audit', '', now()) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (h.owner_id, uuid_send(one), one);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
