@@ -40,6 +40,7 @@ from tests.isolation.signing_in import (
     said,
     the_bank,
 )
+from tests.isolation.test_tool_confirmation import exported
 from tests.support.limits import limits
 from tests.support.tool_servers.accounts import PUBLIC, Accounts, Browser, bank, code_on, state_of
 from tests.support.tool_servers.served import ToolWorld, tool_world
@@ -95,6 +96,11 @@ async def test_two_contacts_at_once_use_each_its_own_account(
     for sender, person in ((ALICE, "alice"), (BOB, "bob")):
         listed = await said(tools, sender, "/connections")
         assert "connected since" in listed, person
+    everything, data = await exported(tools, ALICE)
+    assert [(one["server"], one["state"]) for one in data["connections"]] == [("bank", "connected")]
+    for secret in ("sealed", "_hash", *accounts.access, *accounts.refresh, *accounts.codes):
+        assert secret not in everything, secret
+    assert accounts.access
     stored = await rows_of(tools.world, "SELECT sealed FROM discreet.connections")
     for token in (*accounts.access, *accounts.refresh):
         assert not [row for row in stored if token.encode() in bytes(row["sealed"])]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,6 +20,8 @@ from discreet.postgres.server import Database
 from discreet.schemas.tools import PendingCall
 from discreet.scope import OwnerScope
 from discreet.services import owner_news
+from discreet.services.erasing import erase_contact
+from discreet.services.exporting import export_contact
 from discreet.services.tool_calls import approve_call, deny_call, pending_calls
 from tests.support.openai_server import Call, Say
 from tests.support.tool_servers.served import ToolWorld, http_server, results, tool_world
@@ -24,6 +29,7 @@ from tests.support.turns import rows_of
 from tests.support.world import make_world, open_scoped, other_owner
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+SECRET = "the key of the installation at the shop"
 REFUND = Call((("shop__refund", {"order": "7`*", "euros": 10}), ("shop__refund", {"order": "8"})))
 
 
@@ -47,10 +53,26 @@ async def shop(tools: ToolWorld, confirm: str = "contact") -> AsyncIterator[list
         return "refunded"
 
     async with http_server(server) as seen:
-        added = await tools.add("shop", url=seen.url)
+        added = await tools.add("shop", url=seen.url, headers={"X-Shop-Key": SECRET})
         assert [tool.confirm for tool in added.tools] == ["contact"]
         await tools.allow("shop", allowed="everybody", in_groups=True, confirm=confirm)
         yield made
+
+
+async def exported(tools: ToolWorld, who: str) -> tuple[str, dict[str, list[Any]]]:
+    """Return all text of a contact's export, and its records by kind."""
+    file = tools.home / f"{uuid4()}.zip"
+    await export_contact(tools.world.db, tools.world.owner_id, who, file)
+    with zipfile.ZipFile(file) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    records = {
+        name.removeprefix("data/").removesuffix(".jsonl"): [
+            json.loads(line) for line in text.splitlines()
+        ]
+        for name, text in texts.items()
+        if name.startswith("data/")
+    }
+    return "".join(texts.values()), records
 
 
 async def last_answer(tools: ToolWorld) -> str:
@@ -88,6 +110,20 @@ async def test_the_exact_call_is_shown_and_a_yes_makes_it_once_without_the_model
         assert len(again) == 1
         assert made == ["7`*: 10"]
 
+        everything, data = await exported(tools, ALICE)
+        [call] = data["tool_calls"]
+        assert (call["called"], call["arguments"], call["state"], call["shown_to"]) == (
+            "shop__refund",
+            {"order": "7`*", "euros": 10},
+            "done",
+            ALICE,
+        )
+        assert "shop__refund" in json.dumps(data["turns"][0]["steps"])
+        for secret in (SECRET, "eyJ", "X-Shop-Key", "sealed"):
+            assert secret not in everything, secret
+        _, of_bob = await exported(tools, BOB)
+        assert of_bob["tool_calls"] == []
+
 
 async def test_in_a_group_only_the_person_who_was_asked_can_answer(tools: ToolWorld) -> None:
     async with shop(tools) as made:
@@ -97,6 +133,13 @@ async def test_in_a_group_only_the_person_who_was_asked_can_answer(tools: ToolWo
         assert made == []
         assert await tools.turn(ALICE, "ja", Say("x"), group=GROUP) == []
         assert made == ["7`*: 10"]
+        # It is hers, and goes with her; the group's own is not Bob's.
+        calls = {who: (await exported(tools, who))[1]["tool_calls"] for who in (ALICE, BOB, GROUP)}
+        assert [len(calls[who]) for who in (ALICE, BOB, GROUP)] == [1, 0, 1]
+        await tools.turn(BOB, "Refund 8", REFUND, Say("x"), group=GROUP)
+        await erase_contact(tools.world.db, tools.world.owner_id, ALICE, tools.home)
+        left = await rows_of(tools.world, "SELECT shown_to FROM discreet.tool_calls")
+        assert [row["shown_to"] for row in left] == [BOB]
 
 
 async def test_a_no_a_late_yes_and_a_right_that_is_gone_do_nothing(

@@ -64,14 +64,17 @@ _RECORDS: Mapping[str, LiteralString] = {
     "   'url', s.url, 'state', r.state, 'created_at', r.created_at, 'connected_at', r.connected_at)"
     "   AS record FROM discreet.connections r JOIN discreet.tool_servers s ON s.id = r.server_id"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
-    # Calls that waited for a yes; what was shown to whom is in the messages too.
+    # Calls that waited for a yes, in groups those that it was asked about.
     "tool_calls": "SELECT jsonb_build_object('id', r.id, 'session_id', r.session_id, 'called',"
     "   r.called, 'arguments', r.arguments, 'shown_to', r.shown_to, 'state', r.state,"
     "   'created_at', r.created_at, 'expires_at', r.expires_at, 'decided_at', r.decided_at)"
     "   AS record FROM discreet.tool_calls r JOIN discreet.sessions s ON s.id = r.session_id"
-    " WHERE s.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
+    " WHERE s.contact_id = ANY (%(contacts)s) OR r.shown_to IN"
+    "   (SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a"
+    "     WHERE a.contact_id = ANY (%(contacts)s)) ORDER BY r.created_at, r.id",
     "reminders": "SELECT to_jsonb(r) AS record FROM discreet.reminders r"
-    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.due_at, r.id",
+    " WHERE r.contact_id = ANY (%(contacts)s) OR r.asked_by = ANY (%(contacts)s)"
+    " ORDER BY r.due_at, r.id",
     "contact_labels": "SELECT to_jsonb(r) AS record FROM discreet.contact_labels r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.label",
     # Columns one by one, because the owner's role has no right to a pairing's code.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from discreet.services import (
     reminders,
     takeover,
 )
+from discreet.services.exporting import export_contact
 from discreet.turn.offline import respond
 from discreet.turn.offline.reminding import parse_reminder
 from discreet.turn.run import run_turn
@@ -242,7 +244,13 @@ async def test_who_was_erased_leaves_no_reminder_and_no_job(
     await remind(platform, admin, ANN, "hers")
     await remind(platform, admin, ANN, "said in the group", group=GROUP)
     await remind(platform, admin, BOB, "the group's", group=GROUP)
-    await erasing.erase_contact(platform.world.db, platform.world.owner_id, ANN, tmp_path)
+    ids = platform.world.db, platform.world.owner_id
+    await export_contact(*ids, ANN, tmp_path / "hers.zip")
+    with zipfile.ZipFile(tmp_path / "hers.zip") as archive:
+        exported = archive.read("data/reminders.jsonl").decode()
+    assert "said in the group" in exported
+    assert "the group's" not in exported
+    await erasing.erase_contact(*ids, ANN, tmp_path)
     assert left(admin) == ["the group's"]
     [[jobs]] = admin.execute(
         "SELECT count(*) FROM queue.procrastinate_jobs j WHERE task_name = 'remind' AND NOT EXISTS"

@@ -2710,6 +2710,7 @@ BEGIN
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
+  DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
   -- It goes with its contact.

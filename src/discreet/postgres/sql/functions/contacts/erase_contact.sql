@@ -89,7 +89,7 @@ BEGIN
 END $$;
 
 -- Delete rows that belong to no contact yet but name the sender: messages in quarantine or held, early
--- receipts, idempotency keys; and what they asked to be reminded of in groups.
+-- receipts, idempotency keys; and what they asked to be reminded of, or to be done, in groups.
 CREATE OR REPLACE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -116,6 +116,7 @@ BEGIN
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
+  DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
   -- It goes with its contact.
