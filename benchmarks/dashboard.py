@@ -143,7 +143,9 @@ async def _measure(app: App, url: str) -> bool:
         f"/memories/{memory}", "/simulator", "/agents", f"/agents/{agent}", "/channels", "/tools",
         "/webhooks", "/web-chats", "/retention", "/reminders", "/first-steps", "/limits", "/usage",
         "/usage?by=contact", f"/turns/{turn}", "/tokens", "/settings", "/quarantine", "/links",
-        "/backups", "/sign-ins",
+        "/backups", "/sign-ins", f"/agents/{agent}/delete",
+        f"/agents/{agent}/delete?contacts=erase", f"/agents/{agent}/references",
+        f"/contacts/{contact}/lines", "/simulator/column?sender=telegram:7777",
     ]  # fmt: skip
     chromium = find_chromium()
     print(f"{'page':<28} {'p50 ms':>7} {'p95 ms':>7} {'cpu ms':>7} {'kB':>6} {'paint ms':>9}")

@@ -18,6 +18,13 @@ window.broken = [];
 addEventListener("securitypolicyviolation", (event) =>
   broken.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 for (const name of ["alert", "confirm", "prompt"]) window[name] = () => broken.push(name);
+// A pattern that is no expression is ignored, and only told of once the form is sent.
+window.found = () => {
+  for (const { pattern } of document.querySelectorAll("[pattern]")) {
+    try { new RegExp(pattern, "v"); } catch (error) { broken.push(`${error}`); }
+  }
+  return broken.splice(0);
+};
 """
 # Whether something is wider than the page, without a scroll bar of its own.
 TOO_WIDE = """() => {
@@ -54,7 +61,7 @@ class Tab:
 
     async def check(self, where: str = "") -> None:
         """Fail if anything ran, was blocked or was fetched from elsewhere."""
-        self.faults += [f"{where} {what}" for what in await self.page.evaluate("broken.splice(0)")]
+        self.faults += [f"{where} {what}" for what in await self.page.evaluate("found()")]
         assert self.faults == [], where
 
     async def fits(self) -> list[str]:

@@ -25,6 +25,7 @@ async def people(house: House) -> People:
 
 async def test_a_new_owner_is_led_to_the_first_answer(tab: Tab, house: House) -> None:
     page = tab.page
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     async with in_one_task(working(house.harness.app)):
         await tab.open("/")
         await expect(page.get_by_role("heading", level=1)).to_have_text("First steps")
@@ -34,17 +35,19 @@ async def test_a_new_owner_is_led_to_the_first_answer(tab: Tab, house: House) ->
         await page.get_by_label("Model").fill("nowhere:nothing")
         await page.get_by_role("button", name="ask it something").click()
         await expect(page.get_by_role("alert")).to_contain_text("nowhere:nothing")
+        await expect(page.get_by_role("alert")).to_be_in_viewport()
         await expect(page.get_by_label("Model")).to_have_value("nowhere:nothing")
         await expect(page.get_by_text("without a model", exact=True)).to_be_visible()
         await page.get_by_text("Connect a platform", exact=True).click()
         await page.get_by_label("Platform").select_option("discord")
         await page.get_by_label("Token").fill("not a token")
         await page.get_by_role("button", name="Connect", exact=True).click()
-        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_role("alert")).to_be_in_viewport()
         await expect(page.get_by_label("Platform")).to_have_value("discord")
         await expect(page.get_by_label("Token")).to_have_value("")
         await page.get_by_role("button", name="Without one").click()
         await expect(page.get_by_role("status")).to_contain_text("built-in responder answers")
+        await expect(page.get_by_role("status")).to_be_in_viewport()
         await page.get_by_role("link", name="Open the simulator").click()
         column = page.locator(".columns > section").first
         await say(column, "Remember that my name is Olga.")
@@ -267,6 +270,7 @@ async def test_without_scripts_a_contact_is_found_read_and_answered(
         await page.get_by_role("button", name="Answer in person").click()
         await page.get_by_label("Your answer to").fill("I will ask the baker.")
         await page.get_by_role("button", name="Send").click()
+        await page.get_by_role("link", name="Reload").click()
         await expect(page.locator(".person").last).to_contain_text("I will ask the baker.")
         await page.get_by_role("button", name="Hand back").click()
     finally:

@@ -40,7 +40,7 @@ async def progress(dashboard: Dashboard) -> Progress | None:
     listening = await channels.list_channels(dashboard.db, dashboard.owner_id)
     return Progress(
         agent=agent,
-        told=agent.instructions != EXAMPLE.instructions,
+        told=(agent.instructions or "") not in ("", EXAMPLE.instructions),
         model=agent.model or dashboard.app.settings.model or "",
         connected=bool(listening),
         spoken=not await is_new(dashboard.db, dashboard.owner_id),
@@ -71,7 +71,7 @@ async def _page(
 async def take(dashboard: Dashboard, request: Request) -> Response:
     """Take a step. A step that fails changes nothing."""
     try:
-        return go_to(PAGE, await _taken(dashboard, request.state.form))
+        return go_to(f"{PAGE}#main", await _taken(dashboard, request.state.form))
     except DiscreetError as problem:
         return await _page(dashboard, request, problem)
 

@@ -74,6 +74,8 @@ class Renderer:
             notice_is_bad=notice.startswith(PROBLEM),
             navigation=NAVIGATION,
             path=request.url.path,
+            query=f"?{request.url.query}" if request.url.query else "",
+            method=request.method,
         )
         response = HTMLResponse(text, status)
         if notice:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from discreet.dashboard.context import Dashboard, Views, checked, id_of, text_of, words_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput, NotFound
-from discreet.domain.ids import AgentId
+from discreet.domain.ids import AgentId, OwnerId
 from discreet.schemas.tools import (
     Allowed,
     Confirm,
@@ -20,6 +20,7 @@ from discreet.schemas.tools import (
     ToolServerToAdd,
 )
 from discreet.services import agents, tool_accounts, tool_servers
+from discreet.services.tool_access import ToolAccess
 
 PAGE = "/tools"
 WHO = {
@@ -90,10 +91,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
     done = "Saved. It holds for the next call."
     match text_of(form, "what"):
         case "test":
-            found = await tool_servers.test_tool_server(access, owner_id, agent_id, server.name)
-            done = f"{server.name} answers."
-            if found.changes:
-                done += " It offers other tools than you approved: see below."
+            done = await _tested(access, owner_id, agent_id, server.name)
         case "approve":
             digest = checked(ToolChangesToApprove, digest=text_of(form, "digest"))
             await tool_servers.approve_tools(access, owner_id, agent_id, server.name, digest)
@@ -107,6 +105,8 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "code":
             group, code = text_of(form, "group").strip() or None, text_of(form, "code")
             done = await tool_accounts.enter_account_code(access, owner_id, agent_id, code, group)
+            if group is None:  # now it says what it offers
+                done += " " + await _tested(access, owner_id, agent_id, server.name)
         case "remove":
             await tool_servers.remove_tool_server(access, owner_id, agent_id, server.name)
             return go_to(PAGE, f"{server.name} is removed, and its secrets are deleted.")
@@ -122,6 +122,13 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             )
             await tool_servers.allow_tools(access, owner_id, agent_id, server.name, asked)
     return go_to(f"{PAGE}/{server.id}", done)
+
+
+async def _tested(access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str) -> str:
+    """Ask a server for its tools, and return what to say."""
+    found = await tool_servers.test_tool_server(access, owner_id, agent_id, name)
+    other = " It offers other tools than you approved: see below." if found.changes else ""
+    return f"{name} answers.{other}"
 
 
 async def _find(dashboard: Dashboard, request: Request) -> tuple[ToolServer, AgentId]:

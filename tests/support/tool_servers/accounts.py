@@ -30,7 +30,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from mcp_types import ToolAnnotations
 from pydantic import AnyHttpUrl
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from discreet.api.connect_pages import connect_app
 from discreet.services.tool_access import ToolAccess
@@ -49,7 +49,7 @@ def _set() -> asyncio.Event:
 class Accounts:
     """What the authorization server stores. ``lasts``: seconds that an access token is valid;
     ``hangs``: it answers no request to take a token back until this is set; ``renews``: none for
-    new tokens.
+    new tokens. ``asks``: a browser that doesn't say who it is gets a page with a button.
     """
 
     url: str
@@ -65,6 +65,7 @@ class Accounts:
     used_by: list[str] = field(default_factory=list)
     hangs: asyncio.Event = field(default_factory=_set)
     renews: asyncio.Event = field(default_factory=_set)
+    asks: bool = False
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -79,11 +80,17 @@ class Accounts:
         self.asked[number] = (client, params)
         return f"{self.url}/consent?request={number}"
 
-    async def consent(self, request: Request) -> RedirectResponse:
+    async def consent(self, request: Request) -> Response:
         """The page on which somebody who is signed in says yes or no."""
         client, params = self.asked[request.query_params["request"]]
         person = request.query_params.get("person")
         back = str(params.redirect_uri)
+        if person is None and self.asks:
+            return HTMLResponse(
+                '<!doctype html><html lang="en"><title>Bank</title><h1>Bank</h1><form>'
+                f'<input type="hidden" name="request" value="{request.query_params["request"]}">'
+                '<button name="person" value="olga">Allow as Olga</button></form>'
+            )
         if person is None:
             denied = {"error": "access_denied", "state": params.state}
             return RedirectResponse(construct_redirect_uri(back, **denied))
