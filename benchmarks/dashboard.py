@@ -27,6 +27,7 @@ from discreet.http_server import serving_http
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
 from discreet.queue.worker import count_owner_terms
+from discreet.services.agents import create_agent
 from discreet.settings import Settings
 
 P95_TARGET_MS, SIZE_TARGET_KB, PAINT_TARGET_MS = 150, 200, 1_000
@@ -98,6 +99,7 @@ async def main(contacts: int, messages: int) -> bool:
                 messages,
             )
             await count_owner_terms(db)  # as a server does
+            await create_agent(db, world.owner_id, "Bea")  # the only one can't be deleted
             took = time.perf_counter() - began
             print(f"made {contacts:,} contacts, {messages:,} messages in {took:.0f} s", flush=True)
             app = App(settings, database, db, world.owner_id)
@@ -125,7 +127,7 @@ async def _measure(app: App, url: str) -> bool:
             "SELECT contact_id FROM discreet.sessions ORDER BY last_message_at DESC LIMIT 1"
         )
         memory = await tx.value("SELECT id FROM discreet.memories LIMIT 1")
-        agent = await tx.value("SELECT id FROM discreet.agents LIMIT 1")
+        agent = await tx.value("SELECT id FROM discreet.agents ORDER BY created_at LIMIT 1")
         turn = await tx.value("SELECT id FROM discreet.turns LIMIT 1")
         deep_in_it = await tx.value(
             "SELECT last_message_at FROM discreet.sessions WHERE last_message_at IS NOT NULL"
@@ -144,7 +146,7 @@ async def _measure(app: App, url: str) -> bool:
         "/webhooks", "/web-chats", "/retention", "/reminders", "/first-steps", "/limits", "/usage",
         "/usage?by=contact", f"/turns/{turn}", "/tokens", "/settings", "/quarantine", "/links",
         "/backups", "/sign-ins", f"/agents/{agent}/delete",
-        f"/agents/{agent}/delete?contacts=erase", f"/agents/{agent}/references",
+        f"/agents/{agent}/references",
         f"/contacts/{contact}/lines", "/simulator/column?sender=telegram:7777",
     ]  # fmt: skip
     chromium = find_chromium()

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import playwright.async_api as playwright
 
 from discreet.app import App
 from discreet.asgi import http_app
+from discreet.auth.channel_secrets import drop_secret, save_secret
 from discreet.auth.sign_ins import create_sign_in_code
+from discreet.domain.platform import ChannelSecret
 from discreet.http_server import serving_http
 from discreet.postgres.server import open_database
 from discreet.serving import working
@@ -54,7 +57,9 @@ async def main() -> None:
         )
         page = await browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         await page.goto(f"{url}/sign-in?code={await create_sign_in_code(db, world.owner_id)}")
-        await _take(page, "home")
+        async with _tokens(app):
+            await page.reload()
+            await _take(page, "home")
         await page.goto(f"{url}/inbox")
         await page.click("text=Anna Lindqvist")
         await page.wait_for_selector(".lines .out")
@@ -73,6 +78,22 @@ async def main() -> None:
         await _take(page, "phone")
         await browser.close()
     STORED.write_text(f"{digest()}\n")
+
+
+@asynccontextmanager
+async def _tokens(app: App) -> AsyncIterator[None]:
+    """Give every channel a token, which nobody uses: only later does anybody work."""
+    access = app.channels
+    async with access.db.begin(app.scope) as tx:
+        accounts = await tx.fetch_tuples(
+            "SELECT platform, account FROM discreet.channels WHERE platform <> 'terminal'"
+        )
+        for platform, account in accounts:
+            await save_secret(tx, access.key, platform, account, ChannelSecret("a token"))
+    yield
+    async with access.db.begin(app.scope) as tx:
+        for platform, account in accounts:
+            await drop_secret(tx, platform, account)
 
 
 async def _take(page: playwright.Page, name: str) -> None:

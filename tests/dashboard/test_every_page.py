@@ -170,7 +170,7 @@ async def _forms(people: People) -> list[tuple[str, str, str]]:
     return [
         (f"/turns/{turn}", "Run it again", "asked again"),
         ("/tokens", "Create", "Tokens"),
-        (f"/agents/{zoe.id}/delete", "Delete permanently", "Deleted"),
+        (f"/agents/{zoe.id}/delete?contacts=keep", "Delete permanently", "Deleted"),
         (f"/memories/{memory}", "Forget", "A forgotten memory"),
         (f"/contacts/{mallory}/erase", "Erase permanently", "Erased"),
     ]

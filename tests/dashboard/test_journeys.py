@@ -175,7 +175,7 @@ async def test_an_agent_is_deleted_after_a_preview_with_a_receipt(tab: Tab, peop
     await page.get_by_role("button", name="Create").click()
     await page.get_by_role("link", name="Delete this agent").click()
     await page.get_by_label("Its contacts").select_option("erase")
-    await page.get_by_role("button", name="Count again").click()
+    await page.get_by_role("button", name="Count what would be deleted").click()
     await expect(page.get_by_role("row", name=re.compile("^channels"))).to_be_visible()
     await page.get_by_role("button", name="Delete permanently").click()
     await expect(page.get_by_text("Receipt")).to_be_visible()

@@ -55,21 +55,26 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def preview_deletion(dashboard: Dashboard, request: Request) -> Response:
-    """Ask what becomes of an agent's contacts, and count what each choice would delete."""
+    """Ask what becomes of an agent's contacts, and count what a choice would delete.
+
+    Counting tries the deletion, which may take long and holds up its conversations: only a choice
+    counts, and not opening the page.
+    """
     agent_id = AgentId(id_of(request))
     found = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
+    listed = await agents.list_agents(dashboard.db, dashboard.owner_id)
     others = [
-        one
-        for one in await agents.list_agents(dashboard.db, dashboard.owner_id)
-        if one.id != agent_id and one.memory_model == found.memory_model
+        one for one in listed if one.id != agent_id and one.memory_model == found.memory_model
     ]
     given = request.query_params
     asked = _asked(given.get("contacts", "keep"), given.get("to_agent_id", ""), preview=True)
     if asked.contacts == "move" and asked.to_agent_id is None and others:
         asked.to_agent_id = others[0].id
-    counted = await _delete(dashboard, agent_id, asked)
+    counts = None
+    if "contacts" in given or len(listed) == 1:  # which says at once that the only one can't go
+        counts = (await _delete(dashboard, agent_id, asked)).counts
     return dashboard.renderer.page(
-        request, "delete_agent.html", agent=found, others=others, asked=asked, counts=counted.counts
+        request, "delete_agent.html", agent=found, others=others, asked=asked, counts=counts
     )
 
 
