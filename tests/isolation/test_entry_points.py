@@ -88,6 +88,7 @@ async def test_no_contact_looks_up_a_token_or_binds_a_connection(world: World) -
             "gate.bearer_of('x', 'x')",
             "gate.begin_mcp_session('x', gen_random_uuid())",
             "gate.mcp_session('x', gen_random_uuid())",
+            "gate.mcp_session_of('x', 'x', gen_random_uuid())",
             "gate.bind_mcp_session('x', gen_random_uuid(), gen_random_uuid())",
             "gate.end_mcp_session('x', gen_random_uuid())",
             "gate.purge_mcp_sessions('1 day')",

@@ -115,11 +115,11 @@ async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> Non
 
 async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpConnection | None:
     """Return the connection with this key that was begun with this token, or None."""
-    async with db.begin(WorkScope()) as tx:
-        row = await tx.fetch_one(
-            "SELECT * FROM gate.mcp_session(%(key)s, %(token)s)",
-            {"key": _digest(key), "token": bearer.token_id},
-        )
+    row = await db.ask(
+        WorkScope(),
+        "SELECT * FROM gate.mcp_session_of(%(ticket)s, %(key)s, %(token)s)",
+        {"key": _digest(key), "token": bearer.token_id},
+    )
     if row is None:
         return None
     binding = DatabaseBinding(db, bearer, key)

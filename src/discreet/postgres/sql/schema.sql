@@ -4230,6 +4230,19 @@ END $$;
 
 ALTER FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
 
+-- FUNCTION mcp_session_of(text, bytea, uuid)
+CREATE FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.open_scope(ticket);
+  RETURN QUERY SELECT m.* FROM gate.mcp_session(shown, token) m;
+END $$;
+
+
+ALTER FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+
 -- FUNCTION merge_contacts(uuid, uuid, uuid, text)
 CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
     LANGUAGE plpgsql
@@ -11646,6 +11659,10 @@ REVOKE ALL ON FUNCTION gate.may_connect(contact uuid) FROM PUBLIC;
 -- ACL FUNCTION mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
 GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+GRANT ALL ON FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
 
 -- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, how text)
 REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) FROM PUBLIC;

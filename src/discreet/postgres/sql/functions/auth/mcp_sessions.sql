@@ -21,6 +21,16 @@ BEGIN
    WHERE m.digest = shown AND m.token_id = token;
 END $$;
 
+-- The same in a transaction of its own, which it begins with its ticket: one round trip.
+CREATE OR REPLACE FUNCTION gate.mcp_session_of(
+  ticket text, shown bytea, token uuid,
+  OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.open_scope(ticket);
+  RETURN QUERY SELECT m.* FROM gate.mcp_session(shown, token) m;
+END $$;
+
 -- Delete sessions that have not been used for that long. A client that returns starts a new one, which
 -- is unbound.
 CREATE OR REPLACE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
@@ -49,7 +59,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM discreet.mcp_sessions m WHERE m.digest = shown AND m.token_id = token
 $$;
 
-REVOKE ALL ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.purge_mcp_sessions,
-  gate.bind_mcp_session, gate.end_mcp_session FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.purge_mcp_sessions,
-  gate.bind_mcp_session, gate.end_mcp_session TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_of,
+  gate.purge_mcp_sessions, gate.bind_mcp_session, gate.end_mcp_session FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_of,
+  gate.purge_mcp_sessions, gate.bind_mcp_session, gate.end_mcp_session TO discreet_worker;
