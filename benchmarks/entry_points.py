@@ -2,7 +2,9 @@
 
 1. The same questions in process, over REST and over MCP, on one running server; and an empty route
    of the same web framework and an empty tool of the same SDK, served and called in the same way.
-   What REST and MCP add is compared with these: p50, and seconds of processor of all sides.
+   What REST and MCP add is compared with these: p50, and seconds of processor of all sides. The
+   SDK's client checks each answer against the tool's schema; a tool that returns the same rows from
+   memory shows what that costs.
 2. 100 connections of 100 contacts at once over MCP, each of which keeps something and looks for
    everybody's: errors and rows of others are counted, and have to be none.
 """
@@ -38,6 +40,7 @@ from discreet.memory.indexing import index
 from discreet.memory.memories import NewMemory, remember
 from discreet.memory.recall import prepare, recall
 from discreet.schemas.memories import Hits, Recall
+from discreet.services.recall import find_hits
 from discreet.settings import Settings
 
 MEMORIES, QUESTIONS, WARM = 200, 300, 20
@@ -69,7 +72,9 @@ async def _overhead(app: App, world: World, url: str, data: str) -> None:
     questions = [f"where is the {_thing(number)}?" for number in range(QUESTIONS)]
     async with AsyncExitStack() as stack:
         rest = await _http(stack, url, token)
-        empty = await stack.enter_async_context(_empty())
+        async with app.db.begin(world.contact(contact_id)) as tx:
+            same = await find_hits(tx, prepare(questions[0], embedder), limit=LIMIT)
+        empty = await stack.enter_async_context(_empty(Hits(items=same, by_words_only=False)))
         empty_rest = await _http(stack, empty, token)
         mcp, empty_mcp = await _mcp(stack, url, token), await _mcp(stack, empty, token)
 
@@ -83,8 +88,10 @@ async def _overhead(app: App, world: World, url: str, data: str) -> None:
             answer = (await client.post("/api/memories/recall", json=asked)).raise_for_status()
             return [hit["id"] for hit in answer.json()["items"]]
 
-        async def over_mcp(question: str, client: McpClient = mcp) -> list[str]:
-            result = await client.call_tool("recall", {"query": question, "limit": LIMIT})
+        async def over_mcp(
+            question: str, client: McpClient = mcp, tool: str = "recall"
+        ) -> list[str]:
+            result = await client.call_tool(tool, {"query": question, "limit": LIMIT})
             return [hit["id"] for hit in (result.structured_content or {})["items"]]
 
         await _compare(
@@ -94,6 +101,7 @@ async def _overhead(app: App, world: World, url: str, data: str) -> None:
                 "empty route": lambda question: over_rest(question, empty_rest),
                 "MCP": over_mcp,
                 "empty tool": lambda question: over_mcp(question, empty_mcp),
+                "tool with the same answer": lambda asked: over_mcp(asked, empty_mcp, "same"),
             },
             questions,
             data,
@@ -121,29 +129,44 @@ async def _compare(
     each = {name: seconds / len(took[name]) for name, seconds in used.items()}
     for name in calls:
         print(f"{name}: p50 {1e3 * p50[name]:.1f} ms, processor {1e3 * each[name]:.1f} ms")
-    for name, floor in (("REST", "empty route"), ("MCP", "empty tool")):
+    for name, floor in (
+        ("REST", "empty route"),
+        ("MCP", "empty tool"),
+        ("MCP", "tool with the same answer"),
+    ):
         wall = (p50[name] - p50["in process"]) / p50[floor]
         processor = (each[name] - each["in process"]) / each[floor]
-        print(f"{name} on top of the call: {wall:.2f} of an {floor}, processor {processor:.2f}"
+        print(f"{name} on top of the call: {wall:.2f} of the {floor}, processor {processor:.2f}"
               f" (at most {TARGET})", flush=True)  # fmt: skip
 
 
 @asynccontextmanager
-async def _empty() -> AsyncIterator[str]:
-    """Serve a route and a tool that do nothing; yield their URL."""
+async def _empty(same: Hits) -> AsyncIterator[str]:
+    """Serve a route and a tool that do nothing, and one that returns ``same``; yield their URL."""
+    whole = same.model_dump(mode="json")
     api = fastapi.FastAPI()
 
     @api.post("/api/memories/recall")
     async def nothing(_: Recall) -> Hits:
         return Hits(items=[], by_words_only=False)
 
-    async def call_tool(_: Any, __: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(_: Any, call: types.CallToolRequestParams) -> types.CallToolResult:
+        if call.name == "same":
+            text = types.TextContent(type="text", text=json.dumps(whole))
+            return types.CallToolResult(content=[text], structured_content=whole)
         text = types.TextContent(type="text", text='{"items": []}')
         return types.CallToolResult(content=[text], structured_content={"items": []})
 
     async def list_tools(_: Any, __: Any) -> types.ListToolsResult:
         return types.ListToolsResult(
-            tools=[types.Tool(name="recall", input_schema={"type": "object"})]
+            tools=[
+                types.Tool(name="recall", input_schema={"type": "object"}),
+                types.Tool(
+                    name="same",
+                    input_schema={"type": "object"},
+                    output_schema=Hits.model_json_schema(mode="serialization"),
+                ),
+            ]
         )
 
     server: Server[Any] = Server("empty", on_call_tool=call_tool, on_list_tools=list_tools)
