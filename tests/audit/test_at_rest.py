@@ -278,9 +278,11 @@ def test_tool_servers_that_serve_everybody_or_strangers_are_named() -> None:
     plain = ToolServerSeen("files", "Ada", "https://tools.example", shared=False, open=False)
     local = replace(plain, url="http://127.0.0.1:9000")
     assert list(check_tool_servers([plain, local, replace(plain, url="")])) == []
-    bad = ToolServerSeen("calendar", "Ada", "http://tools.example", shared=True, open=True)
+    bad = ToolServerSeen(
+        "calendar", "Ada", "http://tools.example", shared=True, open=True, trusted=True
+    )
     assert {one.id for one in check_tool_servers([bad])} == {
-        "shared-tool-server", "open-admission-with-tools", "url-without-tls",
+        "shared-tool-server", "trusted-tool-server", "open-admission-with-tools", "url-without-tls",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import psycopg
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
 from discreet.domain.inbound import AddressSender
-from discreet.domain.platform import Fixture, Receipt
+from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
 from discreet.intake.address_aliases import link_aliases
 from discreet.intake.receipts import note_receipt
@@ -146,7 +146,7 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
     theirs = await number(other, "2")
     await answered(mine, "wamid.1")
 
-    async def note(by: Platform, stage: Fixture) -> bool:
+    async def note(by: Platform, stage: Stage) -> bool:
         receipt = Receipt(by.channel_id, ("US.1",), "wamid.1", stage, datetime.now(UTC), "why")
         return await note_receipt(by.world.db, by.world.owner_id, receipt)
 
@@ -177,7 +177,7 @@ async def test_a_contact_that_calls_its_answer_as_anothers_gets_none_of_their_re
     victim = await answered(line, "wamid.1")
     early = await answered(line, "wamid.2", "whatsapp:US.3", state="sending")
 
-    async def note(chat: str, name: str, stage: Fixture) -> bool:
+    async def note(chat: str, name: str, stage: Stage) -> bool:
         receipt = Receipt(line.channel_id, (chat,), name, stage, datetime.now(UTC), "why")
         return await note_receipt(world.db, world.owner_id, receipt)
 

@@ -124,6 +124,21 @@ async def test_a_shared_server_tells_everybody_and_status_says_so(tools: ToolWor
     assert (noted.name, noted.shared, noted.trusted) == ("notes", True, False)
 
 
+async def test_a_trusted_program_can_read_everything_and_status_says_so(tools: ToolWorld) -> None:
+    (tools.home / "credentials.json").write_text("every password")
+    await tools.add("looks", command("looking"), trusted=True)
+    await tools.allow("looks", allowed="everybody", confirm="never")
+    for name, arguments, seen in (
+        ("looks__read", {"path": str(tools.home / "credentials.json")}, "every password"),
+        ("looks__environment", {}, str(tools.home / "tools")),  # clean, in a folder of its own
+    ):
+        told = results(await tools.turn(ALICE, "Look", calls(name, **arguments), Say("Seen.")))[0]
+        assert seen in told
+        assert "DISCREET_" not in told
+    [noted] = (await get_status(tools.world.db, tools.world.owner_id)).tool_servers
+    assert (noted.name, noted.shared, noted.trusted) == ("looks", False, True)
+
+
 async def test_results_are_data_within_a_limit_and_a_server_may_ask_for_nothing(
     tools: ToolWorld,
 ) -> None:

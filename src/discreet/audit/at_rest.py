@@ -24,7 +24,7 @@ __all__ = ["at_rest"]
 Progress = Callable[[str], None]
 
 _TOOL_SERVERS: LiteralString = """
-SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared,
+SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared, s.trusted,
        EXISTS (SELECT FROM discreet.channels c WHERE c.agent_id = a.id AND c.closed_at IS NULL
                   AND c.platform <> 'terminal' AND c.admission = 'open') AS open
   FROM discreet.tool_servers s JOIN discreet.agents a ON a.id = s.agent_id

@@ -152,10 +152,11 @@ class ToolServerSeen:
     url: str
     shared: bool
     open: bool
+    trusted: bool = False
 
 
 def check_tool_servers(servers: Sequence[ToolServerSeen]) -> Iterator[Finding]:
-    """Yield servers that serve everybody alike, that strangers reach, or that lack TLS."""
+    """Yield servers that serve everybody, lack a sandbox or TLS, or that strangers reach."""
     for server in servers:
         where = f"{server.agent}: {server.name}"
         if server.shared:
@@ -163,6 +164,12 @@ def check_tool_servers(servers: Sequence[ToolServerSeen]) -> Iterator[Finding]:
                 "shared-tool-server", "warning", "One session of it serves everybody, so what it"
                 " keeps between calls reaches others.", where,
                 "Unless it keeps nothing: add it again without --shared.",
+            )  # fmt: skip
+        if server.trusted:
+            yield Finding(
+                "trusted-tool-server", "warning", "It runs without a sandbox: it can read what the"
+                " user of Discreet can, with all passwords.", where,
+                "If its sandbox works here: add it again without --trust.",
             )  # fmt: skip
         if server.open:
             yield Finding(
