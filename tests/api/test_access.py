@@ -83,18 +83,17 @@ CHANGES: dict[str, Callable[[World], Awaitable[None]]] = {
 
 @asynccontextmanager
 async def streamed(client: httpx.AsyncClient, **said: Any) -> AsyncIterator[AsyncIterator[str]]:
-    """Yield the lines of a stream after its first event."""
+    """Yield the lines of a stream after its first event, without comments that keep it open."""
     async with client.stream(
         "POST",
         "/api/messages",
         json={"text": "hello", **said},
         headers={"Accept": "text/event-stream"},
     ) as stream:
-        lines = stream.aiter_lines()
+        lines = (line async for line in stream.aiter_lines() if line and line[0] != ":")
         if stream.status_code == 200:
-            async for line in lines:
-                if line == "":
-                    break
+            assert (await anext(lines)).startswith("event: ")
+            assert (await anext(lines)).startswith("data: ")
         yield lines
 
 

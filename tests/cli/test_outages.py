@@ -59,7 +59,7 @@ class Serving:
             "Authorization": f"Bearer {self.token}",
             "Accept": "application/json, text/event-stream",
         }
-        return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=60)
+        return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=120)
 
 
 def _is_problem(answered: httpx.Response, why: str) -> bool:

@@ -58,6 +58,15 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def is_running(pid: int) -> bool:
+    """Return whether a process hasn't ended, be it that nobody has waited for it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
 def line_with(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     assert process.stdout is not None
     for line in process.stdout:
@@ -106,7 +115,7 @@ def test_processes_end_with_their_parent_however_it_ends(tmp_path: Path) -> None
         assert sorted(pids) == sorted(children(parent.pid))
         parent.kill()
         parent.wait()
-        until_sync(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+        until_sync(lambda: not any(map(is_running, pids)))
     assert running_server(tmp_path / "home") is None
 
 

@@ -188,7 +188,7 @@ async def test_a_page_that_stays_open_hears_of_news_until_it_is_signed_out(
 ) -> None:
     said = await browser.harness.world.say(ALICE, "hello")
     live = f"/contacts/{said.contact_id}/live"
-    async with browser.http.stream("GET", live, timeout=30) as events:
+    async with browser.http.stream("GET", live, timeout=PATIENCE_SECONDS) as events:
         heard = events.aiter_lines()
         assert await anext(heard) == "event: changed"
         await browser.harness.world.say(ALICE, "are you there?")

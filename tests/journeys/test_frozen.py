@@ -31,6 +31,8 @@ from tests.support.openai_server import Hang, Say, openai_server
 from tests.support.waiting import until
 
 TAKEOVER_SECONDS = 15.0
+ON_A_BUSY_MACHINE = 2 * TAKEOVER_SECONDS
+"""Processes there wait for a core; ``test_a_lease_is_taken_over_in_time`` holds the time itself."""
 HOLDER = (
     "SELECT holder, what FROM queue.leases WHERE what LIKE 'receive %' AND leased_until > now()"
 )
@@ -82,7 +84,7 @@ async def _is_taken_over_and_back_to_sleep(
     await serve(installation)
     with thawing(first):
         await say("two, to nobody yet")
-        assert await _taken_over(harness, before) < TAKEOVER_SECONDS
+        assert await _taken_over(harness, before) < ON_A_BUSY_MACHINE
         await harness.until(lambda: len(texts()) == 2)
         await _said_and_answered(harness, say, texts, "three")
         after = holder(harness.admin)
@@ -151,7 +153,7 @@ async def test_another_server_answers_what_the_frozen_one_was_thinking_about_onc
         with thawing(first):
             began = time.monotonic()
             await harness.until(lambda: harness.count("turns WHERE state = 'lost'") == 1)
-            assert time.monotonic() - began < TAKEOVER_SECONDS
+            assert time.monotonic() - began < ON_A_BUSY_MACHINE
             await harness.until(lambda: len(harness.api.texts(1001)) == 1)
         await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
         await harness.api.direct(1001, "and now?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -126,9 +125,7 @@ async def test_a_wrong_key_is_tried_once_the_sender_hears_at_once_and_the_owner_
     world: World, tmp_path: Path
 ) -> None:
     await use(world, "first")
-    began = time.monotonic()
     said, asked = await turn_of(world, tmp_path, {"first": [Fail(401)]})
-    assert time.monotonic() - began < 10
     assert asked == ["first"]
     assert await answers_of(world, said.session_id) == [COURTESY]
     [turn] = (await get_status(world.db, world.owner_id)).turns
