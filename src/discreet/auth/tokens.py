@@ -37,6 +37,7 @@ MINTED_A_MINUTE = 60
 """Maximum tokens per minute that one agent's token may mint, on all servers together."""
 MINTED_OF_CONTACT = 20
 """Maximum valid minted tokens of one contact; one more ends the oldest."""
+_ID_START = re.compile(r"(?i)[0-9a-f]{6,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -249,7 +250,7 @@ async def list_tokens(
 async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Token:
     """Revoke a token. It stops working at the next call, in every process.
 
-    ``which``: its id, its prefix or its name.
+    ``which``: its id, or at least the first six characters of it; its prefix; or its name.
 
     Raises:
         NotFound: no such token.
@@ -258,8 +259,9 @@ async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Tok
     async with db.begin(OwnerScope(owner_id)) as tx:
         rows = await tx.fetch(
             _TOKENS + " WHERE t.purpose IN ('api', 'metrics') AND %(which)s <> ''"
-            "   AND %(which)s IN (t.id::text, t.prefix, t.name) ORDER BY t.created_at LIMIT 20",
-            {"which": which},
+            "   AND (%(which)s IN (t.prefix, t.name) OR starts_with(t.id::text, %(start)s))"
+            " ORDER BY t.created_at LIMIT 20",
+            {"which": which, "start": which.casefold() if _ID_START.fullmatch(which) else None},
         )
     found = [Token(**row) for row in rows]
     if not found:

@@ -9,6 +9,7 @@ import typer
 
 from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_ids import whole_id
 
 if TYPE_CHECKING:
     from discreet.contacts import Contact
@@ -100,6 +101,7 @@ def unlink(
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 
+    link = str(whole_id("link", link))
     found = in_app(lambda app: linking.preview_undo(app.db, app.owner_id, link))
     if preview or not (yes or as_json):
         _show_undo(found, as_json=as_json)

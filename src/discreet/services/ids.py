@@ -12,7 +12,9 @@ from discreet.scope import OwnerScope, ScopedDatabase
 
 __all__ = ["Identified", "check_prefix", "find_id"]
 
-Identified = Literal["session", "turn", "memory", "message", "contact", "quarantined message"]
+Identified = Literal[
+    "session", "turn", "memory", "message", "contact", "quarantined message", "link"
+]
 MAX_CANDIDATES = 5
 _IDS: dict[Identified, str] = {
     "session": "SELECT id FROM discreet.sessions",
@@ -24,6 +26,7 @@ _IDS: dict[Identified, str] = {
     "message": "SELECT id FROM discreet.messages",
     "contact": "SELECT id FROM discreet.contacts WHERE merged_into IS NULL",
     "quarantined message": "SELECT id FROM discreet.quarantine WHERE released_at IS NULL",
+    "link": "SELECT id FROM discreet.links",
 }
 
 
