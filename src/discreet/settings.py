@@ -27,6 +27,9 @@ from discreet.domain.policy import Policy
 from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.time_zones import checked_zone
 
+MAX_SHOWN = 300
+"""Characters of an error that may quote a value."""
+
 __all__ = ["Price", "Settings", "line_history", "load_settings"]
 
 
@@ -113,7 +116,7 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 class Settings(Policy):
     """Frozen settings. The constructor reads no environment; ``load_settings`` does."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     home: Path = Field(
         default=Path("~/.discreet"),
@@ -308,7 +311,9 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = "DISCREET_" + str(first["loc"][0]).upper()
         if first["type"] == "value_error":  # raised by our validators, written to follow the name
-            raise BadInput(f"{name} {first['ctx']['error']}.") from None
+            why = str(first["ctx"]["error"])
+            why = why if len(why) <= MAX_SHOWN else f"{why[:MAX_SHOWN]}...)"
+            raise BadInput(f"{name} {why}.") from None
         raise BadInput(f"{name} is not valid: {first['msg']}.") from None
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))

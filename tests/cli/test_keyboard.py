@@ -165,6 +165,13 @@ def test_the_log_level_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatc
         ("DISCREET_LOG_LEVEL", "loud"),
         ("DISCREET_MAX_TURNS", "many"),
         ("DISCREET_MAX_TURNS", "0"),
+        ("DISCREET_MESSAGES_A_MINUTE", "99999999999999999999"),
+        ("DISCREET_TURN_TOTAL_SECONDS", "1e999"),
+        ("DISCREET_MODEL_PRICES", "{"),
+        ("DISCREET_TIMEZONE", "Europe/Atlantis"),
+        ("DISCREET_OWNER_QUIET_HOURS", "25:00-26:00"),
+        ("DISCREET_CANARIES", "perhaps"),
+        ("DISCREET_WEBHOOK_URL", "a" * 100_000),
         ("DISCREET_TURN_SILENCE_SECONDS", "-1"),
         ("DISCREET_LISTEN", "5000"),
         ("DISCREET_WHATSAPP_API_VERSION", "24"),
@@ -178,3 +185,4 @@ def test_a_setting_that_is_not_valid_is_one_line_that_names_it(
         load_settings()
     assert str(refused.value).startswith(f"{name} ")
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -16,6 +17,9 @@ from discreet.cli.command_group import CommandGroup
 from discreet.cli.notice import INTERRUPTED
 from discreet.cli.streams import flush_output, prepare_streams
 from discreet.domain.errors import DiscreetError
+
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a write that has no room or no working device."""
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -64,14 +68,23 @@ def exit_code_of(work: Callable[[], object]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 1  # the reader is gone (`sb memories list | head`), so there is nobody to tell
-    except Exception as error:
-        if os.environ.get("DISCREET_DEBUG"):
-            raise
-        from discreet.cli.error_log import write_down
-
-        _say(f"Unexpected error: {type(error).__name__}. {write_down(error)}")
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN or error.filename is not None:
+            return _unexpected(error)
+        _say(f"The output can't be written: {error.strerror}.")
         return 1
+    except Exception as error:
+        return _unexpected(error)
     return 0
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("DISCREET_DEBUG"):
+        raise error
+    from discreet.cli.error_log import write_down
+
+    _say(f"Unexpected error: {type(error).__name__}. {write_down(error)}")
+    return 1
 
 
 def _say(line: str) -> None:

@@ -16,8 +16,13 @@ OfContact = Annotated[
     str | None,
     typer.Option("--contact", metavar="WHO", help="Only this contact: its id, address or name."),
 ]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N.")]
-Skip = Annotated[int, typer.Option("--skip", metavar="N", min=0, help="Skip the first N.")]
+MAX_ROWS = 1_000_000_000
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=MAX_ROWS, help="Show at most N.")
+]
+Skip = Annotated[
+    int, typer.Option("--skip", metavar="N", min=0, max=MAX_ROWS, help="Skip the first N.")
+]
 
 _ADMIN_URL_HELP = "postgresql://admin:password@host/postgres. It is used once and not stored."
 NeededAdminUrl = Annotated[
@@ -71,7 +76,12 @@ def checked(schema: type[Request], **given: Any) -> Request:
         return schema(**given)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        places = [f"no. {at + 1}" if isinstance(at, int) else at for at in wrong["loc"]]
+        # Of a union, pydantic names the type too: it is nothing that was typed.
+        places = [
+            f"no. {at + 1}" if isinstance(at, int) else at
+            for at in wrong["loc"]
+            if isinstance(at, int) or at.isidentifier()
+        ]
         name = " ".join(places).replace("_", " ")
         why = wrong["msg"].removeprefix("Value error, ")
         field = schema.model_fields.get(str(wrong["loc"][0])) if wrong["loc"] else None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MAX_WHOLE_NUMBER = 2_147_483_647
+"""The largest number of a column of the type ``integer``."""
 
 
 class Policy(BaseModel):
@@ -73,3 +78,10 @@ class Policy(BaseModel):
     reminders_per_contact: int = Field(
         default=50, ge=1, description="Reminders that one contact may have with one agent."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _fits(cls, value: Any) -> Any:
+        if type(value) is int and value > MAX_WHOLE_NUMBER:
+            raise ValueError(f"must be at most {MAX_WHOLE_NUMBER:,}")
+        return value
