@@ -24,6 +24,7 @@ from discreet.services.agents import AgentChange, change_agent, create_agent
 from discreet.services.contacts import block_contact
 from discreet.services.erasing import erase_contact
 from discreet.services.events import events_after
+from discreet.services.linking import link_contacts, undo_link
 from discreet.services.messages import send_message
 from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.run import run_turn
@@ -164,6 +165,35 @@ async def test_a_stream_goes_on_after_the_event_that_was_seen_and_not_after_anot
     # An id of Bob's is as unknown to her as one that doesn't exist.
     [bobs, *_] = await told(rest, bob)
     assert await told(rest, alice, bobs["id"]) == await told(rest, alice) == [first, second]
+
+
+async def test_an_agents_stream_does_not_go_on_after_an_event_of_another_agent(rest: Rest) -> None:
+    await create_agent(rest.app.db, rest.app.owner_id, "Bea")
+    await answered(rest, ALICE, "hello Ada")
+    await answered(rest, ALICE, "hello Bea", "Bea")
+    of_ada, of_bea = await rest.token(agent="Ada"), await rest.token(agent="Bea")
+    everything = await told(rest, of_ada)
+    for event in await told(rest, of_bea):
+        # As an id that no event has: it tells nothing of when the other's event was.
+        assert await told(rest, of_ada, event["id"]) == everything
+    assert "hello Bea" not in json.dumps(everything)
+
+
+async def test_a_link_that_is_undone_leaves_nobody_the_others_events(rest: Rest) -> None:
+    db, owner_id = rest.app.db, rest.app.owner_id
+    await answered(rest, ALICE, "hello")
+    await answered(rest, BOB, "my code is plum4711")
+    hers, his = await rest.token(contact=ALICE), await rest.token(contact=BOB)
+    before = [await told(rest, hers), await told(rest, his)]
+    link = await link_contacts(db, owner_id, ALICE, BOB)
+    refused = await rest.http.get(
+        "/api/events", params={"seconds": 0}, headers={"Authorization": f"Bearer {his}"}
+    )
+    assert refused.status_code in (401, 403, 404)
+    await undo_link(db, owner_id, str(link.id))
+    his = await rest.token(contact=BOB)
+    assert [await told(rest, hers), await told(rest, his)] == before
+    assert "plum4711" not in json.dumps(before[0])
 
 
 async def test_an_erased_contact_leaves_no_event(
