@@ -136,6 +136,13 @@ async def test_what_the_server_refuses_is_raised_as_what_it_is(harness: Harness)
             await alice.memory(uuid4())
         with pytest.raises(BadInput, match="content"):
             await alice._post(Recall, "/api/memories", {"content": ""})
+    for url, token in (
+        ("http://127.0.0.1:9", ""),
+        ("http://127.0.0.1:9", "sb_x\n"),
+        ("a:1", "sb_x"),
+    ):
+        with pytest.raises(BadInput):
+            Client(url, token)
     async with Client("http://127.0.0.1:9", "sb_nothing") as unreachable:
         with pytest.raises(Unavailable, match="sb serve"):
             await unreachable.me()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -75,6 +76,13 @@ class Transport:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         check_proxies()
+        if not re.fullmatch(r"https?://[^\s/?#]\S*", url):
+            raise BadInput(f"{url[:100]!a} is not an address such as https://example.com.")
+        if not re.fullmatch(r"[!-~]+", token):
+            raise BadInput(
+                "The token is empty, or has characters that no token has.",
+                hint="Create one: sb tokens create --help",
+            )
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/"),
             headers={"Authorization": f"Bearer {token}"},
