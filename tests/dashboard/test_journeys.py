@@ -148,7 +148,9 @@ async def test_two_senders_and_a_group_side_by_side_see_nothing_of_each_other(
 
 async def say(column: Locator, text: str) -> None:
     await column.get_by_placeholder("Say something").fill(text)
-    await column.get_by_role("button", name="Send").click()
+    # Until the next page is there, this one is live, and shows the answer too.
+    async with column.page.expect_event("domcontentloaded"):
+        await column.get_by_role("button", name="Send").click()
 
 
 async def test_an_answer_opens_what_went_into_it(tab: Tab, people: People) -> None:
