@@ -234,8 +234,8 @@ SMALL: Mapping[Small, Mapping[Language, str]] = {
 ASKING: Mapping[Language, str] = {
     "en": r"(?:what|who|whom|whose|which|where|when|why|how|is|are|am|was|were|do|does|did|can"
     r"|could|will|would|should|may|have|has|what's|who's|where's|when's|how's)\b",
-    "de": r"(?:wer|wen|wem|wessen|was|wo|wohin|woher|wann|warum|wieso|wie|welche[rsn]?|ist|sind"
-    r"|bin|hast|habe|haben|kannst|kann|gibt)\b",
+    "de": r"(?:wer|wen|wem|wessen|was|wo(?:hin|her|mit|für|von|zu|ran|rauf|rin|nach|durch|gegen)?"
+    r"|wann|warum|wieso|weshalb|wie|welche[rsn]?|ist|sind|bin|hast|habe|haben|kannst|kann|gibt)\b",
     "fr": r"(?:qui|que|quoi|quel(?:le)?s?|où|quand|pourquoi|comment|combien|est-ce|qu'est-ce"
     r"|as-tu)\b",
     "es": r"(?:¿|(?:qué|quién|quiénes|cuál|cuáles|dónde|cuándo|por qué|cómo|cuánto|cuántos)\b)",
@@ -261,11 +261,12 @@ def sentence_language(sentence: str, otherwise: Language) -> Language:
     if (
         re.match(ASKING_FURTHER["pt"], sentence, re.IGNORECASE)
         and re.search(
-            r"\b(?:meu|minha|meus|minhas|é|posso|não|onde|quando é|em que|qual|fica|moro)\b",
+            r"\b(?:meu|minha|meus|minhas|é|posso|não|onde|quando é|em que|qual|fica|moro"
+            r"|tenho|faço|sou|estou)\b",
             sentence,
         )
         and not sentence.startswith("¿")
-        and otherwise in ("en", "pt")
+        and otherwise in ("en", "pt", "fr")
     ):
         return "pt"
     return otherwise

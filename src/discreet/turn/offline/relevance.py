@@ -13,7 +13,14 @@ from difflib import get_close_matches
 from discreet.memory.languages import language_of
 from discreet.memory.tokenizer import content_terms, words_of
 from discreet.turn.context import Found
-from discreet.turn.offline.subjects import SINGLE, asked_about, told_of
+from discreet.turn.offline.subjects import (
+    OF_A_PERSON,
+    SINGLE,
+    asked_about,
+    may_ask_about,
+    subjects_of,
+    told_of,
+)
 
 # Cosines of the bundled embedder: answers are mostly above 0.33, unrelated texts below 0.28.
 NEAR = 0.32
@@ -100,7 +107,8 @@ def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -
 def outstanding(asked: str, found: Sequence[Found]) -> list[Found]:
     """Return the one memory that is far nearer in meaning than all others, if there is one.
 
-    Of English texts it is known how near answers are, so nothing is returned for them.
+    Of English texts it is known how near answers are, so nothing is returned for them. A memory
+    about a known part of a person's life answers no question about something else, however near.
     """
     if _is_english(asked):
         return []
@@ -114,7 +122,10 @@ def outstanding(asked: str, found: Sequence[Found]) -> list[Found]:
     (best, at), *others = sorted(near, reverse=True)
     next_best = max([UNRELATED, *(closeness for closeness, _ in others[:1])])
     ahead = best >= OUTSTANDING and best - next_best >= AHEAD_OF_NEXT
-    return [found[at]] if ahead else []
+    told = subjects_of(found[at].text) & OF_A_PERSON
+    if not ahead or (told and told.isdisjoint(may_ask_about(asked))):
+        return []
+    return [found[at]]
 
 
 def nearest(asked: str, found: Sequence[Found]) -> list[Found]:

@@ -33,10 +33,14 @@ SUBJECTS: dict[str, Subject] = {
         r"\beat|\bfood|\bmeal|\bdish|\bcook|allerg|\bdiet|\bavoid|\bessen\b|\bmeiden|\bspeise|gericht"
         r"|\bcomer\b|\bcomida|alerg|\balimento|\bevitar|\bmanger|\bnourriture|\brepas\b|\baliment"
         r"|\bрацион|нельзя (?:мне )?(?:есть|пить)|(?:есть|пить) нельзя|кушать|\bед[аыу]\b|аллерг|избегать"
-        r"|[اآأ]كل|طعام|حساسي|تناول|吃|食物|忌口|过敏",
+        r"|[اآأ]كل|طعام|حساسي|تناول|吃|食物|忌口|过敏|\bvertrage|\bvermeid|\beviter|تجنب|避免"
+        r"|(?:fruit|vegetable|seafood|gemuse|obst|fruta|verdura|marisco|legume)s?\b.*\b(?:not|no|nao|nicht|darf|pas|avoid)\b"
+        r"|(?:фрукт|овощ|морепродукт).*(?:не |нельзя)|(?:فاكهة|خضار|خضروات).*(?:لا |ممنوع)|(?:水果|蔬菜|海鲜).*不",
         r"allerg|alerg|intoleran|intolér|unvertrag|\bvertrage|\bcan'?t (?:eat|have|stand)|\b(?:ill|sick)\b"
-        r"|\bvegan|\bvegetar|\bcoeliac|\bceliac|no (?:tolero|soporto|puedo comer)|sienta mal"
-        r"|supporte pas|tolere pas|nao (?:posso|tolero|suporto)|аллерг|не перенош|непереносим|не ем\b"
+        r"|\bvegan|\bvegetar|\bcoeliac|\bceliac|no (?:tolero|soporto|puedo comer)"
+        r"|sientan? mal|supporte pas|tolere pas|digere pas|rend(?:ent)? malade|nao (?:posso|tolero|suporto)"
+        r"|fa(?:z|zem)-me mal|me fa(?:z|zem) mal|bekomme ich .*(?:weh|schmerz|ausschlag)|wird mir (?:schlecht|ubel)"
+        r"|upsets? my stomach|disagrees? with me|мне нельзя|мне плохо от|аллерг|не перенош|непереносим|не ем\b"
         r"|حساسي|لا [اأ]ستطيع|لا [اآأ]كل|ممنوع|过敏|不能吃|不能喝|不耐|不吃",
     ),
     "home": Subject(
@@ -52,11 +56,14 @@ SUBJECTS: dict[str, Subject] = {
     "work": Subject(
         r"\bjob|\bwork\b|\bprofession|\boccupation|for a living|\bcareer|\bberuf|\barbeit|verdiene"
         r"|\bprofesion|\btrabaj|\bdedico|\bempleo|\bmetier|\btravail|\bemploi|\bprofissao|\btrabalh"
-        r"|професси|работ|должност|وظيف|مهنت|عملي|[اأ]عمل|职业|工作|上班|谋生",
+        r"|професси|работ|должност|труж|чем .*зарабат|وظيف|مهنت|عملي|[اأ]عمل|[اأ]كسب|职业|工作|上班|谋生"
+        r"|做什么的|\bearn (?:my|a) living|\bberuflich|\bprofissional|\bgano la vida|\boficio\b|\bgagne ma vie"
+        r"|\bboulot|\bganho a vida|\bemprego",
         r"\bi (?:now )?work|by trade|\bmy (?:job|work)|\bemployed|\barbeite|\bmein beruf|\btrabajo|\btrabalho"
         r"|je travaille|работаю|[اأ]عمل\b|[اأ]شتغل|我在.{1,12}(?:当|工作|上班)|我当|我的工作|上班",
-        r"^i'?(?: a)?m an? \w+$|^ich bin (?:eine? )?\w+$|^soy (?:una? )?\w+$|^je suis (?:une? )?\w+$"
-        r"|^sou (?:uma? )?\w+(?: de \w+)?$|^я \w+$|^[اأ]نا \w+(?: \w+)?$|^我是\w{2,5}$",
+        r"^i'?(?: a)?m an? \w+(?: (?:at|for|with) .+)?$|^ich bin (?:eine? )?\w+(?: (?:bei|beim|an|in) .+)?$"
+        r"|^soy (?:una? )?\w+(?: en .+)?$|^je suis (?:une? )?\w+(?: (?:a|au|chez|en|dans) .+)?$"
+        r"|^sou (?:uma? )?\w+(?: (?:de|em|no|na) .+)?$|^я \w+(?: в .+)?$|^[اأ]نا \w+(?: \w+)?$|^我是\w{2,5}$",
     ),
     "pets": Subject(
         r"\bpets?\b|\banimal|haustier|\btiere?\b|mascota|animaux|\bbicho|питом|животн|حيوان|宠物",
@@ -95,7 +102,8 @@ SUBJECTS: dict[str, Subject] = {
         r"\btea\b|\bcoffee|\btee\b|\bkaffee|\bte\b|\bcafe\b|\bthe\b sans|\bcha\b|\bчай|\bкофе|شاي|قهوة|茶|咖啡",
     ),
     "car": Subject(
-        r"\bcar\b|\bdrive\b|\bauto\b|\bwagen\b|\bcoche\b|\bvoiture|\bcarro\b|машин|автомоб|سيار|车|开什么",
+        r"\bcar\b|\bdrive\b|\bauto\b|\bwagen\b|\bcoche\b|\bvoiture|\bcarro\b|машин|автомоб|سيار|车|开什么"
+        r"|\bvehic|\bveiculo|\bfahrzeug|مركبت",
         r"\bcar\b|i drive|\bauto\b|\bwagen\b|\bcoche\b|\bvoiture|\bcarro\b|машин|автомоб|سيار|车",
     ),
 }
@@ -105,10 +113,36 @@ SINGLE = frozenset(["home", "work"])
 """Subjects that have one value at a time."""
 
 
+OF_A_PERSON = frozenset(["not eaten", "home", "work", "medicine"])
+"""Subjects about a person's life. A question about one of them rarely lacks its usual words."""
+
+
 def asked_about(question: str) -> frozenset[str]:
     """Return the subjects of a question."""
     text = _folded(question)
     return frozenset(name for name, ways in SUBJECTS.items() if _compiled(ways.asks).search(text))
+
+
+_SUITS = (
+    r"\b(?:can|may|should) i (?:have|take)\b|\b(?:ok|okay|good|safe) for me\b|\bdarf ich\b|\bme conviene\b"
+    r"|\bpuedo (?:tomar|probar)|\bpuis-je\b|\bme convient\b|\bposso (?:tomar|provar)|можно (?:ли )?мне|мне можно"
+    r"|يناسبني|هل يمكنني|可以给我|我(?:可以|能)(?:吃|喝)"
+)
+"""Questions whether something suits a person; a food that they don't eat may answer them."""
+
+
+def may_ask_about(question: str) -> frozenset[str]:
+    """Return the subjects of a question, with those that it only may be about."""
+    subjects = asked_about(question)
+    return subjects | {"not eaten"} if _compiled(_SUITS).search(_folded(question)) else subjects
+
+
+def subjects_of(text: str) -> frozenset[str]:
+    """Return the subjects that a text surely tells something of."""
+    folded = _folded(text)
+    return frozenset(
+        name for name, ways in SUBJECTS.items() if _compiled(ways.tells).search(folded)
+    )
 
 
 def told_of(text: str, subjects: frozenset[str]) -> float:
