@@ -56,8 +56,10 @@ def language(code: str) -> list[Line]:
 
 
 def language_held_back(code: str) -> list[Line]:
-    """Return more texts of one language with their questions, to which nothing was tuned."""
-    return _asked_for(_lines(f"held_back/languages/{code}.txt"))
+    """Return the texts of one language that were written last, with their questions."""
+    fresh = f"fresh/{code}.txt"
+    known = f"held_back/languages/{code}.txt"
+    return _asked_for(_lines(fresh if (ASKED / fresh).exists() else known))
 
 
 def small_scopes(name: str = "small_scopes.txt") -> list[list[Line]]:

@@ -20,6 +20,9 @@ NOW = datetime(2024, 3, 13, 12, tzinfo=UTC)  # a Wednesday
         ("what happened on 7 May 2023?", DayPattern(2023, 5, 7)),
         ("on May 7th, 2023", DayPattern(2023, 5, 7)),
         ("on 2023-05-07", DayPattern(2023, 5, 7)),
+        ("on 7.5.2023", DayPattern(2023, 5, 7)),
+        ("on 25/12/2023", DayPattern(2023, 12, 25)),
+        ("on 12/25/2023", DayPattern(2023, 12, 25)),
         ("the 3rd of June", DayPattern(None, 6, 3)),
         ("in March", DayPattern(None, 3)),
         ("since last may", DayPattern(None, 5)),
@@ -38,7 +41,14 @@ def test_days_are_read_from_a_question(text: str, asked: WhenAsked) -> None:
     assert days_asked_for(text, NOW) == (asked,)
 
 
-@pytest.mark.parametrize("text", ["may I ask?", "they march on", "I have 12 cats", "call 2023"])
+def test_with_slashes_the_day_or_the_month_may_come_first() -> None:
+    assert days_asked_for("on 07/05/2023", NOW) == (DayPattern(2023, 5, 7), DayPattern(2023, 7, 5))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["may I ask?", "they march on", "I have 12 cats", "call 2023", "version 1.31.2023", "11/22/63"],
+)
 def test_words_that_only_look_like_dates_are_none(text: str) -> None:
     assert days_asked_for(text, NOW) == ()
 

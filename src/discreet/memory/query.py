@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
+from discreet.memory.phrasing import subject_of_question
 from discreet.memory.spaces import space_for
 from discreet.memory.temporal import days_asked_for
 from discreet.memory.token_vectors import is_word, table_share, word_vectors
@@ -65,12 +66,12 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
     asked = ask(text, asked_at)
     if embedder is None:
         return Query(text, asked, asked_at)
-    space = space_for(embedder, text)
-    vector = space.embed([text])[0]
+    space, subject = space_for(embedder, text), subject_of_question(text)
+    vector = space.embed([subject])[0]
     if not vector.any():
         return Query(text, asked, asked_at, space.name)
     if space.name != bundled_embedder().name:
-        asked = replace(asked, table_share=table_share(list(content_words(text).values())))
+        asked = replace(asked, table_share=table_share(list(content_words(subject).values())))
     return Query(text, asked, asked_at, space.name, vector)
 
 
@@ -78,12 +79,13 @@ def ask(text: str, now: datetime) -> Asked:
     """Analyze a question. ``now`` is the reference for phrases such as "last week"."""
     text = valid_unicode(text)
     words = frozenset(words_of(text))
-    content = content_words(text)
+    subject = subject_of_question(text)
+    content = content_words(subject)
     return Asked(
         words=words,
         terms=tuple(content),
         vectors=word_vectors(list(content.values())),
-        whole=bundled_embedder().embed([text.casefold()])[0],
+        whole=bundled_embedder().embed([subject.casefold()])[0],
         wants_time=not _TIME_QUESTIONS.isdisjoint(words),
         wants_number="how" in words and not _AMOUNTS.isdisjoint(words),
         of_agent=bool(_OF_AGENT.search(text.casefold())),

@@ -55,6 +55,7 @@ _PATTERNS = [
         rf"\b(?:in|during|since|of) {_YEAR}\b",
     )
 ]
+_NUMERIC = re.compile(rf"\b(\d{{1,2}})([./-])(\d{{1,2}})\2{_YEAR}\b")
 _AGO = re.compile(
     r"\b(?P<count>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|few|couple of) "
     r"(?P<unit>day|week|month|year)s? ago\b"
@@ -71,7 +72,10 @@ _NAMED = re.compile(
 def days_asked_for(text: str, now: datetime) -> tuple[WhenAsked, ...]:
     """Parse the dates in a question, in English words or numbers, relative to ``now``."""
     lowered = " ".join(text.casefold().split())
-    found: list[WhenAsked] = []
+    found: list[WhenAsked] = [
+        one for match in _NUMERIC.finditer(lowered) for one in _numeric(match)
+    ]
+    lowered = _NUMERIC.sub(" ", lowered)
     for pattern in _PATTERNS:
         for match in pattern.finditer(lowered):
             found.append(_pattern_of(match.groupdict()))
@@ -80,6 +84,14 @@ def days_asked_for(text: str, now: datetime) -> tuple[WhenAsked, ...]:
     found += [_ago(match, today) for match in _AGO.finditer(lowered)]
     found += [_named(match, today) for match in _NAMED.finditer(lowered)]
     return tuple(dict.fromkeys(found))
+
+
+def _numeric(match: re.Match[str]) -> list[DayPattern]:
+    """Return the days that "25.1.2024" may mean; with slashes, the month may come first."""
+    one, separator, other = int(match[1]), match[2], int(match[3])
+    orders = [(one, other), (other, one)] if separator == "/" else [(one, other)]
+    year = int(match["year"])
+    return [DayPattern(year, month, day) for day, month in orders if 1 <= month <= 12]
 
 
 def _pattern_of(parts: dict[str, str | None]) -> DayPattern:
