@@ -7,6 +7,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from discreet.cli.main import exit_code_of
 from discreet.domain.errors import BadInput
 from discreet.settings import load_settings
 from tests.cli.conftest import Sb, at_terminal
@@ -186,3 +187,15 @@ def test_a_setting_that_is_not_valid_is_one_line_that_names_it(
     assert str(refused.value).startswith(f"{name} ")
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 400
+
+
+def test_an_error_that_quotes_a_long_text_keeps_its_beginning_and_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse() -> None:
+        raise BadInput(f"There is no {'y' * 10_000}.", hint="See: sb contacts list")
+
+    assert exit_code_of(refuse) == 2
+    said = capsys.readouterr().err
+    assert (said[:15], said[-22:-1]) == ("sb: There is no", "See: sb contacts list")
+    assert len(said) < 2_100

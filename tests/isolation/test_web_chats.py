@@ -197,14 +197,30 @@ async def test_only_the_page_itself_may_ask_and_only_its_sites_may_show_it(rest:
         assert (await rest.http.get(nobodys)).status_code == 404
 
 
-async def test_one_network_address_opens_so_many_a_minute(rest: Rest) -> None:
+async def test_one_network_opens_so_many_a_minute_from_whichever_of_its_addresses(
+    rest: Rest,
+) -> None:
     added = await add(rest)
+    transport: Any = rest.http._transport
     codes: list[int] = []
     # On a slow machine the first of the minute come back before the last is refused.
     while not codes or (codes[-1] == 200 and len(codes) < 10 * VISITORS_A_MINUTE):
+        transport.client = (f"2001:db8::{len(codes):x}:1", 443)
         codes.append((await ask(rest, added)).status_code)
     assert codes.count(200) >= VISITORS_A_MINUTE
     assert codes[-1] == 429
+    for another in ("2001:db8:0:1::1", "::ffff:192.0.2.1", "192.0.2.2"):
+        transport.client = (another, 443)
+        assert (await ask(rest, added)).status_code == 200
+
+
+async def test_what_is_not_json_is_said_to_be_of_another_type(rest: Rest) -> None:
+    added = await add(rest)
+    path, headers = f"/api/chat/{added.chat.id}/session", {"Origin": "http://discreet"}
+    answer = await rest.http.post(
+        path, content="{}", headers=headers | {"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 415
 
 
 async def test_a_blocked_visitor_and_a_removed_chat_open_nothing(rest: Rest) -> None:

@@ -66,7 +66,7 @@ _bearer = HTTPBearer(
 )
 
 
-def _refuse_other_content(request: Request) -> None:
+def refuse_other_content(request: Request) -> None:
     """Refuse a body that is not JSON, instead of answering that its fields are missing."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and "+json" in kind)
@@ -105,7 +105,7 @@ async def caller(
     token = "" if shown is None else shown.credentials
     bearer = await authenticate(api.app.db, token)
     api.rate_limit.take(bearer.token_id)
-    _refuse_other_content(request)
+    refuse_other_content(request)
     _refuse_unknown(request)
     return Caller(api, bearer, token)
 

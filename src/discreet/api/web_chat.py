@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 from importlib.resources import files
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from discreet.api.dependencies import Api
+from discreet.api.dependencies import Api, refuse_other_content
 from discreet.domain.errors import Forbidden
 from discreet.schemas import web_chats as wire
 from discreet.services.web_chats import get_web_chat, open_web_chat
 
-router = APIRouter(prefix="/api/chat", include_in_schema=False)
+router = APIRouter(
+    prefix="/api/chat", include_in_schema=False, dependencies=[Depends(refuse_other_content)]
+)
 
 STATIC = {
     "chat.js": "text/javascript; charset=utf-8",
@@ -92,5 +95,18 @@ async def open_session(
     if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
         raise Forbidden("Only the page of the chat may ask for this.")
     address = request.client.host if request.client is not None else ""
-    api.visitors.take(uuid5(ADDRESSES, address))
+    api.visitors.take(uuid5(ADDRESSES, _network_of(address)))
     return await open_web_chat(api.app.web_chats, chat_id, given)
+
+
+def _network_of(address: str) -> str:
+    """Return what is counted as one: an IPv4 address, or the /64 of IPv6 that one visitor has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))

@@ -15,7 +15,7 @@ MAX_TOKENS_KEPT = 10_000
 class TooManyRequests(DiscreetError):
     """Too many calls with one token; the next is allowed in ``seconds``."""
 
-    def __init__(self, seconds: int, message: str = "Too many requests with this token.") -> None:
+    def __init__(self, seconds: int, message: str = "Too many requests.") -> None:
         super().__init__(message, hint=f"Wait {seconds} s.")
         self.seconds = seconds
 

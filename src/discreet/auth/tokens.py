@@ -21,7 +21,7 @@ from discreet.contacts.lookup import find_entry
 from discreet.domain.errors import BadInput, Forbidden, NotFound, Unauthorized
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.domain.paging import MAX_LISTED
-from discreet.domain.text import plain_name
+from discreet.domain.text import MAX_NAME, plain_name
 from discreet.schemas.tokens import MAX_LIFE_SECONDS, Token
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope, session_scope
@@ -149,7 +149,10 @@ async def create_token(
         NotFound, BadInput: no such agent or contact, or an invalid name.
     """
     if name != plain_name(name):
-        raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
+        raise BadInput(
+            f"{name[:100]!a} is not a valid name.",
+            hint=f"Use one line of at most {MAX_NAME} visible characters.",
+        )
     token = MARK + secrets.token_urlsafe(32)
     async with db.begin(OwnerScope(owner_id)) as tx:
         contact_id = None if contact is None else (await find_entry(tx, contact)).contact.id

@@ -18,6 +18,8 @@ from discreet.cli.notice import INTERRUPTED
 from discreet.cli.streams import flush_output, prepare_streams
 from discreet.domain.errors import DiscreetError
 
+MAX_LINE = 2_000
+"""Characters of an error that may quote what was typed; its beginning and its end are kept."""
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a write that has no room or no working device."""
 
@@ -90,5 +92,9 @@ def _unexpected(error: Exception) -> int:
 def _say(line: str) -> None:
     from discreet.domain.text import terminal_text
 
+    words = " ".join(terminal_text(line).split())
+    shown = (
+        words if len(words) <= MAX_LINE else f"{words[: MAX_LINE // 2]} … {words[-MAX_LINE // 2 :]}"
+    )
     with suppress(OSError):  # nobody reads it
-        print(f"sb: {' '.join(terminal_text(line).split())}", file=sys.stderr, flush=True)
+        print(f"sb: {shown}", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.domain.labels import label_of
 from discreet.domain.paging import MAX_LISTED, mark_of, next_of
-from discreet.domain.text import checked_text, plain_name
+from discreet.domain.text import MAX_NAME, checked_text, plain_name
 from discreet.schemas import contacts as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contact_activity import ContactActivity, activity_of
@@ -355,7 +355,10 @@ async def _note(tx: Transaction, contact_id: ContactId, note: str) -> None:
 
 def _check_name(name: str) -> None:
     if not name or name != plain_name(name):
-        raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
+        raise BadInput(
+            f"{name[:100]!a} is not a valid name.",
+            hint=f"Use one line of at most {MAX_NAME} visible characters.",
+        )
 
 
 def _checked_note(note: str) -> str:

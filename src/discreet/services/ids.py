@@ -30,6 +30,11 @@ _IDS: dict[Identified, str] = {
 }
 
 
+_ALSO: dict[Identified, str] = {
+    "session": " To list a contact's: sb sessions list --contact NAME.",
+}
+
+
 def check_prefix(what: Identified, typed: str) -> str:
     """Return the beginning of an id without its dashes.
 
@@ -40,7 +45,7 @@ def check_prefix(what: Identified, typed: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{6,31}", prefix):
         raise BadInput(
             f"{typed[:100]!a} is not the id of a {what}.",
-            hint="Write the id, or at least its first six characters.",
+            hint="Write the id, or at least its first six characters." + _ALSO.get(what, ""),
         )
     return prefix
 

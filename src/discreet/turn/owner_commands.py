@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from discreet.contacts.labels import CONTACT_LABEL
-from discreet.domain.amounts import ago
+from discreet.domain.amounts import ago, counted
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.domain.ids import SessionId
 from discreet.domain.text import literal
@@ -205,7 +205,7 @@ async def _who(asked: OwnerRequest) -> OwnerReply:
         lines = [
             _contact_line(one),
             *(f"- {literal(address)}" for address in one.contact.addresses[1:]),
-            f"- {one.messages} messages, {one.memories} memories",
+            f"- {counted(one.messages, 'message')}, {counted(one.memories, 'memory')}",
         ]
         return OwnerReply("\n".join(lines), (one.contact.id,))
     spoken_to = await _speaks_to(asked)
