@@ -169,3 +169,17 @@ async def test_another_owner_finds_nobody_by_a_label(
     await label(platform, ANN, "customer")
     otto = await other_owner(platform.world, admin)
     assert await contacts.list_recent_contacts(db, otto.owner_id, label="customer") == []
+
+
+async def test_a_contact_that_was_merged_gets_no_label(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    for who in (ANN, ANN_TOO):
+        await platform.accepted(who, "hello")
+    await link(platform, ANN, ANN_TOO)
+    label_merged = (
+        "INSERT INTO discreet.contact_labels (owner_id, contact_id, label)"
+        " SELECT owner_id, id, 'customer' FROM discreet.contacts WHERE merged_into IS NOT NULL"
+    )
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        admin.execute(label_merged)

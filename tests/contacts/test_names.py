@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.contacts.names import Match, Named, match_name
+from discreet.contacts.names import (
+    AmbiguousName,
+    Match,
+    Named,
+    UnknownName,
+    match_name,
+    resolve_name,
+)
 from discreet.domain.ids import ContactId
+from discreet.scope import ScopedDatabase
+from tests.support.world import make_world
 
 
 def named(name: str, *aliases: str) -> Named:
@@ -60,3 +69,17 @@ def test_only_an_equal_name_is_ever_found(wanted: str, names: list[str]) -> None
 
 def _folded(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+async def test_a_name_of_two_people_or_one_that_is_only_similar_names_nobody(
+    db: ScopedDatabase,
+) -> None:
+    world = await make_world(db)
+    for number, name in enumerate(("Alice", "alice", "Bartholomew")):
+        await world.say(f"telegram:{number}", "hello", name=name)
+    async with db.begin(world.owner) as tx:
+        both, similar = [await resolve_name(tx, name) for name in ("Alice", "Bartolomew")]
+    assert isinstance(both, AmbiguousName)
+    assert len(both.entries) == 2
+    assert isinstance(similar, UnknownName)
+    assert [entry.contact.name for entry in similar.similar] == ["Bartholomew"]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -146,6 +147,45 @@ async def test_notifications_about_answers_name_nobody_and_connect_no_two_messag
             for one in said:
                 known = (one.message_id, one.session_id, one.contact_id)
                 assert not any(payload in str(of).replace("-", "") for of in known)
+
+
+async def test_who_waits_is_woken_by_each_part_of_an_answer_and_by_its_delivery(two: Two) -> None:
+    begins = (
+        "INSERT INTO discreet.turns (session_id, route_id)"
+        " SELECT session_id, route_id FROM discreet.messages WHERE id = %(message)s RETURNING id"
+    )
+    takes = "UPDATE discreet.messages SET turn_id = %(turn)s WHERE id = %(message)s"
+    answers = (
+        "INSERT INTO discreet.messages (session_id, route_id, position, direction, state, text,"
+        " turn_id) SELECT session_id, route_id, 100, 'out', 'sent', 'hi', %(turn)s"
+        " FROM discreet.messages WHERE id = %(message)s RETURNING id"
+    )
+    sends = (
+        "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
+        " SELECT id, session_id, route_id FROM discreet.messages WHERE id = %(answer)s"
+    )
+    wakes: list[LiteralString] = [
+        "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, 'h')",
+        "UPDATE discreet.drafts SET text = 'hi' WHERE turn_id = %(turn)s",
+        "UPDATE discreet.outbox SET state = 'sent' WHERE message_id = %(answer)s",
+    ]
+    conninfo = two.database.conninfo("discreet_contact")
+    async with open_scoped(two.database) as db:
+        scope = ContactScope(two.world.owner_id, two.world.agent_id, _id(two.alice.contact_id))
+        async with db.begin(scope) as tx:
+            given: dict[str, Any] = {"message": two.alice.message_id}
+            given["turn"] = await tx.value(begins, given)
+            await tx.execute(takes, given)
+            given["answer"] = await tx.value(answers, given)
+            await tx.execute(sends, given)
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            conn.execute("LISTEN discreet_answers")
+            for step in wakes:
+                async with db.begin(scope) as tx:
+                    await tx.execute(step, given)
+            heard = [one.payload for one in conn.notifies(timeout=PATIENCE_SECONDS, stop_after=3)]
+    digest = sha256(str(two.alice.message_id).encode()).hexdigest()
+    assert heard == [digest[:16]] * 3
 
 
 def test_no_table_can_be_locked_by_a_sender(two: Two) -> None:

@@ -142,6 +142,29 @@ async def test_what_a_sender_has_used_can_not_be_made_less_by_its_own_statements
     assert (await _run(world.db, alice, erased))[1] == DENIED
 
 
+async def test_an_answer_replies_only_to_what_was_said_in_its_own_session(
+    neighbours: Neighbours,
+) -> None:
+    world = neighbours.world
+    said = "SELECT platform_message_id FROM discreet.messages WHERE id = %s"
+    async with world.db.begin(world.owner) as tx:
+        own, bobs = [
+            await tx.value(said, (who.message_id,)) for who in (neighbours.alice, neighbours.bob)
+        ]
+    async with world.db.begin(world.contact(neighbours.alice.contact_id)) as tx:
+        replies = [
+            await tx.value(
+                "INSERT INTO discreet.messages (session_id, route_id, position, direction, state,"
+                "  text, reply_to) SELECT session_id, route_id, %s, 'out', 'sent', 'hi', %s"
+                "  FROM discreet.messages WHERE id = %s RETURNING reply_to",
+                (place, reply_to, neighbours.alice.message_id),
+            )
+            for place, reply_to in ((100, own), (101, bobs))
+        ]
+    assert own != bobs
+    assert replies == [own, None]
+
+
 def test_no_hostile_statement_may_end_because_it_names_what_does_not_exist() -> None:
     assert not set(HOSTILE) & set(NEVER)
     assert {RUNS, DENIED, *FAILS} == set(HOSTILE)

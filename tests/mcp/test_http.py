@@ -34,6 +34,8 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
         assert (await _recall(bob, "heron"))["items"] == []
         for name in ("forget", "get_memory_history"):
             assert (await bob.call_tool(name, {"memory_id": memory})).is_error
+        unknown = {"query": "heron", "sender": ALICE}
+        assert (await bob.call_tool("recall", unknown)).is_error
         names = {tool.name for tool in (await bob.list_tools()).tools}
         assert not names & {"resolve_contact", "list_contacts"}
 

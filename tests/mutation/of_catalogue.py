@@ -18,19 +18,29 @@ Admin = psycopg.Connection[Any]
 POLICIES = ("tests/isolation/test_policies.py",)
 CATALOGUE = ("tests/isolation/test_catalogue.py",)
 KEYS = ("tests/isolation/test_keys.py",)
+RAW = "tests/isolation/test_raw_sql.py"
 TRIGGERS = (
     ("archive", ("tests/memory/test_memories.py",)),
     ("deliver", ("tests/delivery/test_deliver.py",)),
     ("early_receipts", ("tests/delivery/test_receipts.py",)),
     ("record_", ("tests/isolation/test_events.py", "tests/services/test_event_webhooks.py")),
     ("refuse_merged", ("tests/contacts",)),
-    ("reply_to", ("tests/isolation/test_named_replies.py", "tests/turn/test_replies_and_edits.py")),
+    ("reply_to", (f"{RAW}::test_an_answer_replies_only_to_what_was_said_in_its_own_session",)),
     ("shared_and_open", ("tests/intake/test_admission.py",)),
-    ("stay_counted", ("tests/services/test_erasing.py", "tests/intake/test_budgets.py")),
+    (
+        "stay_counted",
+        (
+            f"{RAW}::test_what_a_sender_has_used_can_not_be_made_less_by_its_own_statements",
+            f"{RAW}::test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobody_elses_rows",
+        ),
+    ),
     ("tell_of_access", ("tests/api/test_access.py", "tests/api/test_states.py")),
     ("tell_of_channels", ("tests/channels/contract",)),
     ("tell_of_erasure", ("tests/api/test_access.py",)),
-    ("tell_waiting", ("tests/api/test_waiting.py", "tests/api/test_states.py")),
+    (
+        "tell_waiting",
+        ("tests/api/test_waiting.py", "tests/docs/test_what_postgresql_shows.py"),
+    ),
     ("too_many", ("tests/memory/test_limit.py",)),
 )
 """Tests known to notice that a trigger whose name begins so is gone."""
