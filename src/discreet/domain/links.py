@@ -6,6 +6,7 @@ characters break them up in the source. So a text is judged by what a reader wou
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
@@ -48,6 +49,17 @@ _UNUSUAL = re.compile(
 )
 """Markup that does more than to remove signs: the text is laid out to see what a reader sees."""
 _LOOK = Look()
+# Where a link is expected, a browser also takes https:host, //host and the same with backslashes.
+_ABSOLUTE = r"(?:[a-z][a-z0-9+.\t-]{1,31}:|[/\\]\t*[/\\])"
+_DESTINATION = re.compile(
+    r"(?:\]\(|(?:^|\n)[\s>*+.)0-9-]{0,40}\[[^\]\n]{1,200}\]:)"  # behind a label, or defined for one
+    rf"\s*<?[\x00-\x20]*(?P<of_label>{_ABSOLUTE}[^\s)>]*)"
+    r"|<(?P<alone>[a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>"
+    rf"|<[a-z][^<>]{{0,500}}?=\s*[\"']?[\x00-\x20]*(?P<of_tag>{_ABSOLUTE}[^\s>\"']*)",
+    re.IGNORECASE,
+)
+_BROKEN_HOST = re.compile(r"(?:https?:[/\\]*|[/\\]{2,})[^/\\?#]*\[[.:]\]", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def links_in(text: str) -> list[str]:
@@ -77,6 +89,8 @@ def _has_hidden(broken: str, allowed: Collection[str]) -> bool:
 
 def _may_show_others(text: str, allowed: Collection[str]) -> bool:
     """Return whether a reader of the text's markup sees links that it doesn't have as it is."""
+    if _has_destination(text, allowed):
+        return True
     if not _UNUSUAL.search(text):
         if not _MARKUP.search(text):
             return False
@@ -84,6 +98,24 @@ def _may_show_others(text: str, allowed: Collection[str]) -> bool:
         if not _has_likely(_without_hidden(_MARKUP.sub("", text)), allowed):
             return False
     return _has_others(_visible(text), allowed)
+
+
+def _has_destination(text: str, allowed: Collection[str]) -> bool:
+    """Return whether CommonMark or HTML has a link to elsewhere, without what makes it one alone.
+
+    Its host needs no dot then, and no two slashes: ``![](https:134744072/p)``.
+    """
+    if "]" not in text and "<" not in text:
+        return False
+    readings = [text]
+    if "&" in text or "\\" in text:
+        readings.append(_ESCAPED.sub(r"\1", html.unescape(text)))
+    for reading in readings:
+        for found in _DESTINATION.finditer(reading):
+            url = found[found.lastgroup or 0]
+            if _BROKEN_HOST.match(url) is None and not any(one.startswith(url) for one in allowed):
+                return True
+    return False
 
 
 def _has_likely(text: str, allowed: Collection[str]) -> bool:
