@@ -19,7 +19,7 @@ from discreet.domain.errors import BadInput, Unavailable
 from discreet.postgres.roles import LOGIN_ROLES
 from discreet.postgres.server import Database
 from discreet.services import kept_tokens, tool_servers
-from discreet.services.connections import account_of
+from discreet.services.connections import account_of, offer_account
 from discreet.services.contacts import block_contact, find_contact
 from discreet.services.erasing import erase_contact
 from discreet.services.kept_tokens import unseal_kept
@@ -412,12 +412,19 @@ async def test_links_and_their_undo_move_accounts_and_erasing_deletes_them(
 ) -> None:
     await connect(tools, BOB, "bob")
     await said(tools, ALICE, "Hello")
+    scope = tools.world.contact(await id_of(tools, BOB))
+    offered = await offer_account(tools.access, scope, await the_bank(tools))
+    unfinished = await Browser(tools.access, "bobby").sign_in(offered)
     db, owner_id = tools.world.db, tools.world.owner_id
     alice = (await find_contact(db, owner_id, ALICE)).contact.id
     bob = (await find_contact(db, owner_id, BOB)).contact.id
     async with db.begin(tools.world.owner) as tx:
         link = await tx.value("SELECT gate.link_contacts(%s, %s)", (alice, bob))
     assert "the account of bob" in await said(tools, ALICE, "Whose?")
+    # What wasn't finished ends, and its permission too.
+    assert "is connected" not in await said(tools, ALICE, f"/connections {code_on(unfinished)}")
+    await revoke_expired(tools.access)
+    assert "bobby" not in {one.subject for one in accounts.refresh.values()}
     async with db.begin(tools.world.owner) as tx:
         await tx.execute("SELECT gate.undo_link(%s)", (link,))
     assert LINK.search(await said(tools, ALICE, "Whose?")) is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.openai_server import Call, Say, openai_server
+from tests.support.tool_servers.tried_accounts import try_accounts
 
 SB = str(Path(sys.executable).parent / "sb")
 
@@ -38,9 +39,10 @@ def main() -> None:
             worked = _try(one, home)
             failed += not worked
         failed += not _memory_is_told_to_the_next(folder, node, home)
+        failed += not try_accounts(folder / "venv/bin/python")
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(f"{failed} of 7 conversations failed." if failed else "All 7 conversations worked.")
+    print(f"{failed} of 8 trials failed." if failed else "All 8 trials worked.")
     raise SystemExit(bool(failed))
 
 
