@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, id_of, number_of, text_of
 from discreet.dashboard.rendering import go_to
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import AgentId, parse_uuid
 from discreet.schemas.agents import AgentChange, AgentDeleted, AgentToDelete
 from discreet.scope.scopes import MemoryModel
@@ -61,8 +61,10 @@ async def preview_deletion(dashboard: Dashboard, request: Request) -> Response:
     counts, and not opening the page.
     """
     agent_id = AgentId(id_of(request))
-    found = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
     listed = await agents.list_agents(dashboard.db, dashboard.owner_id)
+    found = next((one for one in listed if one.id == agent_id), None)
+    if found is None:
+        raise NotFound("There is no such agent.")
     others = [
         one for one in listed if one.id != agent_id and one.memory_model == found.memory_model
     ]
