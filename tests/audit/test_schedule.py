@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from discreet.audit import schedule as schedules
 from discreet.audit.schedule import (
     AuditSchedule,
     is_audit_due,
@@ -52,3 +57,16 @@ def test_one_that_left_no_report_is_tried_again_after_an_hour(tmp_path: Path) ->
     schedule = AuditSchedule(DAY)
     assert not is_audit_due(tmp_path, schedule, NOW, NOW - timedelta(minutes=59))
     assert is_audit_due(tmp_path, schedule, NOW, NOW - timedelta(hours=1))
+
+
+async def test_an_audit_that_ignores_being_ended_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "STOP_SECONDS", 0.05)
+    deaf = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        " print('deaf', flush=True); signal.pause()"
+    )
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", deaf, stdout=PIPE)
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"deaf\n"
+    await schedules._stop(child)
+    assert await child.wait() == -signal.SIGKILL

@@ -19,6 +19,7 @@ from typing import NoReturn
 import structlog
 
 from discreet.audit.last_report import last_record
+from discreet.domain.concurrency import within
 from discreet.domain.errors import Unavailable
 from discreet.postgres.private_files import read_private, write_private
 from discreet.queue.leases import leader_lock
@@ -38,6 +39,10 @@ FILE = "audit-schedule.json"
 LOOK_SECONDS = 5.0
 RETRY = timedelta(hours=1)
 """Time until an audit that failed is tried again, or the schedule's own if that is shorter."""
+MAX_SECONDS = 6 * 3600.0
+"""Maximum time of an audit. A hung one would keep every server from auditing."""
+STOP_SECONDS = 10.0
+"""Time that an audit gets to remove what it made, before it is killed."""
 LEAKED = 1
 """The exit code of an audit that found a leak."""
 
@@ -126,18 +131,20 @@ async def audit_on_schedule(home: Path, conninfo: str) -> NoReturn:
 
 
 async def _audit(home: Path, schedule: AuditSchedule) -> None:
-    """Run one in a process of its own; end it if this one ends."""
+    """Run one in a process of its own; end it if this one ends or it takes too long.
+
+    Raises:
+        TimeoutError: it was still running after ``MAX_SECONDS``.
+    """
     program = "from discreet.main import run; run()"
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, "audit", *schedule.options,
         env=os.environ | {"DISCREET_HOME": str(home)}, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
     )  # fmt: skip
     try:
-        _, said = await child.communicate()
-    except asyncio.CancelledError:
-        child.terminate()
-        await child.wait()
-        raise
+        _, said = await within(MAX_SECONDS, child.communicate(), "a scheduled audit")
+    finally:
+        await _stop(child)
     match child.returncode:
         case 0:
             log.info("the scheduled audit found no leak")
@@ -146,3 +153,14 @@ async def _audit(home: Path, schedule: AuditSchedule) -> None:
         case code:
             last = said.decode(errors="replace").strip().splitlines()[-1:]
             log.warning("the scheduled audit failed", code=code, why="".join(last)[:200])
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    """End a process that still runs, by force if it doesn't end by itself."""
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        await within(STOP_SECONDS, child.wait(), "ending a scheduled audit")
+    except TimeoutError:
+        child.kill()
