@@ -14,7 +14,12 @@ from pydantic import Field
 from discreet.api.problems import OtherContent
 from discreet.app import App
 from discreet.auth.rate_limits import RateLimit, StreamLimit
-from discreet.auth.scopes import resolve_contact, scope_to_read, scope_to_write
+from discreet.auth.scopes import (
+    NAMES_A_CONTACT,
+    resolve_contact,
+    scope_to_read,
+    scope_to_write,
+)
 from discreet.auth.tokens import Bearer, authenticate, owner_of_metrics
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden
@@ -169,7 +174,7 @@ async def _named_contact(
     if contact_id is not None:
         raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
     if who.bearer.kind == "contact":
-        raise Forbidden("A contact's token can't name another contact.")
+        raise Forbidden(NAMES_A_CONTACT)
     address = Address.parse(sender)
     return (await resolve_contact(who.db, who.bearer, address, auto_create=create)).contact.id
 

@@ -19,6 +19,7 @@ from discreet.api.pagination import IdempotencyKey
 from discreet.api.problems import documented, of_error
 from discreet.auth.access import check_access
 from discreet.auth.scopes import (
+    NAMES_A_CONTACT,
     agent_to_ask,
     make_sender,
     require_contact,
@@ -183,7 +184,7 @@ async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
     contact_id = None if given.contact_id is None else ContactId(given.contact_id)
     if who.bearer.kind == "contact":
         if any(one is not None for one in named):
-            raise Forbidden("A contact's token can't name another contact.")
+            raise Forbidden(NAMES_A_CONTACT)
         contact_id = who.bearer.contact_id
     elif who.bearer.kind == "agent" and given.sender is None and contact_id is None:
         raise Forbidden("An agent's token needs a sender.", hint="Give sender or contact_id.")

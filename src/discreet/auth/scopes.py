@@ -19,6 +19,11 @@ from discreet.queue.job_scope import scope_of_session
 from discreet.scope import OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope, session_scope
 
+NAMES_A_CONTACT = (
+    "A contact's token can't name a contact, not even its own."
+    " Leave out sender, contact_id, group and agent_id."
+)
+
 
 async def scope_to_read(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
@@ -49,7 +54,7 @@ async def scope_to_write(
     """
     if bearer.kind == "contact":
         if agent_id is not None or contact_id is not None:
-            raise Forbidden("A contact's token can't name another contact.")
+            raise Forbidden(NAMES_A_CONTACT)
         return bearer.scope
     if bearer.kind == "agent":
         if agent_id is not None and agent_id != bearer.agent_id:
