@@ -34,6 +34,7 @@ NOT_QUICK = frozenset(
     (
         "channels/test_long_answers.py",
         "docs/test_first_conversation.py",
+        "isolation/test_accounts_at_authlib.py",
         "isolation/test_certificates_of_servers.py",
         "isolation/test_non_interference.py",
         "isolation/test_oauth_of_servers.py",
