@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from discreet.domain.ids import ContactId
 from discreet.schemas.tools import ToolChangesToApprove
+from discreet.services.connections import offer_account
 from discreet.services.contacts import find_contact
 from discreet.services.tool_access import load_server
 from discreet.services.tool_accounts import connect_account, enter_account_code
@@ -60,6 +61,12 @@ async def link_for(tools: ToolWorld, sender: str | None) -> str:
 async def connect(tools: ToolWorld, sender: str, person: str) -> None:
     page = await Browser(tools.access, person).sign_in(await link_for(tools, sender))
     assert "is connected" in await said(tools, sender, code_on(page))
+
+
+async def offer(tools: ToolWorld, sender: str) -> str:
+    """Return a link as the tool offers it, without a turn."""
+    scope = tools.world.contact(await id_of(tools, sender))
+    return await offer_account(tools.access, scope, await the_bank(tools))
 
 
 async def id_of(tools: ToolWorld, who: str) -> ContactId:

@@ -13,7 +13,7 @@ from discreet.postgres.server import Database
 from discreet.schemas.agents import AgentChange, AgentToDelete
 from discreet.services import kept_tokens
 from discreet.services.agents import create_agent
-from discreet.services.connections import account_of, offer_account
+from discreet.services.connections import account_of
 from discreet.services.deleting_agents import delete_agent
 from discreet.services.revoking import revoke_expired
 from tests.isolation.signing_in import (
@@ -25,6 +25,7 @@ from tests.isolation.signing_in import (
     connect,
     id_of,
     link_for,
+    offer,
     said,
     the_bank,
 )
@@ -70,14 +71,14 @@ async def test_two_at_once_swapped_answers_a_stolen_link_and_a_no(
     assert (await browsers[1].pages.get(elsewhere)).status_code == 400
     assert bank.people() == {"olga"}
 
-    denied = await Browser(tools.access, None).sign_in(await link_for(tools, ALICE))
+    denied = await Browser(tools.access, None).sign_in(await offer(tools, ALICE))
     assert denied.status_code == 400
     # Whoever signs in by a stolen link sees the code, and can't send it in her chat.
-    stolen = await Browser(tools.access, "carol").sign_in(await link_for(tools, ALICE))
+    stolen = await Browser(tools.access, "carol").sign_in(await offer(tools, ALICE))
     assert "not waiting" in await said(tools, BOB, f"/connections {code_on(stolen)}")
     assert LINK.search(await said(tools, ALICE, "Whose?")) is not None
 
-    links = [await link_for(tools, ALICE), await link_for(tools, BOB)]
+    links = [await offer(tools, ALICE), await offer(tools, BOB)]
     pages = await asyncio.gather(
         *(
             Browser(tools.access, person).sign_in(link)
@@ -120,18 +121,17 @@ async def test_whatever_ends_an_account_or_a_sign_in_revokes_it(
 ) -> None:
     await connect(tools, ALICE, "alice")
     # Another account takes the place of the first.
-    scope = tools.world.contact(await id_of(tools, ALICE))
-    link = await offer_account(tools.access, scope, await the_bank(tools))
-    page = await Browser(tools.access, "annie").sign_in(link)
+    page = await Browser(tools.access, "annie").sign_in(await offer(tools, ALICE))
     assert bank.people() == {"olga", "alice", "annie"}
     assert "is connected" in await said(tools, ALICE, code_on(page))
     assert bank.people() == {"olga", "annie"}
     # Unfinished: five wrong codes; a newer link in its place; the code came too late.
-    await Browser(tools.access, "bella").sign_in(await link_for(tools, BOB))
+    await tools.world.say(BOB, "Hello")
+    await Browser(tools.access, "bella").sign_in(await offer(tools, BOB))
     for _ in range(5):
         await said(tools, BOB, "ABCD-EFGH")
-    await Browser(tools.access, "bert").sign_in(await link_for(tools, BOB))
-    left = await Browser(tools.access, "bob").sign_in(await link_for(tools, BOB))
+    await Browser(tools.access, "bert").sign_in(await offer(tools, BOB))
+    left = await Browser(tools.access, "bob").sign_in(await offer(tools, BOB))
     assert bank.people() == {"olga", "annie", "bella", "bert", "bob"}
     await revoke_expired(tools.access)
     assert bank.people() == {"olga", "annie", "bob"}
