@@ -24,8 +24,8 @@ MORE = {
 """Further addresses of a page."""
 _IDS = {
     "contacts": "SELECT c.id FROM discreet.contacts c LEFT JOIN discreet.messages m"
-    " ON m.contact_id = c.id GROUP BY c.id ORDER BY count(m.id) DESC LIMIT 4",
-    "memories": "SELECT id FROM discreet.memories ORDER BY length(content) DESC LIMIT 3",
+    " ON m.contact_id = c.id GROUP BY c.id ORDER BY count(m.id) DESC LIMIT 2",
+    "memories": "SELECT id FROM discreet.memories ORDER BY length(content) DESC LIMIT 2",
     "turns": "SELECT id FROM discreet.turns ORDER BY length(prompt::text) DESC LIMIT 2",
     "agents": "SELECT id FROM discreet.agents ORDER BY created_at DESC",
     "tools": "SELECT id FROM discreet.tool_servers",
