@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,11 +124,22 @@ def kept_at(port: int) -> Kept:
     )
 
 
+@pytest.fixture
+def ours(tmp_path: Path) -> Iterator[Authority]:
+    """Yield an authority that this process trusts while the test runs."""
+    authority, before = Authority(tmp_path / "ours"), os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = str(authority.folder / "authority.pem")
+    yield authority
+    if before is None:
+        del os.environ["SSL_CERT_FILE"]
+    else:
+        os.environ["SSL_CERT_FILE"] = before
+
+
 async def test_tokens_go_only_to_a_server_whose_certificate_is_of_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ours: Authority
 ) -> None:
-    ours, unknown = Authority(tmp_path / "ours"), Authority(tmp_path / "unknown")
-    monkeypatch.setenv("SSL_CERT_FILE", str(ours.folder / "authority.pem"))
+    unknown = Authority(tmp_path / "unknown")
     tool_server = McpServer(
         uuid4(), OwnerId(uuid4()), AgentId(uuid4()), "bank", "http://127.0.0.1:1/mcp"
     )
