@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pexpect
 
@@ -84,3 +85,26 @@ def test_reading_along_silences_nobody(warm_sb: Sb) -> None:
         owner.send("\x03")
         status, _ = _ended(owner)
     assert status == 130
+
+
+def test_a_contact_is_told_that_the_owner_read_changed_searched_and_exported_at_the_terminal(
+    warm_sb: Sb, tmp_path: Path
+) -> None:
+    ann, bob = "telegram:2011", "telegram:2012"
+    made = {}
+    for sender in (ann, bob):
+        warm_sb.answer("--sender", sender, "-m", "remember that I like herons")
+        [made[sender]] = warm_sb.json("memories", "list", "--contact", sender)
+    for words in (
+        ("memories", "update", made[ann]["id"], "I like storks"),
+        ("memories", "recall", "storks", "--contact", ann),
+        ("contacts", "export", ann, "--to", str(tmp_path / "ann.zip")),
+    ):
+        done = warm_sb(*words)
+        assert done.returncode == 0, (words, done.stderr)
+    told = warm_sb.answer("--sender", ann, "-m", "/who")
+    for did in ("read it", "changed", "search", "exported it"):
+        assert did in told, (did, told)
+    told = warm_sb.answer("--sender", bob, "-m", "/who")
+    assert "read it" in told
+    assert not [did for did in ("changed", "search", "exported") if did in told]

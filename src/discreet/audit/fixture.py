@@ -100,7 +100,7 @@ class Fixture:
     owner_id: OwnerId
     neighbour_id: OwnerId
     has_rows: bool = False
-    receipt: dict[str, int] = field(default_factory=dict)
+    receipt: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     elsewhere: AgentId | None = None
     shared: AgentId | None = None
@@ -153,10 +153,11 @@ class Scene:
 async def open_fixture(installation: Audited) -> AsyncIterator[Fixture]:
     """Create a fixture; delete everything of it at the end, however the block ends."""
     db = installation.db
-    await clear_stages(db)
+    left = Counter[str]()
+    await clear_stages(db, left)
     async with db.begin(WorkScope()) as tx:
         own, other = [OwnerId(await tx.value("SELECT gate.begin_audit()")) for _ in range(2)]
-    fixture = Fixture(installation, own, other)
+    fixture = Fixture(installation, own, other, receipt=left)
     worker = installation.database.conninfo("discreet_worker")
     async with leader_lock(worker, f"audit {own}"), leader_lock(worker, f"audit {other}"):
         try:
@@ -168,8 +169,11 @@ async def open_fixture(installation: Audited) -> AsyncIterator[Fixture]:
                 fixture.receipt.update(await finished(END_SECONDS, ending, "deletion of a fixture"))
 
 
-async def clear_stages(db: ScopedDatabase) -> int:
-    """Delete the stages whose process is gone; return how many there were."""
+async def clear_stages(db: ScopedDatabase, receipt: Counter[str] | None = None) -> int:
+    """Delete the stages whose process is gone; return how many there were.
+
+    ``receipt``: gets what was deleted, by table.
+    """
     async with db.begin(WorkScope()) as tx:
         found = await tx.fetch(
             "SELECT a.owner_id FROM gate.open_audits() a WHERE NOT EXISTS ("
@@ -177,13 +181,17 @@ async def clear_stages(db: ScopedDatabase) -> int:
             "     AND l.leased_until > clock_timestamp())"
         )
     for row in found:
-        await _end(db, OwnerId(row["owner_id"]))
+        deleted = await _end(db, OwnerId(row["owner_id"]))
+        if receipt is not None:
+            receipt.update(deleted)
     return len(found)
 
 
 async def _end_both(db: ScopedDatabase, fixture: Fixture) -> Counter[str]:
     deleted = Counter(await _end(db, fixture.owner_id))
     deleted.update(await _end(db, fixture.neighbour_id))
+    # An audit that was killed just before this one began still counted as running then.
+    await clear_stages(db, deleted)
     return deleted
 
 
