@@ -136,7 +136,7 @@ ATTEMPTS = (
     f"call({MQ_OPEN}, b'discreet', 0o102, 0o600, 0)",
     "open('/dev/shm/discreet', 'w')",
     "os.listdir('/dev/shm')",
-    "resource.prlimit(process, resource.RLIMIT_CPU, (1, 1))",
+    "resource.prlimit(process, resource.RLIMIT_CORE, (0, 0))",
     "resource.prlimit(process, resource.RLIMIT_NOFILE)",
     "os.setpriority(os.PRIO_PROCESS, process, 19)",
     "os.setpriority(os.PRIO_USER, 0, 19)",
