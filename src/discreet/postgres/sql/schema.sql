@@ -3147,8 +3147,7 @@ DECLARE
   h    record;
 BEGIN
   SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
-         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id,
-         gen_random_uuid() AS link_id, gen_random_uuid() AS pairing_id
+         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id
     INTO h
     FROM discreet.owners o
     JOIN discreet.sessions s ON s.owner_id = o.id
@@ -3197,32 +3196,49 @@ BEGIN
   IF one = h.agent_id THEN
     RETURN;
   END IF;
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (h.owner_id, one, 'audit');
-  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (h.channel_id, one, h.owner_id, h.agent_id) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (h.agent_id, one, 'budget', h.owner_id, now());
-  INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (h.link_id, h.owner_id, one, other, 'owner', now());
-  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
-  VALUES (h.link_id, h.owner_id, 'label', 'audit');
-  INSERT INTO discreet.erasures (owner_id, counts) VALUES (h.owner_id, '{}');
-  INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (h.pairing_id, h.owner_id, h.agent_id, h.channel_id, one, 'audit', 'denied', now());
-  INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
-  VALUES (h.channel_id, h.chat_id, 'audit', h.owner_id, h.pairing_id, '{}');
-  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
-                                   released_at)
-  VALUES (h.owner_id, h.channel_id, 'audit', '{}', 'audit', late, now());
-  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (h.owner_id, 'said', one, one, h.message_id);
-  INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
-  VALUES (h.owner_id, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (h.owner_id, uuid_send(one), one);
+  PERFORM gate.furnish_audit_contact(
+    h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
 END $$;
 
 
 ALTER FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) OWNER TO discreet_gate;
+
+-- FUNCTION furnish_audit_contact(uuid, uuid, uuid, text, uuid, uuid, uuid)
+CREATE FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  late    timestamptz := clock_timestamp() + interval '1 year';
+  link    uuid := gen_random_uuid();
+  pairing uuid := gen_random_uuid();
+BEGIN
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, one, 'audit');
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  VALUES (channel, one, owner, agent) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
+  VALUES (agent, one, 'budget', owner, now());
+  INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
+  VALUES (link, owner, one, other, 'owner', now());
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
+  VALUES (link, owner, 'label', 'audit');
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
+  INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
+  VALUES (pairing, owner, agent, channel, one, 'audit', 'denied', now());
+  INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
+  VALUES (channel, chat, 'audit', owner, pairing, '{}');
+  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
+                                   released_at)
+  VALUES (owner, channel, 'audit', '{}', 'audit', late, now());
+  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
+  VALUES (owner, 'said', one, one, message);
+  INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
+  VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
+END $$;
+
+
+ALTER FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) OWNER TO discreet_gate;
 
 -- FUNCTION give_memories_of_agent(uuid, uuid, uuid)
 CREATE FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
@@ -11520,6 +11536,9 @@ REVOKE ALL ON FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) FROM
 -- ACL FUNCTION furnish_audit(audit uuid, one uuid, other uuid)
 GRANT ALL ON FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) FROM PUBLIC;
+
+-- ACL FUNCTION furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid)
+REVOKE ALL ON FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) FROM PUBLIC;
 
 -- ACL FUNCTION give_memories_of_agent(owner uuid, agent uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;

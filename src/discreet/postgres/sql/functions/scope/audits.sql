@@ -82,8 +82,7 @@ DECLARE
   h    record;
 BEGIN
   SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
-         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id,
-         gen_random_uuid() AS link_id, gen_random_uuid() AS pairing_id
+         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id
     INTO h
     FROM discreet.owners o
     JOIN discreet.sessions s ON s.owner_id = o.id
@@ -132,31 +131,44 @@ BEGIN
   IF one = h.agent_id THEN
     RETURN;
   END IF;
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (h.owner_id, one, 'audit');
+  PERFORM gate.furnish_audit_contact(
+    h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
+END $$;
+
+-- The rows that only a contact has, for `furnish_audit`. `other`: a contact to be linked with.
+CREATE OR REPLACE FUNCTION gate.furnish_audit_contact(
+  owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  late    timestamptz := clock_timestamp() + interval '1 year';
+  link    uuid := gen_random_uuid();
+  pairing uuid := gen_random_uuid();
+BEGIN
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, one, 'audit');
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (h.channel_id, one, h.owner_id, h.agent_id) ON CONFLICT DO NOTHING;
+  VALUES (channel, one, owner, agent) ON CONFLICT DO NOTHING;
   INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (h.agent_id, one, 'budget', h.owner_id, now());
+  VALUES (agent, one, 'budget', owner, now());
   INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (h.link_id, h.owner_id, one, other, 'owner', now());
+  VALUES (link, owner, one, other, 'owner', now());
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
-  VALUES (h.link_id, h.owner_id, 'label', 'audit');
-  INSERT INTO discreet.erasures (owner_id, counts) VALUES (h.owner_id, '{}');
+  VALUES (link, owner, 'label', 'audit');
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
   INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (h.pairing_id, h.owner_id, h.agent_id, h.channel_id, one, 'audit', 'denied', now());
+  VALUES (pairing, owner, agent, channel, one, 'audit', 'denied', now());
   INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
-  VALUES (h.channel_id, h.chat_id, 'audit', h.owner_id, h.pairing_id, '{}');
+  VALUES (channel, chat, 'audit', owner, pairing, '{}');
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
                                    released_at)
-  VALUES (h.owner_id, h.channel_id, 'audit', '{}', 'audit', late, now());
+  VALUES (owner, channel, 'audit', '{}', 'audit', late, now());
   INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (h.owner_id, 'said', one, one, h.message_id);
+  VALUES (owner, 'said', one, one, message);
   INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
-  VALUES (h.owner_id, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (h.owner_id, uuid_send(one), one);
+  VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
-  gate.end_audit FROM PUBLIC;
+  gate.furnish_audit_contact, gate.end_audit FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
   gate.end_audit TO discreet_worker;
