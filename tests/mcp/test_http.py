@@ -36,6 +36,8 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
             assert (await bob.call_tool(name, {"memory_id": memory})).is_error
         unknown = {"query": "heron", "sender": ALICE}
         assert (await bob.call_tool("recall", unknown)).is_error
+        # Each tool's own arguments too: a name for somebody else is refused, never dropped.
+        assert (await bob.call_tool("start_session", {"sender": ALICE})).is_error
         names = {tool.name for tool in (await bob.list_tools()).tools}
         assert not names & {"resolve_contact", "list_contacts"}
 

@@ -222,6 +222,8 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # A run that was started in the background ignores it, and so would its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in range(3):
             os.dup2(descriptors[number], number)
         os.closerange(3, 1024)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from discreet.domain.ids import SessionId
 from discreet.memory.embedders import open_embedder
+from discreet.memory.embedding import Embedder
 from discreet.postgres.server import Database
 from discreet.scope import OwnerScope
 from discreet.settings import Settings
@@ -24,6 +26,11 @@ async def offline(context: TurnContext, _: Prompt, toolbox: Tools, __: OnText) -
     return await respond(context, toolbox)
 
 
+@cache
+def _embedder() -> Embedder:
+    return open_embedder(Settings())
+
+
 @dataclass
 class Talk:
     """A world that returns the answer to each message."""
@@ -35,7 +42,7 @@ class Talk:
         self, sender: str | None, text: str, *, group: str | None = None, name: str = ""
     ) -> str:
         said = await self.world.say(sender, text, group=group, name=name)
-        turns = Turns(self.world.db, open_embedder(Settings()), self.responder, 3, Budget())
+        turns = Turns(self.world.db, _embedder(), self.responder, 3, Budget())
         await run_turn(turns, said.session_id)
         return await self.last_answer(said.session_id)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from discreet.tools.oauth import Begun, Kept, SignInLost, begin, finish, renew, revoke
+from tests.support.waiting import until_sync
 
 BACK = "https://agent.example/connect/back"
 # Its own provider, as it comes: whoever comes to its page is let in.
@@ -40,8 +40,7 @@ def try_accounts(python: Path) -> bool:
     server = subprocess.Popen([python, "-c", SERVER, str(port)], stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}/mcp"
     try:
-        while server.poll() is None and not _answers(url):
-            time.sleep(0.2)
+        until_sync(lambda: server.poll() is not None or _answers(url), "a server", every=0.2)
         wrong = asyncio.run(_wrong(url))
     finally:
         server.terminate()
