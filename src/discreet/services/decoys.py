@@ -1,7 +1,8 @@
 """Decoys: contacts that nobody writes as, each with a secret that no text has a reason to hold.
 
 Each agent of the owner knows them, as it knows people. The policies hide them from their owner, so
-that no list, count, search, export or chart has them; whoever reads them has read past a contact.
+that no list, count, search, export or chart includes them. A read that finds one has crossed from
+one contact to another.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ async def keep_decoys(db: ScopedDatabase, canaries: Canaries | None) -> int:
 
 
 async def keeping_decoys(db: ScopedDatabase, canaries: Canaries | None) -> NoReturn:
-    """Create those that are missing, now and again: new agents know none yet."""
+    """Create missing decoys every few minutes, because new agents have none."""
     while True:
         await asyncio.sleep(KEEP_SECONDS)
         try:
