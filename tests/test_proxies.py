@@ -19,10 +19,11 @@ from discreet.client import Client
 from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.memory.embedders import EndpointEmbedder
 from discreet.proxies import check_proxies, proxy_for
+from discreet.turn.model_limits import ModelLimits
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError
-from discreet.turn.think import ModelLimits, think
+from discreet.turn.think import think
 from tests.memory.test_reembedding import vectors_server
 from tests.support import bot_api, cloud_api, discord_api
 from tests.support.openai_server import Say, openai_server

@@ -149,8 +149,9 @@ class App:
         from discreet.tools.sessions import ServerSessions
         from discreet.turn.reminders import fire_reminder
         from discreet.turn.responders import Models, import_responders
-        from discreet.turn.run import Turns, run_turn
+        from discreet.turn.run import run_turn
         from discreet.turn.server_tools import open_server_tools
+        from discreet.turn.turns import Turns
 
         tools = self.tools
         sessions = ServerSessions(

@@ -14,7 +14,7 @@ from discreet.domain.labels import label_of
 from discreet.intake.groups import move_group
 from discreet.schemas.contacts import ContactPatch, ListContacts
 from discreet.scope import ScopedDatabase, Transaction
-from discreet.services import admission, branches, channels, contacts, linking
+from discreet.services import admission, branches, channels, contacts, linking, moving_channels
 from discreet.services.agents import create_agent
 from tests.contacts.linked import ANN, ANN_TOO, BOB, GROUP, link
 from tests.support.platform import Platform, make_platform
@@ -105,7 +105,7 @@ async def test_who_is_approved_or_allowed_gets_the_labels_once(db: ScopedDatabas
     assert await labels_of(platform, BOB) == []
     await admission.allow_address(scoped, owner_id, "Ada", Address.parse(BOB), of_group=False)
     await create_agent(scoped, owner_id, "Eve")
-    moved = await channels.move_channel(scoped, owner_id, str(platform.channel_id), "Eve")
+    moved = await moving_channels.move_channel(scoped, owner_id, str(platform.channel_id), "Eve")
     assert moved.contact_labels == ("customer",)
     assert await labels_of(platform, BOB) == []
 

@@ -13,7 +13,7 @@ import pytest
 
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver, hand_over
-from discreet.delivery.deliver import MAX_ATTEMPTS
+from discreet.delivery.outbox import MAX_ATTEMPTS
 from discreet.domain.errors import SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
@@ -46,7 +46,7 @@ async def test_who_was_frozen_before_sending_looks_again_and_does_not_send_what_
     world: World, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await answer(world, ALICE)
-    take = deliver_module._take
+    take = deliver_module.take_answer
 
     async def take_and_freeze(*given: Any) -> Any:
         taken = await take(*given)
@@ -54,7 +54,7 @@ async def test_who_was_frozen_before_sending_looks_again_and_does_not_send_what_
         admin.execute("UPDATE discreet.outbox SET state = 'sent', attempts = attempts + 1")
         return taken
 
-    monkeypatch.setattr(deliver_module, "_take", take_and_freeze)
+    monkeypatch.setattr(deliver_module, "take_answer", take_and_freeze)
     monkeypatch.setattr(deliver_module, "FRESH_SECONDS", 0.0)
     channel = Recording()
     await send_all(world, channel)

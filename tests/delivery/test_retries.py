@@ -9,17 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from discreet.delivery.deliver import MAX_ATTEMPTS
+from discreet.delivery.outbox import MAX_ATTEMPTS
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult
 from discreet.postgres.server import Database
 from discreet.services.status import get_status
 from tests.support.answers import answer, let_doubt_end, make_due, outbox, send_all
-from tests.support.turns import (
-    Recording,
-    rows_of,
-    turns_of,
-    working,
-)
+from tests.support.turns import Recording, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World
 

@@ -684,7 +684,7 @@ OF_OWNER = (
               agents.AgentName, agents.Agent),
     _of_owner("delete_agent", "deleting_agents.delete_agent", ("agents delete",),
               agents.AgentToDelete, agents.AgentDeleted, to_agent_id="--to, a name"),
-    _of_owner("move_channel", "channels.move_channel", ("channels move",),
+    _of_owner("move_channel", "moving_channels.move_channel", ("channels move",),
               channels.ChannelToMove, channels.ConnectedChannel),
     _of_owner("unlink_owner", "admission.unlink_owner", ("owner unlink",),
               None, admission.OwnerAddressList),

@@ -45,9 +45,10 @@ from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.reminders import fire_reminder
 from discreet.turn.result import TurnResult
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.server_tools import open_server_tools
 from discreet.turn.think import OnText, Tools
+from discreet.turn.turns import Turns
 from tests.support.tool_servers.noting import SCHEMA
 from tests.support.turns import Recording, by_platform
 from tests.support.world import World

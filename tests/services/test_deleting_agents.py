@@ -22,7 +22,8 @@ from discreet.services.deleting_agents import delete_agent
 from discreet.services.memories import remember
 from discreet.services.messages import send_message
 from discreet.turn.prompt import Budget
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Turns
 from tests.support.platform import Platform, with_telegram
 from tests.support.responders import echo
 from tests.support.world import World

@@ -15,12 +15,8 @@ from discreet.postgres.server import Database
 from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services.agents import create_agent
-from discreet.services.channels import (
-    ChannelAccess,
-    list_channels,
-    move_channel,
-    unreadable_secrets,
-)
+from discreet.services.channels import ChannelAccess, list_channels, unreadable_secrets
+from discreet.services.moving_channels import move_channel
 from discreet.settings import Settings
 from tests.support.platform import Platform, make_platform
 from tests.support.turns import rows_of

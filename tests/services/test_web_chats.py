@@ -14,7 +14,7 @@ from discreet.schemas.agents import AgentChange
 from discreet.schemas.retention import RetentionTarget
 from discreet.schemas.web_chats import AddedWebChat, VisitorToOpen, WebChatToAdd
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services import admission, branches, channels, retention
+from discreet.services import admission, branches, channels, moving_channels, retention
 from discreet.services.agents import create_agent
 from discreet.services.channels import ChannelAccess
 from discreet.services.status import get_attention, with_unreadable
@@ -116,7 +116,7 @@ async def test_a_web_chat_that_moves_signs_its_visitors_out_and_leads_to_the_oth
     db, owner_id = platform.world.db, platform.world.owner_id
     bea = await create_agent(db, owner_id, "Bea")
     visitor = await open_web_chat(chats_of(platform), shop.chat.id, VisitorToOpen())
-    moved = await channels.move_channel(db, owner_id, "shop", "Bea")
+    moved = await moving_channels.move_channel(db, owner_id, "shop", "Bea")
     assert (moved.id, moved.agent) == (shop.chat.id, "Bea")
     with pytest.raises(Unauthorized):
         await authenticate(db, visitor.token)
@@ -125,7 +125,7 @@ async def test_a_web_chat_that_moves_signs_its_visitors_out_and_leads_to_the_oth
     await create_agent(db, owner_id, "Family", AgentChange(memory_model="shared"))
     for agent, error in (("Bea", Conflict), ("Family", Conflict), ("Nobody", NotFound)):
         with pytest.raises(error):
-            await channels.move_channel(db, owner_id, "shop", agent)
+            await moving_channels.move_channel(db, owner_id, "shop", agent)
 
 
 async def test_a_web_chat_whose_secret_is_of_other_credentials_is_named(

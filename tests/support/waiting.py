@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, TypeVar
 
-from discreet.delivery.deliver import FIRST_WAIT, MAX_WAIT
+from discreet.delivery.outbox import FIRST_WAIT, MAX_WAIT
 
 __all__ = [
     "PATIENCE_SECONDS",

@@ -18,8 +18,9 @@ from discreet.settings import Settings
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import ModelError, TurnResult
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.think import OnText, Tools
+from discreet.turn.turns import Turns
 from tests.support.platform import Platform
 
 OLGA, ALICE, BOB, GROUP = "telegram:9", "telegram:1001", "telegram:1002", "telegram:-100500"

@@ -8,22 +8,14 @@ from typing import Any
 
 import pytest
 
+from discreet.turn.model_limits import ModelLimits, Room
 from discreet.turn.models import open_model
 from discreet.turn.reasoning import Habits
 from discreet.turn.request import LONGEST_WAIT
 from discreet.turn.result import ModelError, TurnResult
-from discreet.turn.think import CUT_AT_LIMIT, MAX_CALLS, MAX_CONTINUATIONS, ModelLimits, Room, think
+from discreet.turn.think import CUT_AT_LIMIT, MAX_CALLS, MAX_CONTINUATIONS, think
 from discreet.turn.tools import Outcome
-from tests.support.openai_server import (
-    Call,
-    Chunks,
-    Cut,
-    Fail,
-    Reply,
-    Say,
-    Script,
-    openai_server,
-)
+from tests.support.openai_server import Call, Chunks, Cut, Fail, Reply, Say, Script, openai_server
 from tests.turn.test_think import PROMPT, Echo, Spec, ask, fails
 
 LIMITS, ROOM = ModelLimits(), Room()

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
+from discreet.turn.model_limits import ModelLimits
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError
-from discreet.turn.think import ModelLimits, think
+from discreet.turn.think import think
 from tests.support.openai_server import Say, openai_server
 from tests.turn.test_think import Echo
 

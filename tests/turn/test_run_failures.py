@@ -19,10 +19,11 @@ from discreet.scope import ScopedDatabase
 from discreet.services.status import get_status
 from discreet.turn.context import TurnContext
 from discreet.turn.lease import Lease, acquire
+from discreet.turn.model_limits import ModelLimits
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import COURTESY
-from discreet.turn.think import ModelLimits, OnText, Tools, think
+from discreet.turn.think import OnText, Tools, think
 from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
 from tests.support.responders import Failing, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working

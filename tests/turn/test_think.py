@@ -11,10 +11,11 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from discreet.turn.lease import LeaseLost
+from discreet.turn.model_limits import ModelLimits
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError, TurnResult
-from discreet.turn.think import ModelLimits, think
+from discreet.turn.think import think
 from discreet.turn.tools import Outcome
 from tests.support.openai_server import (
     Call,

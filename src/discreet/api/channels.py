@@ -11,7 +11,7 @@ from discreet.api.problems import documented
 from discreet.domain.platform import ChannelSecret
 from discreet.schemas import channels as wire
 from discreet.schemas import web_chats as web
-from discreet.services import branches, channels, web_chats
+from discreet.services import branches, channels, moving_channels, web_chats
 
 router = APIRouter(prefix="/api/admin", tags=["channels"])
 
@@ -68,7 +68,7 @@ async def move(
     who: OwnerCaller, channel_id: UUID, given: wire.ChannelToMove
 ) -> wire.ConnectedChannel:
     """Let another agent answer on a channel, from the next message on."""
-    return await channels.move_channel(who.db, who.owner_id, str(channel_id), given.agent)
+    return await moving_channels.move_channel(who.db, who.owner_id, str(channel_id), given.agent)
 
 
 @router.post("/channels/{channel_id}/test", responses=documented(404), operation_id="test_channel")

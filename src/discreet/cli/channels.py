@@ -91,9 +91,9 @@ def move_channel(
 ) -> None:
     """Let another agent answer on a channel. Conversations so far stay with the old one."""
     from discreet.cli.printing import print_text
-    from discreet.services import channels
+    from discreet.services import moving_channels
 
-    moved = in_app(lambda app: channels.move_channel(app.db, app.owner_id, channel, agent))
+    moved = in_app(lambda app: moving_channels.move_channel(app.db, app.owner_id, channel, agent))
     print_text(
         f"{moved.label} now leads to {moved.agent}. Admitted people stay admitted; conversations"
         " start over."

@@ -13,7 +13,7 @@ from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import ChannelSecret
 from discreet.schemas.admission import AdmissionToSet
-from discreet.services import admission, agents, branches, channels
+from discreet.services import admission, agents, branches, channels, moving_channels
 
 PAGE = "/channels"
 
@@ -89,7 +89,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             done = f"{found.label} is disconnected and its token deleted."
         case "move":
             agent = text_of(form, "agent")
-            await channels.move_channel(db, owner_id, str(channel_id), agent)
+            await moving_channels.move_channel(db, owner_id, str(channel_id), agent)
             done = f"{agent} answers there from the next message on."
         case "labels":
             labels = text_of(form, "labels").replace(",", " ").split()

@@ -8,20 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from discreet.contacts.agent_names import full_name
-from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
+from discreet.domain.errors import Conflict, NotFound, Outdated
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.domain.paging import Mark, mark_of, next_of
 from discreet.schemas import agents as schemas
 from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import MemoryModel
+from discreet.services.agent_checks import check_agent_change, check_agent_name
 from discreet.services.requeue import wake_waiting
-
-MAX_NAME_CHARACTERS = 100
-MAX_INSTRUCTION_CHARACTERS = 100_000
-LEAST_CONTEXT, MAX_CONTEXT = 1_024, 100_000_000
-MAX_FALLBACKS = 5
-MAX_PERSON_MINUTES = 10_080
 
 _AGENTS = """
     SELECT a.id, a.name, a.role, a.instructions, a.model, a.context_tokens, a.fallback_models,
@@ -140,8 +135,8 @@ async def create_agent(
 
 async def create_agent_in(tx: Transaction, name: str, change: AgentChange) -> Agent:
     """Create an agent as ``create_agent`` does, in a transaction of the owner's."""
-    _check_name(name)
-    _check(change)
+    check_agent_name(name)
+    check_agent_change(change)
     try:
         agent_id = await tx.value(
             """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
@@ -200,7 +195,7 @@ async def change_agent_in(
     tx: Transaction, name: str, change: AgentChange, *, expected: str | None = None
 ) -> Agent:
     """Set the fields as ``change_agent`` does, in a transaction of the owner's."""
-    _check(change)
+    check_agent_change(change)
     name = await full_name(tx, name)
     # Locked, so that concurrent changes run one after the other.
     await tx.fetch(
@@ -253,7 +248,7 @@ async def rename_agent(db: ScopedDatabase, owner_id: OwnerId, name: str, new_nam
         BadInput: the new name can't be used.
         Conflict: another agent has it.
     """
-    _check_name(new_name)
+    check_agent_name(new_name)
     async with db.begin(OwnerScope(owner_id)) as tx:
         agent = await _get(tx, name)
         try:
@@ -349,60 +344,6 @@ async def _get(tx: Transaction, name: str) -> Agent:
     if row is None:  # it was renamed or deleted meanwhile
         raise NotFound(f"There is no agent named {called!r} any more.")
     return _agent(row)
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or name != name.strip():
-        raise BadInput("An agent's name can't be empty, or begin or end with a space.")
-    if len(name) > MAX_NAME_CHARACTERS:
-        raise BadInput(f"An agent's name has at most {MAX_NAME_CHARACTERS} characters.")
-    if not name.isprintable():
-        raise BadInput("An agent's name can't contain control or invisible characters.")
-
-
-def _check(change: AgentChange) -> None:
-    _check_models(change)
-    if change.person_minutes is not None and not 1 <= change.person_minutes <= MAX_PERSON_MINUTES:
-        raise BadInput(f"An agent can wait 1 to {MAX_PERSON_MINUTES:,} minutes for a person.")
-    for what, text in (
-        ("role", change.role),
-        ("instructions", change.instructions),
-        ("model", change.model),
-        ("reply to what is unknown", change.unknown_reply),
-        *(("fallback model", name) for name in change.fallback_models or ()),
-    ):
-        if text is None:
-            continue
-        if "\0" in text or not _is_unicode(text):
-            raise BadInput(
-                f"The {what} is not valid text (it contains a NUL, or bytes that are not UTF-8)."
-            )
-        if len(text) > MAX_INSTRUCTION_CHARACTERS:
-            raise BadInput(
-                f"The {what} has {len(text):,} characters; at most "
-                f"{MAX_INSTRUCTION_CHARACTERS:,} are allowed."
-            )
-
-
-def _check_models(change: AgentChange) -> None:
-    if change.context_tokens and not LEAST_CONTEXT <= change.context_tokens <= MAX_CONTEXT:
-        raise BadInput(
-            f"The context must be {LEAST_CONTEXT:,} to {MAX_CONTEXT:,} tokens.",
-            hint="Use 0 to remove the setting: the context size is then known or learned.",
-        )
-    named = change.fallback_models or ()
-    if len(named) > MAX_FALLBACKS:
-        raise BadInput(f"An agent has at most {MAX_FALLBACKS} fallback models.")
-    if any(not name.strip() or len(name) > MAX_NAME_CHARACTERS * 2 for name in named):
-        raise BadInput("A fallback model needs a name, written provider:name.")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _agent(row: Mapping[str, Any]) -> Agent:

@@ -5,7 +5,8 @@ stays as the parent of the server, so that no descendant outlives it, passes on 
 writes, and ends it when it uses too much. The plan is JSON; secrets come in the environment.
 
 The sandbox is Landlock (files, TCP ports, signals, tracing) and seccomp (sockets, and system calls
-that no server needs). Neither needs root.
+that no server needs). Neither needs root. The file is long because, running isolated from the
+package, it can import nothing of it.
 """
 
 from __future__ import annotations

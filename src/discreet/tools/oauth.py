@@ -9,32 +9,22 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import AnyUrl, BaseModel
 
-from discreet.domain.errors import BadInput, DiscreetError, Unavailable
-from discreet.tools.bounds import AS_IT_IS, bound_response
+from discreet.domain.errors import Unavailable
+from discreet.tools.oauth_requests import CheckUrl, OAuthRequests, oauth_requests
 from discreet.tools.servers import ClientId
 
 if TYPE_CHECKING:
-    import httpx2
     from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 
-CALL_SECONDS = 15.0
-"""Seconds for one request to a server of authorizations."""
-MAX_BYTES = 256_000
-"""Bytes of one of its responses."""
 EARLY_SECONDS = 30.0
 """Seconds before its end from which a token counts as expired."""
-
-CheckUrl = Callable[[str], Awaitable[str]]
-"""Checks a URL named by a server and returns it with the resolved address in place of the host, so
-that DNS rebinding has no effect. Raises ``BadInput`` if the URL must not be called."""
 
 
 class SignInLost(Exception):
@@ -81,7 +71,7 @@ async def look(server_url: str, check: CheckUrl) -> None:
     Raises:
         BadInput, Unavailable: as for ``begin``.
     """
-    async with _talking(server_url, check) as http:
+    async with oauth_requests(server_url, check) as http:
         _, metadata_url = await http.challenge(server_url)
         about = await _resource(http, server_url, metadata_url)
         await _authorization_server(http, server_url, about)
@@ -99,7 +89,7 @@ async def begin(
     from mcp.client.auth import PKCEParameters
     from mcp.client.auth.utils import get_client_metadata_scopes
 
-    async with _talking(server_url, check) as http:
+    async with oauth_requests(server_url, check) as http:
         challenge, metadata_url = await http.challenge(server_url)
         about = await _resource(http, server_url, metadata_url)
         found = await _authorization_server(http, server_url, about)
@@ -192,7 +182,7 @@ async def revoke(server_url: str, kept: Kept, check: CheckUrl) -> bool:
     data, headers = _authenticated(kept, {"token": token, "token_type_hint": hint})
     # Empty counts as left out (RFC 6749), but servers of the mcp package look for it.
     data.setdefault("client_secret", "")
-    async with _talking(server_url, check) as http:
+    async with oauth_requests(server_url, check) as http:
         request = httpx2.Request("POST", kept.revocation_endpoint, data=data, headers=headers)
         response = await http.send(request)
     return response.is_success
@@ -209,7 +199,7 @@ async def _tokens(server_url: str, kept: Kept, asked: Mapping[str, str], check: 
 
     data, headers = _authenticated(kept, {**asked, "resource": kept.resource})
     headers["Accept"] = "application/json"
-    async with _talking(server_url, check) as http:
+    async with oauth_requests(server_url, check) as http:
         request = httpx2.Request("POST", kept.token_endpoint, data=data, headers=headers)
         response = await http.send(request)
     if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
@@ -248,7 +238,7 @@ _NOTHING: Any = None
 
 
 async def _resource(
-    http: _Talk, server_url: str, named: str | None
+    http: OAuthRequests, server_url: str, named: str | None
 ) -> ProtectedResourceMetadata | None:
     """Return the server's metadata as a protected resource (RFC 9728); None: it has none."""
     from mcp.client.auth.utils import (
@@ -269,7 +259,7 @@ async def _resource(
 
 
 async def _authorization_server(
-    http: _Talk, server_url: str, about: ProtectedResourceMetadata | None
+    http: OAuthRequests, server_url: str, about: ProtectedResourceMetadata | None
 ) -> OAuthMetadata:
     """Return the metadata of the server of authorizations (RFC 8414)."""
     from mcp.client.auth.utils import (
@@ -295,7 +285,7 @@ async def _authorization_server(
 
 
 async def _register(
-    http: _Talk, found: OAuthMetadata, redirect_uri: str, scope: str | None
+    http: OAuthRequests, found: OAuthMetadata, redirect_uri: str, scope: str | None
 ) -> dict[str, Any]:
     from mcp.client.auth import OAuthRegistrationError
     from mcp.client.auth.oauth2 import check_registration_usable
@@ -351,100 +341,3 @@ def _resource_of(server_url: str, about: ProtectedResourceMetadata | None) -> st
     from mcp.shared.auth_utils import resource_url_from_server_url
 
     return resource_url_from_server_url(server_url) if about is None else str(about.resource)
-
-
-@dataclass(frozen=True, slots=True)
-class _Talk:
-    """Requests to a server and to those it names, each with a limit of time and size."""
-
-    client: httpx2.AsyncClient
-    check: CheckUrl
-
-    async def get(self, url: str) -> httpx2.Response:
-        from mcp.client.auth.utils import create_oauth_metadata_request
-
-        return await self.send(create_oauth_metadata_request(url))
-
-    async def send(self, request: httpx2.Request) -> httpx2.Response:
-        import httpx2
-
-        to = await self.check(str(request.url))
-        # Host header, SNI and certificate check keep the name; only the address is fixed.
-        pinned = httpx2.Request(
-            request.method,
-            to,
-            headers={**request.headers, **AS_IT_IS},
-            content=request.content,
-            extensions={"sni_hostname": request.url.host},
-        )
-        response = await self.client.send(pinned, stream=True)
-        try:
-            body = bytearray()
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_BYTES:
-                    raise Unavailable("A server of authorizations answers with too much.")
-        finally:
-            await response.aclose()
-        kept = [(k, v) for k, v in response.headers.multi_items() if k not in _OF_TRANSPORT]
-        return httpx2.Response(
-            response.status_code, headers=kept, content=bytes(body), request=request
-        )
-
-    async def challenge(self, url: str) -> tuple[str | None, str | None]:
-        """Return the scope and the address of metadata that the server asks for when called."""
-        import httpx2
-        from mcp.client.auth.utils import (
-            extract_resource_metadata_from_www_auth,
-            extract_scope_from_www_auth,
-        )
-
-        accepts = {"Accept": "application/json, text/event-stream"}
-        request = httpx2.Request("GET", url, headers=accepts)
-        response = await self.client.send(request, stream=True)
-        await response.aclose()
-        if response.status_code not in (401, 403):
-            return None, None
-        return (
-            extract_scope_from_www_auth(response),
-            extract_resource_metadata_from_www_auth(response),
-        )
-
-
-_OF_TRANSPORT = ("content-encoding", "content-length", "transfer-encoding")
-
-
-@asynccontextmanager
-async def _talking(server_url: str, check: CheckUrl) -> AsyncIterator[_Talk]:
-    import httpx2
-    from mcp.client.auth import OAuthFlowError
-    from pydantic import ValidationError
-
-    async def checked(url: str) -> str:
-        if not _is_near(url, server_url):
-            raise BadInput(f"The server names {url[:200]!a}, which isn't https.")
-        return await check(url)
-
-    try:
-        async with httpx2.AsyncClient(
-            timeout=CALL_SECONDS,
-            follow_redirects=False,
-            trust_env=False,  # a proxy would look the name up again
-            verify=httpx2.create_ssl_context(),  # with SSL_CERT_FILE, as for calls of tools
-            event_hooks={"response": [bound_response]},
-        ) as client:
-            yield _Talk(client, checked)
-    except DiscreetError:
-        raise
-    except (httpx2.HTTPError, httpx2.InvalidURL, OAuthFlowError, ValidationError, OSError) as error:
-        raise Unavailable(
-            f"The server of authorizations can't be used ({type(error).__name__})."
-        ) from None
-
-
-def _is_near(url: str, server_url: str) -> bool:
-    """Return whether a URL is https, or http on the host of a tool server that is by http too."""
-    parts, server = urlsplit(url), urlsplit(server_url)
-    if parts.scheme == "https":
-        return True
-    return parts.scheme == "http" == server.scheme and parts.hostname == server.hostname

@@ -25,10 +25,10 @@ from discreet.turn.load import load
 from discreet.turn.own_tools import TOOLS
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError, TurnResult
-from discreet.turn.run import Responder
 from discreet.turn.server_tools import specs_of
 from discreet.turn.toolbox import Toolbox
 from discreet.turn.tools import Outcome, ToolSpec
+from discreet.turn.turns import Responder
 
 __all__ = ["CallSource", "DryRun", "rehearse"]
 

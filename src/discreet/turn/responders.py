@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from discreet.settings import Settings
 from discreet.turn.compact import Passage
 from discreet.turn.context import AgentCard, KeptFile, TurnContext
+from discreet.turn.model_limits import ModelLimits, Room
 from discreet.turn.models import import_models, known_window, open_model
 from discreet.turn.offline import respond
 from discreet.turn.own_tools import TOOLS
@@ -16,10 +17,10 @@ from discreet.turn.prices import Prices, priced
 from discreet.turn.prompt import Budget, ChatMessage, Prompt, build_prompt
 from discreet.turn.reasoning import Habits
 from discreet.turn.result import ModelError, TurnResult, Usage
-from discreet.turn.run import Responder
 from discreet.turn.summarise import pick_sentences, summarise_with
-from discreet.turn.think import ModelLimits, OnText, Room, Tools, think
+from discreet.turn.think import OnText, Tools, think
 from discreet.turn.tools import ToolSpec
+from discreet.turn.turns import Responder
 from discreet.turn.windows import Fit, Windows, fit
 
 if TYPE_CHECKING:

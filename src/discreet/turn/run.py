@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, timedelta, tzinfo
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 
 from discreet.domain.audience import Withheld
 from discreet.domain.canaries import CanaryFound, check_leaving
 from discreet.domain.errors import DiscreetError, NotFound, Unavailable
-from discreet.domain.ids import OwnerId, SessionId, TurnId
-from discreet.domain.outbound import NoFile, Place
-from discreet.memory.embedding import Embedder
+from discreet.domain.ids import SessionId
 from discreet.memory.indexing import (
     Indexed,
     Unindexed,
@@ -30,45 +27,30 @@ from discreet.memory.indexing import (
     unindexed_of_session,
 )
 from discreet.queue.job_scope import scope_of_session
-from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.services.attention import Concerns
 from discreet.services.own_data import note_access
 from discreet.tracing import TraceSpan, span
-from discreet.turn.commands import run_command
-from discreet.turn.compact import BudgetFor, Summarise, compact, too_long
+from discreet.turn.command_turns import answer_command
+from discreet.turn.compact import compact, too_long
 from discreet.turn.context import AgentCard, TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.escaping import is_blank
-from discreet.turn.files import Fetch, files_of_turn
+from discreet.turn.files import files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import Stored, load, read_turn
-from discreet.turn.owner_context import Look, OwnerReply
 from discreet.turn.prompt import Budget, Prompt, build_prompt
-from discreet.turn.reading import (
-    Reading,
-    note_what_was_read,
-    of_contacts,
-    record_what_was_read,
-)
-from discreet.turn.result import ModelError, Step, TurnResult, Usage
-from discreet.turn.save import (
-    Deliver,
-    save_answer,
-    save_failure,
-    save_for_later,
-    save_giving_up,
-)
-from discreet.turn.server_tools import INTERRUPTED, answer_waiting_call, make_decided_call
-from discreet.turn.streaming import DraftPlatforms, streaming
-from discreet.turn.summarise import pick_sentences
-from discreet.turn.think import OnText, Tools
+from discreet.turn.reading import Reading, note_what_was_read, of_contacts
+from discreet.turn.result import ModelError, TurnResult, Usage
+from discreet.turn.save import Deliver, save_answer, save_failure, save_for_later, save_giving_up
+from discreet.turn.server_tools import answer_waiting_call
+from discreet.turn.streaming import streaming
+from discreet.turn.think import Tools
 from discreet.turn.toolbox import Toolbox
-from discreet.turn.typing_indicator import ShowTyping, typing_indicator
+from discreet.turn.turns import Turns
+from discreet.turn.typing_indicator import typing_indicator
 
 log = structlog.get_logger(__name__)
 
-FIRST_WAIT = timedelta(seconds=5)
 MAX_WAIT = timedelta(minutes=10)
 SETUP_WAIT, MAX_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 """Seconds until a turn is retried if something that it needs is missing, and the maximum."""
@@ -78,65 +60,7 @@ MARGIN_SECONDS = 30.0
 """Seconds that a turn may take in addition to its model's limit."""
 MAX_INDEXED = 5
 """Maximum messages whose search data is saved with their answer; that of more follows it."""
-DECIDED = "decided"
-"""The command by which the owner's yes or no to a call reaches its session. Nobody can type it."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
-
-Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, TurnResult]]
-"""Produces the answer: a language model with its tools, or the offline responder."""
-
-
-OpenServers = Callable[
-    [Transaction, SessionScope, SessionId, TurnId], Coroutine[Any, Any, Tools | None]
-]
-"""Returns the tools of the owner's servers that this turn may use; None: there are none."""
-
-
-async def _show_nothing(_: OwnerId, __: str, ___: Place) -> None:
-    """Show nothing, if no platform is connected."""
-
-
-async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -> NoFile:
-    """Fetch nothing, if no platform is connected."""
-    return NoFile("no platform is connected")
-
-
-async def _look_nowhere() -> Concerns:
-    """Find no concerns, where no installation is served."""
-    raise Unavailable("The status can't be read here.", hint="At the terminal: sb status")
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """The shared objects and settings of all turns.
-
-    ``max_attempts``: after that many, the sender is told. ``first_wait``: the delay before the
-    first retry; it doubles with each further one. ``summarise``: summarizes conversations that have
-    grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
-    agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
-    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``revoking``:
-    revokes the accounts of a scope that its block deletes. ``look``: finds what needs the
-    owner's attention. ``deliver``: delivers answers of local routes as they are saved; None: jobs
-    do.
-    """
-
-    db: ScopedDatabase
-    embedder: Embedder
-    responder: Responder
-    max_attempts: int
-    budget: Budget
-    first_wait: timedelta = FIRST_WAIT
-    show_typing: ShowTyping = _show_nothing
-    fetch: Fetch = _fetch_nothing
-    platforms: DraftPlatforms | None = None
-    summarise: Summarise = pick_sentences
-    total_seconds: float = 900.0
-    zone: tzinfo = UTC
-    budget_for: BudgetFor | None = None
-    servers: OpenServers | None = None
-    revoking: Callable[[SessionScope], AbstractAsyncContextManager[None]] | None = None
-    look: Look = _look_nowhere
-    deliver: Deliver | None = None
 
 
 async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | None = None) -> bool:
@@ -175,7 +99,7 @@ async def run_turn(turns: Turns, session_id: SessionId, scope: SessionScope | No
             if lease.command is None:
                 await _answer(turns, _Answer(turns, scope, lease, stored, servers), traced)
             else:
-                await _obey(turns, scope, lease, lease.command)
+                await answer_command(turns, scope, lease, lease.command)
         except LeaseLost:
             traced.note(outcome="lost")
             log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
@@ -371,48 +295,6 @@ class _Answer:
             cut_off=f"{failure.kind}: {failure}",
             reasoning=failure.reasoning,
         )
-
-
-async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    if command == "connections" and turns.revoking is not None:
-        async with turns.revoking(scope):
-            await _answer_command(turns, scope, lease, command)
-    else:
-        await _answer_command(turns, scope, lease, command)
-
-
-async def _answer_command(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    if command == DECIDED:
-        reply = OwnerReply(await _make_decided_call(turns, scope, lease))
-    else:
-        reply = await run_command(turns.db, scope, lease, command, turns.look)
-    steps: tuple[Step, ...] = ()
-    if reply.contacts:
-        # The contacts named in it; the answer is deleted when one of them is erased.
-        steps = (Step(command, {"contacts": [str(one) for one in reply.contacts]}, ""),)
-    async with turns.db.begin(scope) as tx:
-        result = TurnResult(reply.text, f"/{command}", steps)
-        reading = Reading.of(scope)
-        if isinstance(scope, OwnerScope):
-            reading.contacts.update(reply.contacts)
-            await record_what_was_read(tx, reading, lease.turn_id)
-        await save_answer(tx, lease, Prompt("", ()), result, reading, deliver=turns.deliver)
-
-
-async def _make_decided_call(turns: Turns, scope: SessionScope, lease: Lease) -> str:
-    """Make the call that the owner decided, while the turn holds its session."""
-
-    async def make() -> str:
-        servers = None
-        if turns.servers is not None:
-            async with turns.db.begin(scope) as tx:
-                servers = await turns.servers(tx, scope, lease.session_id, lease.turn_id)
-        return await make_decided_call(servers)
-
-    try:
-        return await while_held(turns.db, scope, lease, make(), turns.total_seconds)
-    except TookTooLong:
-        return INTERRUPTED
 
 
 async def _save_failed(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from discreet.memory.tokenizer import ASKS, NUMBER, TIME, content_terms, terms_of
 from discreet.turn.compact import Passage
 from discreet.turn.escaping import clip, one_line, record, tagged
+from discreet.turn.model_limits import ModelLimits, Room
 from discreet.turn.prompt import MAX_HISTORY_LINE, ChatMessage, Prompt
 from discreet.turn.result import Usage
-from discreet.turn.think import ModelLimits, Room, think
+from discreet.turn.think import think
 from discreet.turn.tools import Outcome, ToolSpec
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from discreet.tracing import span
 from discreet.turn.continuation import join_parts
 from discreet.turn.escaping import is_blank
 from discreet.turn.failures import failures
+from discreet.turn.model_limits import WHOLE_ROOM, ModelLimits, Room
 from discreet.turn.model_messages import (
     history_of,
     parameters_of,
@@ -26,7 +27,6 @@ from discreet.turn.model_messages import (
     request_of,
 )
 from discreet.turn.prompt import Prompt
-from discreet.turn.reasoning import Habit
 from discreet.turn.request import ModelReply, OnText, TextSoFar, arguments_of, request_model
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.tools import Outcome, Tools, ToolSpec
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
 
-__all__ = ["ModelLimits", "OnText", "Room", "Tools", "think"]
+__all__ = ["OnText", "Tools", "think"]
 
 MAX_CALLS = 12
 """Maximum tool calls of one turn. After that the model must answer with what it has found."""
@@ -56,43 +56,13 @@ ANSWER_NOW = "[No more tool calls. Answer with what you have found.]"
 CUT_AT_LIMIT = "[This answer was cut off here: it reached the length limit.]"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLimits:
-    """What one turn may use: requests to the model, and tokens (input and output together).
-
-    ``silence``: seconds without output from the model; ``total``: seconds for everything.
-    """
-
-    requests: int = 12
-    tokens: int = 100_000
-    silence: float = 120.0
-    total: float = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The space that the model's context leaves.
-
-    ``answer``: tokens of one reply; ``tools``: whether tools are described in full, in short, or
-    left out.
-
-    ``watched``: check whether the server read the whole request. ``habit``: how the model writes
-    reasoning; unless it marks it, there is no draft of what may be reasoning.
-    """
-
-    answer: int = 4_096
-    specs: tuple[ToolSpec, ...] | None = None
-    watched: bool = False
-    habit: Habit = "marked"
-
-
 async def think(
     prompt: Prompt,
     toolbox: Tools,
     model: Model,
     limits: ModelLimits,
     on_text: OnText,
-    room: Room = Room(),
+    room: Room = WHOLE_ROOM,
 ) -> TurnResult:
     """Let the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
