@@ -34,9 +34,10 @@ from discreet.scope.scopes import SessionScope
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.think import OnText
 from discreet.turn.tools import Tools
+from discreet.turn.turns import Turns
 
 Worker = Callable[[], AbstractAsyncContextManager[None]]
 

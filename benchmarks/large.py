@@ -36,7 +36,8 @@ from discreet.services.context import in_scope
 from discreet.settings import Settings
 from discreet.turn.prompt import Budget
 from discreet.turn.responders import make_responder
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Turns
 
 FIRST_TURN_TARGET, COMMAND_TARGET = 3.0, 1.0
 BACKLOG_BATCHES = 20

@@ -32,7 +32,8 @@ from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
 from discreet.turn.prompt import Budget
 from discreet.turn.responders import make_responder
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Turns
 
 LENGTHS = (40_000, 126_000, 500_000)
 PARAGRAPH = (

@@ -19,7 +19,8 @@ from discreet.services.agents import pause_agent, resume_agent
 from discreet.services.takeover import take_over
 from discreet.turn.prompt import Budget
 from discreet.turn.result import ModelError
-from discreet.turn.run import Responder, Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Responder, Turns
 from tests.api.conftest import Harness
 from tests.support.responders import echo
 from tests.support.rest import Rest, open_rest

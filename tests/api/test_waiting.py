@@ -17,7 +17,8 @@ from discreet.services.messages import Answer
 from discreet.services.requeue import Silence
 from discreet.sessions.replies import MessageReply, reply_to
 from discreet.turn.prompt import Budget
-from discreet.turn.run import Responder, Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Responder, Turns
 from tests.api.conftest import ALICE, Harness
 from tests.support.responders import Held, echo
 from tests.support.waiting import patience, until

@@ -26,7 +26,8 @@ from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.prompt import Budget
 from discreet.turn.reminders import fire_reminder
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
+from discreet.turn.turns import Turns
 from tests.support.responders import Think, echo
 from tests.support.world import World
 

@@ -17,8 +17,9 @@ from discreet.turn.context import TurnContext
 from discreet.turn.offline import respond
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
-from discreet.turn.run import Responder, Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.think import OnText, Tools
+from discreet.turn.turns import Responder, Turns
 from tests.support.world import World, make_world, open_scoped
 
 

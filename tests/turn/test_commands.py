@@ -21,8 +21,9 @@ from discreet.turn.context import TurnContext
 from discreet.turn.lease import MAX_TAKEN, Lease
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.think import OnText, Tools
+from discreet.turn.turns import Turns
 from tests.support.platform import Platform, make_platform
 from tests.support.waiting import patience
 from tests.support.world import open_scoped

@@ -18,8 +18,9 @@ from discreet.turn.compact import Passage
 from discreet.turn.context import AgentCard
 from discreet.turn.prompt import Budget
 from discreet.turn.result import ModelError, Usage
-from discreet.turn.run import Turns, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
+from discreet.turn.turns import Turns
 from tests.support.responders import Responder
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, open_scoped
