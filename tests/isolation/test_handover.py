@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -45,6 +46,26 @@ async def test_nobody_asks_for_a_person_or_holds_an_answer_in_anothers_session(
                 await tx.fetch(call, {"session": alice.session_id})
     assert await count(world, "person_requests") == 0
     assert await count(world, "held_answers") == 0
+
+
+async def test_a_session_cannot_tell_whether_anothers_turn_has_an_answer_that_waits(
+    db: ScopedDatabase, opened: Platform
+) -> None:
+    world = opened.world
+    alice = await opened.accepted(ALICE, "hello", name="Alice")
+    bob = await opened.accepted(BOB, "hello", name="Bob")
+    for name in ("Alice", "Bob"):
+        await hold_answers(db, world.owner_id, name, hold=True)
+    await run(opened, alice)
+    [held] = await rows_of(world, "SELECT turn_id FROM discreet.held_answers")
+    errors = []
+    for theirs in (held["turn_id"], uuid4()):
+        with pytest.raises(NotFound) as refused:
+            async with db.begin(world.contact(bob.contact_id)) as tx:
+                await tx.fetch("SELECT gate.hold_answer(%s, %s, 'x')", (bob.session_id, theirs))
+        errors.append(str(refused.value))
+    assert errors[0] == errors[1]
+    assert await count(world, "held_answers") == 1
 
 
 async def test_no_other_owner_lists_or_decides_an_answer_or_is_told_of_it(

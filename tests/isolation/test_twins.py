@@ -13,7 +13,7 @@ from itertools import chain, islice
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from discreet.audit.probes import Probe, calls, conflicts, kept, singles, writes
+from discreet.audit.probes import Probe, calls, conflicts, kept, mixed_calls, singles, writes
 from discreet.audit.twins import compare
 from discreet.postgres.server import Database
 from tests.conftest import Server
@@ -91,6 +91,7 @@ def test_no_write_and_no_call_tells_what_others_rows_hold(copies: Copies) -> Non
             islice(conflicts(copies.catalogue, copies.values), 0, None, 5),
             islice(kept(copies.catalogue, copies.values), 0, None, 47),
             calls(copies.catalogue, copies.values),
+            mixed_calls(copies.catalogue, copies.values, copies.own),
         ),
     )
     assert tried > 100

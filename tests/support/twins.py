@@ -48,6 +48,7 @@ class Copies:
     databases: Mapping[str, Database]
     catalogue: Catalogue
     values: Values
+    own: Mapping[str, str]
 
     @contextmanager
     def twins(self, ticket: Ticket) -> Iterator[list[Twin]]:
@@ -121,6 +122,12 @@ async def build_town(database: Database, admin_conninfo: str) -> Town:
             for world in (ada, eve, sam, tom, otto):
                 await _people(world)
             alice = ada.said["telegram:1001"].contact_id
+        # Every answer waits for its owner, so that functions that keep one go to their end.
+        admin.execute("UPDATE discreet.agents SET holds_answers = true")
+        admin.execute(
+            "INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)"
+            " SELECT owner_id, session_id, id, 'it waits' FROM discreet.turns"
+        )
         admin.execute("VACUUM")
     assert alice is not None
     return Town(
@@ -207,10 +214,13 @@ def copies_for(town: Town, role: str) -> Iterator[Copies]:
             with _admin(town, databases[name]) as admin:
                 for table in catalogue.tables:
                     _change(admin, table.name, role, own, name)
+                if name == "gone":
+                    _drop_orphans(admin)
                 _rewrite(admin)
         with _admin(town, databases["there"]) as admin:
             values = _values(admin, catalogue, role, own)
-        yield Copies(town, scope, databases, catalogue, values)
+            ids = _own_ids(admin, catalogue, role, own)
+        yield Copies(town, scope, databases, catalogue, values, ids)
     finally:
         with psycopg.connect(town.admin_conninfo, autocommit=True) as admin:
             for copy in databases.values():
@@ -311,6 +321,46 @@ def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> 
     if changes:
         update = f"UPDATE {table} SET {', '.join(changes)} WHERE {others}"
         admin.execute(update.encode(), (own,))
+
+
+def _drop_orphans(admin: Conn) -> None:
+    """Delete what referred to deleted rows, in tables that the role can't name too."""
+    keys = admin.execute(
+        "SELECT conrelid::regclass::text, confrelid::regclass::text,"
+        "       (SELECT string_agg(format('p.%I = c.%I', parent.attname, child.attname), ' AND ')"
+        "          FROM unnest(conkey, confkey) AS key (child, parent)"
+        "          JOIN pg_attribute child"
+        "            ON (child.attrelid, child.attnum) = (conrelid, key.child)"
+        "          JOIN pg_attribute parent"
+        "            ON (parent.attrelid, parent.attnum) = (confrelid, key.parent)),"
+        "       (SELECT string_agg(format('c.%I IS NOT NULL', attname), ' AND ')"
+        "          FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey))"
+        "  FROM pg_constraint WHERE contype = 'f' AND connamespace = 'discreet'::regnamespace"
+    ).fetchall()
+    deleted = 1
+    while deleted:
+        deleted = sum(
+            admin.execute(
+                f"DELETE FROM {child} c WHERE {known} AND NOT EXISTS"
+                f" (SELECT FROM {parent} p WHERE {same})".encode()
+            ).rowcount
+            for child, parent, same, known in keys
+        )
+
+
+def _own_ids(admin: Conn, catalogue: Catalogue, role: str, own: list[str]) -> dict[str, str]:
+    """Return an id of the scope's own rows for each table."""
+    found: dict[str, str] = {}
+    for table in catalogue.tables:
+        if "id" in {column.name for column in table.columns}:
+            row = admin.execute(
+                f"SELECT id::text FROM {table.name} WHERE {_key(role)} = ANY (%s)"
+                " ORDER BY 1 LIMIT 1".encode(),
+                (own,),
+            ).fetchone()
+            if row is not None:
+                found[table.name] = row[0]
+    return found
 
 
 def _values(admin: Conn, catalogue: Catalogue, role: str, own: list[str]) -> Values:

@@ -19,7 +19,7 @@ from random import Random
 
 import psycopg
 
-from discreet.audit.probes import Probe, calls, conflicts, kept, pairs, singles, writes
+from discreet.audit.probes import Probe, calls, conflicts, kept, mixed_calls, pairs, singles, writes
 from discreet.audit.rights import open_rights
 from discreet.audit.twins import Difference, compare
 from discreet.postgres.roles import ADMIN_ROLE
@@ -90,6 +90,7 @@ def _all(copies: Copies) -> chain[Probe]:
         conflicts(copies.catalogue, copies.values),
         kept(copies.catalogue, copies.values),
         calls(copies.catalogue, copies.values),
+        mixed_calls(copies.catalogue, copies.values, copies.own),
     )
 
 

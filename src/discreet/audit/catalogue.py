@@ -46,10 +46,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function, with ``name`` qualified. ``arguments``: the types of the required ones."""
+    """A function, with ``name`` qualified.
+
+    ``arguments`` and ``named``: the types and the names of the required ones.
+    """
 
     name: str
     arguments: tuple[str, ...]
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,8 @@ FUNCTIONS = """
 SELECT n.nspname || '.' || quote_ident(p.proname),
        ARRAY(SELECT format_type(t, NULL)
                FROM unnest(p.proargtypes) WITH ORDINALITY AS given (t, place)
-              WHERE place <= p.pronargs - p.pronargdefaults ORDER BY place)
+              WHERE place <= p.pronargs - p.pronargdefaults ORDER BY place),
+       coalesce(p.proargnames[:p.pronargs - p.pronargdefaults], '{}')
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
    AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
@@ -132,6 +137,9 @@ def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
             Table(name, tuple(columns), deletable[name], tuple(keys.get(name, ())))
             for name, columns in tables.items()
         ),
-        tuple(Function(name, tuple(types)) for name, types in conn.execute(FUNCTIONS).fetchall()),
+        tuple(
+            Function(name, tuple(types), tuple(named))
+            for name, types, named in conn.execute(FUNCTIONS).fetchall()
+        ),
         {kind: tuple(names) for kind, names in conn.execute(OPERATORS).fetchall()},
     )

@@ -16,6 +16,7 @@ __all__ = [
     "calls",
     "conflicts",
     "kept",
+    "mixed_calls",
     "pairs",
     "singles",
     "writes",
@@ -252,6 +253,48 @@ def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
                 for place, kind in enumerate(function.arguments)
             ]
             yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
+
+
+def mixed_calls(catalogue: Catalogue, values: Values, own: Mapping[str, str]) -> Iterator[Probe]:
+    """Yield calls with one id of somebody else's among the scope's own.
+
+    A function that finds the first id in order may take the next one without a look. ``own``: an id
+    of the scope for each table. An argument is named like a row of its table: ``turn``.
+    """
+    for function in catalogue.functions:
+        places = [place for place, kind in enumerate(function.arguments) if kind == "uuid"]
+        for place in places:
+            table = _table_of(function.named[place], own)
+            for theirs in values.get((table, "id"), ()):
+                given = [
+                    _quoted(theirs) + "::uuid" if at == place else _harmless(kind, name, own)
+                    for at, (kind, name) in enumerate(
+                        zip(function.arguments, function.named, strict=True)
+                    )
+                ]
+                yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
+
+
+def _table_of(argument: str, own: Mapping[str, str]) -> str:
+    plural = argument.removesuffix("y") + "ies" if argument.endswith("y") else argument + "s"
+    return next((table for table in own if table.split(".")[1] == plural), "")
+
+
+def _harmless(kind: str, name: str, own: Mapping[str, str]) -> str:
+    """Return an argument that leads as far as possible: the scope's own id, or a short value."""
+    mine = own.get(_table_of(name, own)) if kind == "uuid" else _SHORT.get(kind)
+    return f"NULL::{kind}" if mine is None else f"{_quoted(mine)}::{kind}"
+
+
+_SHORT = {
+    "boolean": "true",
+    "integer": "1",
+    "interval": "1 minute",
+    "jsonb": "{}",
+    "text": "x",
+    "timestamp with time zone": "2026-01-01 12:00+00",
+    "timestamp without time zone": "2026-01-01 12:00",
+}
 
 
 def _shapes(table: Table, column: CatalogueColumn, condition: str) -> Iterator[str]:

@@ -3458,7 +3458,11 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
-  SELECT s.owner_id, s.id, turn, body FROM discreet.sessions s WHERE s.id = session;
+  SELECT t.owner_id, t.session_id, t.id, body FROM discreet.turns t
+   WHERE t.id = turn AND t.session_id = session;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
+  END IF;
   RETURN true;
 END $$;
 

@@ -13,7 +13,9 @@ BEGIN
     (SELECT a.holds_answers FROM discreet.agents a WHERE a.id = here.agent_id), false);
 END $$;
 
--- Keeps the answer of a turn for the owner, if answers wait there; whether it does.
+-- Keep the answer of a turn for the owner, if answers wait there; whether it does. Errors: DS001 there is
+-- no such session here, or no such turn in it. The key of the turns is no judge of that: it would answer
+-- differently where another session's turn has an answer that waits.
 CREATE OR REPLACE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -22,7 +24,11 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
-  SELECT s.owner_id, s.id, turn, body FROM discreet.sessions s WHERE s.id = session;
+  SELECT t.owner_id, t.session_id, t.id, body FROM discreet.turns t
+   WHERE t.id = turn AND t.session_id = session;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
+  END IF;
   RETURN true;
 END $$;
 
