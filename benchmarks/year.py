@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -91,22 +92,34 @@ SELECT %(owner)s, %(agent)s, p.contact_id, p.session_id, p.route_id, 2 * p.n - 1
 """
 
 
-async def main(contacts: int, messages: int, memories: int) -> None:
-    with scratch_home() as home:
+async def main(contacts: int, messages: int, memories: int, kept: Path | None) -> None:
+    with nullcontext(kept) if kept else scratch_home() as home:
         settings = Settings(home=home)
+        filled = home.exists()
         async with open_database(settings, print) as database, open_scoped(database, 8) as db:
-            world = await make_world(db)
-            given = {"owner": world.owner_id, "agent": world.agent_id,
-                     "channel": world.channel_id, "contacts": contacts,
-                     "each": max(2, messages // contacts)}  # fmt: skip
-            await asyncio.to_thread(fill, database, given, memories)
-            app = App(settings, database, db, world.owner_id)
+            if filled:
+                owner_id = await asyncio.to_thread(read_owner, database)
+            else:
+                world = await make_world(db)
+                owner_id = world.owner_id
+                given = {"owner": owner_id, "agent": world.agent_id,
+                         "channel": world.channel_id, "contacts": contacts,
+                         "each": max(2, messages // contacts)}  # fmt: skip
+                await asyncio.to_thread(fill, database, given, memories)
+            app = App(settings, database, db, owner_id)
             served = serving_http(http_app(app), "127.0.0.1:0", setting="DISCREET_LISTEN")
             data = str(Layout(home).data)
             async with served as url:
                 await pages(app, url, data)
             await app.wakes.close()
             await asyncio.to_thread(commands, home, data)
+
+
+def read_owner(database: Database) -> UUID:
+    with psycopg.connect(database.conninfo(ADMIN_ROLE)) as admin:
+        row = admin.execute("SELECT id FROM discreet.owners").fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
 
 
 def fill(database: Database, given: dict[str, Any], memories: int) -> None:
@@ -253,5 +266,7 @@ if __name__ == "__main__":
     options.add_argument("--contacts", type=int, default=10_000)
     options.add_argument("--messages", type=int, default=3_000_000)
     options.add_argument("--memories", type=int, default=100_000)
+    options.add_argument("--home", type=Path, help="keep the installation here; used as it is if"
+                         " it exists, so that only the pages and commands are timed")  # fmt: skip
     asked = options.parse_args()
-    asyncio.run(main(asked.contacts, asked.messages, asked.memories))
+    asyncio.run(main(asked.contacts, asked.messages, asked.memories, asked.home))
