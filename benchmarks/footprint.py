@@ -20,6 +20,10 @@ import psycopg
 
 from benchmarks.scratch import cpu_of_postgres, scratch_home
 from benchmarks.turn_cost import AT_ONCE, _cpu, _served, _token
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.indexing import vector_literal
+from discreet.memory.token_vectors import pack
+from discreet.memory.tokenizer import terms_of
 from discreet.postgres.folders import Layout
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, opened_database
@@ -27,18 +31,21 @@ from discreet.postgres.server import Database, opened_database
 FEW, MANY = 1_000, 100_000
 SENDERS_TARGET = 0.9
 KB = 1024
+MEMORY = "Likes the table at the window"
 
 _CONTACTS = """
 WITH made AS (
   INSERT INTO discreet.contacts (owner_id, name)
-  SELECT o.id, 'Contact ' || n FROM discreet.owners o, generate_series(%(first)s, %(last)s) n
+  SELECT o.id, 'Contact ' || n FROM discreet.owners o, generate_series(%(first)s::int, %(last)s) n
   RETURNING id, owner_id, name
 ), reached AS (
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   SELECT owner_id, 'telegram', split_part(name, ' ', 2), id FROM made
 )
-INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, terms)
-SELECT m.owner_id, a.id, m.id, 'Likes the window table ' || n, ARRAY['window', 'table']
+INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, terms, tokens, embedder,
+  embedding)
+SELECT m.owner_id, a.id, m.id, %(text)s || ' ' || n, %(terms)s, %(tokens)s, %(embedder)s,
+       %(embedding)s
   FROM made m JOIN discreet.agents a ON a.owner_id = m.owner_id, generate_series(1, 2) n
 """
 
@@ -142,8 +149,16 @@ def _client(url: str, token: str) -> httpx.AsyncClient:
 def _make(database: Database, first: int, last: int) -> None:
     with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
-        admin.execute(_CONTACTS, {"first": first, "last": last})
+        admin.execute(_CONTACTS, {"first": first, "last": last, **_indexed(MEMORY)})
         admin.execute("VACUUM ANALYZE")
+
+
+def _indexed(text: str) -> dict[str, Any]:
+    """Return a text with its search data, so that a server has nothing to index afterwards."""
+    embedder = bundled_embedder()
+    [tokens], [vector] = pack([text]), embedder.embed([text])
+    return {"text": text, "terms": terms_of(text), "tokens": bytes.fromhex(tokens[2:]),
+            "embedder": embedder.name, "embedding": vector_literal(vector)}  # fmt: skip
 
 
 def _pss(pid: int) -> float:
