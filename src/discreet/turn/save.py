@@ -75,28 +75,52 @@ async def save_answer(
             )
         if sends:
             await _put_out(tx, lease, answer, indexed.get(answer.text))
-        for text, made in indexed.items():
-            await tx.execute(
-                "UPDATE discreet.messages SET state = 'answered', terms = %(terms)s,"
-                " tokens = %(tokens)s, embedder = %(embedder)s,"
-                " embedding = %(embedding)s::public.vector"
-                # Compared again, because it may have been edited since.
-                " WHERE turn_id = %(turn)s AND direction = 'in' AND text = %(text)s",
-                {"turn": lease.turn_id, "text": text, **made.as_params()},
-            )
-        await _save_answered(tx, lease, prompt, result)
-        await mark_used(tx, _made_use_of(prompt))
+        said = {text: made for text, made in indexed.items() if text != result.text}
+        await _mark_answered(tx, lease, list(said.items()))
+        await _save_turn(tx, lease, prompt, result)
+        if used := _made_use_of(prompt):
+            await mark_used(tx, used)
         await _wake_for_the_rest(tx, lease.session_id)
     if delivers and deliver is not None:
         await deliver(tx, _scope_of(tx), lease.route_id)
 
 
-async def _save_answered(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
-    await tx.execute(
-        "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
-        " AND direction = 'in' AND state <> 'answered'",
-        {"turn": lease.turn_id},
-    )
+async def _mark_answered(tx: Transaction, lease: Lease, said: list[tuple[str, Indexed]]) -> None:
+    """Mark the turn's messages as answered, and store the search data of their texts.
+
+    One statement for each text, because each writes its message again. The last one also marks
+    what has no search data yet.
+    """
+    for text, made in said[:-1]:
+        await tx.execute(
+            "UPDATE discreet.messages SET state = 'answered', terms = %(terms)s,"
+            " tokens = %(tokens)s, embedder = %(embedder)s,"
+            " embedding = %(embedding)s::public.vector"
+            # Compared again, because it may have been edited since.
+            " WHERE turn_id = %(turn)s AND direction = 'in' AND text = %(text)s",
+            {"turn": lease.turn_id, "text": text, **made.as_params()},
+        )
+    for text, made in said[-1:]:
+        await tx.execute(
+            "UPDATE discreet.messages SET state = 'answered',"
+            " terms = CASE WHEN text = %(text)s THEN %(terms)s ELSE terms END,"
+            " tokens = CASE WHEN text = %(text)s THEN %(tokens)s ELSE tokens END,"
+            " embedder = CASE WHEN text = %(text)s THEN %(embedder)s ELSE embedder END,"
+            " embedding = CASE WHEN text = %(text)s THEN %(embedding)s::public.vector"
+            "             ELSE embedding END"
+            " WHERE turn_id = %(turn)s AND direction = 'in'"
+            "   AND (state <> 'answered' OR text = %(text)s)",
+            {"turn": lease.turn_id, "text": text, **made.as_params()},
+        )
+    if not said:
+        await tx.execute(
+            "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
+            " AND direction = 'in' AND state <> 'answered'",
+            {"turn": lease.turn_id},
+        )
+
+
+async def _save_turn(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
     await tx.execute(
         "UPDATE discreet.turns SET state = 'answered', model = %(model)s, prompt = %(prompt)s,"
         " error = %(cut_off)s,"
