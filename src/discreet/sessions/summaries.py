@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from discreet.domain.ids import MemoryId, SessionId
 from discreet.scope import Transaction
 
-__all__ = ["SUMMARY", "Summary", "save_summary", "summary_of"]
+__all__ = ["SUMMARY", "Summary", "save_summary", "summary_in", "summary_of"]
 
 
 SUMMARY: LiteralString = (
-    "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
+    "SELECT s.thread_key, s.compacted_to AS until, m.id AS memory_id, m.content AS text"
     " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
     "   AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)"
     " WHERE s.id = %(session)s"
@@ -32,10 +33,15 @@ class Summary:
     text: str | None = None
 
 
+def summary_in(row: Mapping[str, Any]) -> Summary:
+    """Return the summary in a row of ``SUMMARY``."""
+    return Summary(row["until"], row["memory_id"], row["text"])
+
+
 async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
     """Return the summary of a session, or an empty one if the scope has no such session."""
     row = await tx.fetch_one(SUMMARY, {"session": session_id})
-    return Summary(0) if row is None else Summary(**row)
+    return Summary(0) if row is None else summary_in(row)
 
 
 async def save_summary(

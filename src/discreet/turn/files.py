@@ -24,8 +24,6 @@ log = structlog.get_logger(__name__)
 
 MAX_BYTES = 10_000_000
 """A larger file is not stored; its message says that there was one."""
-MAX_FILES = 10
-"""Maximum files that one turn shows to the model; the newest are used."""
 TRIES = 2
 """Attempts at a turn that require its files. Later attempts go without them: a platform may have
 lost a file, and some models accept none.
@@ -47,7 +45,10 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
   FROM discreet.attachments f
   JOIN discreet.messages m ON m.id = f.message_id
  WHERE m.turn_id = %(turn)s AND m.direction = 'in'
- ORDER BY m.position DESC, f.position DESC LIMIT %(most)s
+ ORDER BY m.position DESC, f.position DESC LIMIT 10
+"""
+"""The files of a turn's messages, at most the newest ten. Without a parameter for that, PostgreSQL
+keeps the plan.
 """
 
 
@@ -67,13 +68,13 @@ async def files_of_turn(
     """
     if found is None:
         async with db.begin(scope) as tx:
-            found = await tx.fetch(FILES, {"turn": lease.turn_id, "most": MAX_FILES})
+            found = await tx.fetch(FILES, {"turn": lease.turn_id})
     if any(row["state"] == "remote" for row in found):
         for row in found:
             if row["state"] == "remote":
                 await _fetch_one(db, scope, lease, fetch, row)
         async with db.begin(scope) as tx:
-            found = await tx.fetch(FILES, {"turn": lease.turn_id, "most": MAX_FILES})
+            found = await tx.fetch(FILES, {"turn": lease.turn_id})
     if lease.attempt > TRIES:
         return ()
     return tuple(

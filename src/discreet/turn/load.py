@@ -15,7 +15,7 @@ from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.types import Memory
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
-from discreet.sessions.summaries import SUMMARY, Summary
+from discreet.sessions.summaries import SUMMARY, Summary, summary_in
 from discreet.sessions.transcript import OF_TURN, Message, messages_before, messages_of_ids
 from discreet.turn.context import (
     OWNER,
@@ -28,7 +28,7 @@ from discreet.turn.context import (
     Speaker,
     TurnContext,
 )
-from discreet.turn.files import FILES, MAX_FILES
+from discreet.turn.files import FILES
 from discreet.turn.lease import Lease
 from discreet.turn.retrieval import prepare_query, retrieve
 
@@ -44,7 +44,6 @@ _AGENT: LiteralString = (
     "SELECT name, role, instructions, model, context_tokens, fallback_models, unknown_reply"
     " FROM discreet.agents WHERE id = %(agent)s"
 )
-_SESSION: LiteralString = "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s"
 _CONTACT: LiteralString = (
     "SELECT c.name, c.type, c.time_zone, a.platform FROM discreet.contacts c"
     " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
@@ -75,18 +74,17 @@ async def read_turn(tx: Transaction, scope: SessionScope, lease: Lease) -> Store
     contact: tuple[tuple[LiteralString, Mapping[str, Any]], ...] = ()
     if isinstance(scope, ContactScope):
         contact = ((_CONTACT, {"contact": scope.contact_id}),)
-    agents, sessions, summaries, taken, files, *parties = await tx.fetch_each(
+    agents, sessions, taken, files, *parties = await tx.fetch_each(
         (_AGENT, {"agent": scope.agent_id}),
-        (_SESSION, {"session": lease.session_id}),
         (SUMMARY, {"session": lease.session_id}),
         (OF_TURN, {"turn": lease.turn_id}),
-        (FILES, {"turn": lease.turn_id, "most": MAX_FILES}),
+        (FILES, {"turn": lease.turn_id}),
         *contact,
     )
     if not agents or not sessions or not taken:
         return None
     waiting = [Message(**row) for row in taken]
-    summary = Summary(**summaries[0])
+    summary = summary_in(sessions[0])
     said = await messages_before(
         tx, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
     )
