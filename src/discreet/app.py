@@ -142,7 +142,7 @@ class App:
         from discreet.services.attention import find_concerns
         from discreet.services.event_webhooks import send_webhooks
         from discreet.services.own_data import erase_due
-        from discreet.services.owner_notices import NoticeRules, tell_owners
+        from discreet.services.owner_notices import NoticeRules, notify_owners
         from discreet.services.revoking import revoke_expired, revoking
         from discreet.services.tool_access import note_offered
         from discreet.tools.outgoing_calls import ToolCaller
@@ -205,7 +205,7 @@ class App:
         )
 
         async def tell_everyone() -> None:
-            await tell_owners(self.db, rules)
+            await notify_owners(self.db, rules)
 
         async def erase_who_asked() -> None:
             await erase_due(self.db, self.settings.home, tools)
@@ -226,7 +226,7 @@ class App:
                     one_route,
                     release_quarantined,
                     gateway.platforms,
-                    tell_owners=tell_everyone,
+                    notify_owners=tell_everyone,
                     call_webhooks=call_webhooks,
                     remind=one_reminder,
                     erase_due=erase_who_asked,

@@ -35,7 +35,7 @@ from discreet.domain.platform import (
 from discreet.http_server import serving_http
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
-from discreet.intake.receipts import note_receipt
+from discreet.intake.receipts import record_receipt
 from discreet.intake.receive_cursor import ChannelCursor
 from discreet.queue.job_scope import DueRoute
 from discreet.queue.leases import leader_lock
@@ -260,7 +260,7 @@ class Gateway:
                 case GroupMoved(old, new):
                     await move_group(self._db, channel.owner_id, old, new)
                 case Receipt():
-                    await note_receipt(self._db, channel.owner_id, event)
+                    await record_receipt(self._db, channel.owner_id, event)
                 case _:
                     assert_never(event)
 

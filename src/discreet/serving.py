@@ -28,7 +28,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.backups import back_up_on_schedule
-    from discreet.services.decoys import keep_decoys, keeping_decoys
+    from discreet.services.decoys import sync_decoys, sync_decoys_forever
     from discreet.services.policy import write_policy
     from discreet.services.retention import retain_daily
 
@@ -36,7 +36,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     if await clear_stages(app.db):
         stop_listening(app.settings.home)
     canaries = watched()
-    await keep_decoys(app.db, canaries)
+    await sync_decoys(app.db, canaries)
     async with (
         serving(app.database.conninfo("discreet_worker")),
         indexing(app.db, app.embedder()),
@@ -51,7 +51,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
             audit_on_schedule(app.settings.home, app.database.conninfo("discreet_worker")),
             "audits",
         ),
-        running(keeping_decoys(app.db, canaries), "decoys"),
+        running(sync_decoys_forever(app.db, canaries), "decoys"),
         running(retain_daily(app.db, app.database.conninfo("discreet_worker")), "retention"),
     ):
         ready()

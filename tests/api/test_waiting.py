@@ -104,7 +104,7 @@ async def test_a_notification_that_is_not_true_only_costs_a_look(
     answering = _wait_for(idle.app, said, idle)
 
     async def looked_again() -> bool:
-        admin.execute("SELECT gate.tell_waiting(%s)", (said.message_id,))
+        admin.execute("SELECT gate.notify_waiting_clients(%s)", (said.message_id,))
         return len(looks) >= 3
 
     await until(looked_again, "another look")
@@ -118,7 +118,7 @@ async def test_an_answer_is_found_although_no_notification_is_ever_heard(
     idle: Harness, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "LOOK_SECONDS", 0.1)
-    admin.execute("ALTER TABLE discreet.messages DISABLE TRIGGER tell_waiting")
+    admin.execute("ALTER TABLE discreet.messages DISABLE TRIGGER notify_waiting_clients")
     said = await idle.world.say(ALICE, "hello")
     answering = _wait_for(idle.app, said, idle)
     await run_turn(_turns(idle), said.session_id)

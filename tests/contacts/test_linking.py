@@ -286,7 +286,7 @@ async def test_being_let_in_follows_a_link_and_goes_back_with_it(db: ScopedDatab
     elsewhere = Platform(world, await world.add_channel("telegram", "other", "allowlist"))
     async with db.begin(world.owner) as tx:
         await tx.value(
-            "SELECT gate.admit(%s, 'telegram', '1002', 'external')", (elsewhere.channel_id,)
+            "SELECT gate.admit_sender(%s, 'telegram', '1002', 'external')", (elsewhere.channel_id,)
         )
     made = await link(platform, str(first.contact_id), ANN_TOO)
     assert (await platform.accepted(ANN, "now here as well")).contact_id == first.contact_id

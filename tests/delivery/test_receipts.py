@@ -11,7 +11,7 @@ from discreet.delivery import deliver
 from discreet.domain.ids import ChannelId, RouteId
 from discreet.domain.outbound import Outbound, Sent
 from discreet.domain.platform import Receipt, Stage
-from discreet.intake.receipts import note_receipt
+from discreet.intake.receipts import record_receipt
 from discreet.services.status import get_status
 from discreet.services.turns import get_turn, list_turns
 from discreet.turn.run import run_turn
@@ -58,7 +58,7 @@ async def answered(world: World, channel: ChannelId, text: str, sender: str = AL
 
 async def tell(world: World, channel: ChannelId, name: str, stage: Stage, after: int = 0) -> bool:
     at = AT + timedelta(seconds=after)
-    return await note_receipt(
+    return await record_receipt(
         world.db,
         world.owner_id,
         Receipt(channel, (ALICE, "whatsapp:US.2"), name, stage, at, "no such number"),

@@ -169,7 +169,8 @@ async def test_in_a_shared_conversation_each_speaker_has_a_limit(db: ScopedDatab
     async with db.begin(platform.world.owner) as tx:
         for sender in ("1001", "1002"):
             await tx.value(
-                "SELECT gate.admit(%s, 'telegram', %s, 'external')", (platform.channel_id, sender)
+                "SELECT gate.admit_sender(%s, 'telegram', %s, 'external')",
+                (platform.channel_id, sender),
             )
     await limit(platform, messages_a_minute=1)
     await platform.accepted(ALICE, "hello")

@@ -181,7 +181,7 @@ async def test_denied_and_expired_sign_ins_leave_nothing(
     admin.execute(late)
     assert "is connected" not in await said(tools, ALICE, code_on(page))
     admin.execute(late)
-    admin.execute("SELECT gate.drop_expired_connections()")
+    admin.execute("SELECT gate.delete_expired_connections()")
     assert "alice" in {one.subject for one in accounts.refresh.values()}
     await revoke_expired(tools.access)
     assert {one.subject for one in accounts.refresh.values()} == {"olga"}
@@ -314,7 +314,7 @@ def waiting_to_store(admin: psycopg.Connection[Any]) -> list[int]:
     admin.execute("SELECT pg_stat_clear_snapshot()")  # it is kept for the whole transaction
     found = admin.execute(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-        " AND wait_event_type = 'Lock' AND query LIKE '%keep_tokens%'"
+        " AND wait_event_type = 'Lock' AND query LIKE '%store_tokens%'"
     )
     return [pid for (pid,) in found]
 
@@ -363,8 +363,8 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
     async with tools.world.db.begin(tools.world.contact(his)) as tx:
         for statement in (
             "SELECT gate.end_connection(%(id)s)",
-            "SELECT gate.keep_tokens(%(id)s, %(sealed)s)",
-            "SELECT gate.claim_renewal(%(id)s, %(sealed)s, '1 minute')",
+            "SELECT gate.store_tokens(%(id)s, %(sealed)s)",
+            "SELECT gate.claim_token_renewal(%(id)s, %(sealed)s, '1 minute')",
         ):
             assert await tx.value(statement, row) is False
     server = await load_server(tools.access, tools.world.owner_id, server_id)

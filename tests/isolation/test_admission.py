@@ -51,7 +51,7 @@ async def decide(world: World, who: str, *, let_in: bool = True) -> None:
 async def meant_by(world: World, code: str) -> Any:
     """Return the stranger to whom a code of this owner belongs."""
     async with world.db.begin(world.owner) as tx:
-        return await tx.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
+        return await tx.value("SELECT pairing FROM gate.find_pairing(%s)", (code,))
 
 
 @pytest.mark.parametrize("first", ["mine", "theirs"])
@@ -200,7 +200,7 @@ async def test_nobody_is_let_in_on_another_owners_channel(world: World, admin: A
     with pytest.raises(NotFound, match="no such channel"):
         async with world.db.begin(world.owner) as tx:
             await tx.execute(
-                "SELECT gate.admit(%s, 'telegram', '1001', 'external')", (other.channel_id,)
+                "SELECT gate.admit_sender(%s, 'telegram', '1001', 'external')", (other.channel_id,)
             )
     await set_admission(world.db, other.world.owner_id, "Ada", "telegram", "allowlist")
     assert await other.reason(ALICE, "hello") == "stranger"

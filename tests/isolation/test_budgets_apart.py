@@ -71,7 +71,7 @@ async def test_no_session_reads_writes_or_asks_for_budgets(world: World) -> None
             "DELETE FROM discreet.budgets",
             "SELECT * FROM gate.show_budgets()",
             "SELECT * FROM gate.budgets_today(%(owner)s, NULL)",
-            "SELECT gate.budget_is_used_up(%(owner)s, %(agent)s)",
+            "SELECT gate.is_budget_exhausted(%(owner)s, %(agent)s)",
         ):
             with pytest.raises(DiscreetError, match="may not do that"):
                 async with world.db.begin(scope) as tx:

@@ -21,7 +21,7 @@ from discreet.domain.ids import AgentId
 from discreet.postgres.server import Database
 from discreet.schemas.agents import AgentToDelete
 from discreet.services.agents import create_agent
-from discreet.services.decoys import Decoy, keep_decoys, list_decoys
+from discreet.services.decoys import Decoy, list_decoys, sync_decoys
 from discreet.services.deleting_agents import delete_agent
 from discreet.services.exporting import export_contact
 from tests.support.rest import Rest, open_rest
@@ -122,7 +122,7 @@ async def test_no_list_count_search_page_or_export_has_a_decoy(
     code = await create_sign_in_code(db, rest.app.owner_id)
     cookie = await sign_in(db, code, "a browser") or ""
     before = await _everything(rest, tokens, cookie, ids, tmp_path)
-    assert await keep_decoys(db, CANARIES) == len(CANARIES.secrets)
+    assert await sync_decoys(db, CANARIES) == len(CANARIES.secrets)
     after = await _everything(rest, tokens, cookie, ids, tmp_path)
     decoys = await list_decoys(db, rest.app.owner_id)
     assert len({one.contact_id for one in decoys}) == len(CANARIES.secrets)
@@ -145,7 +145,7 @@ async def test_a_contact_that_reads_past_itself_meets_a_decoy_and_is_told_nothin
     token = await rest.token(contact=ALICE)
     operations = await rest.operations()
     watch(CANARIES)
-    await keep_decoys(rest.app.db, CANARIES)
+    await sync_decoys(rest.app.db, CANARIES)
     listed = await rest.call(operations["list_memories"], token, {})
     assert (listed.status_code, listed.json()["items"]) == (200, [])
     # The contact is no longer compared, the owner and the agent still are.
@@ -166,10 +166,10 @@ async def test_each_agent_knows_the_decoys_once_and_new_secrets_replace_old_ones
     rest: Rest, admin: Admin
 ) -> None:
     db, owner_id = rest.app.db, rest.app.owner_id
-    assert await keep_decoys(db, CANARIES) == len(CANARIES.secrets)
-    assert await keep_decoys(db, CANARIES) == 0
+    assert await sync_decoys(db, CANARIES) == len(CANARIES.secrets)
+    assert await sync_decoys(db, CANARIES) == 0
     eve = AgentId((await create_agent(db, owner_id, "Eve")).id)
-    assert await keep_decoys(db, CANARIES) == len(CANARIES.secrets)
+    assert await sync_decoys(db, CANARIES) == len(CANARIES.secrets)
     known = await list_decoys(db, owner_id)
     assert {agent for agent, _ in _facts(known)} == {"Ada", "Eve"}
     assert len({one.contact_id for one in known}) == len(CANARIES.secrets)
@@ -179,7 +179,7 @@ async def test_each_agent_knows_the_decoys_once_and_new_secrets_replace_old_ones
     assert {name for name, many in receipt.counts.items() if many} == {"agents", "channels"}
     assert {agent for agent, _ in _facts(await list_decoys(db, owner_id))} == {"Ada"}
     other = Canaries(b"e" * 32)
-    assert await keep_decoys(db, other) == len(other.secrets)
+    assert await sync_decoys(db, other) == len(other.secrets)
     assert all(other.find(fact) for _, fact in _facts(await list_decoys(db, owner_id)))
     [(old,)] = admin.execute("SELECT count(*) FROM discreet.memory_history").fetchall()
     assert old == 0

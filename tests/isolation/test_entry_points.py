@@ -85,10 +85,10 @@ async def test_no_contact_looks_up_a_token_or_binds_a_connection(world: World) -
     for scope in (world.contact(alice), world.owner):
         for call in (
             "gate.token_scope('x')",
-            "gate.bearer_of('x', 'x')",
+            "gate.token_scope_with_ticket('x', 'x')",
             "gate.begin_mcp_session('x', gen_random_uuid())",
             "gate.mcp_session('x', gen_random_uuid())",
-            "gate.mcp_session_of('x', 'x', gen_random_uuid())",
+            "gate.mcp_session_with_ticket('x', 'x', gen_random_uuid())",
             "gate.bind_mcp_session('x', gen_random_uuid(), gen_random_uuid())",
             "gate.end_mcp_session('x', gen_random_uuid())",
             "gate.purge_mcp_sessions('1 day')",

@@ -14,7 +14,7 @@ from discreet.postgres.server import Database
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services import held_answers
 from discreet.services.contacts import hold_answers
-from discreet.services.owner_notices import NoticeRules, tell_owner
+from discreet.services.owner_notices import NoticeRules, notify_owner
 from tests.support.platform import Platform, make_platform
 from tests.support.turns import count, rows_of
 from tests.support.world import open_scoped, other_owner
@@ -84,7 +84,7 @@ async def test_no_other_owner_lists_or_decides_an_answer_or_is_told_of_it(
             await decide(db, other.owner_id, str(held.id))
     async with db.begin(OwnerScope(other.owner_id)) as tx:
         assert await tx.value("SELECT gate.decide_answer(%s, 'x')", (held.id,)) is None
-    assert await tell_owner(db, other.owner_id, NoticeRules()) == 0
+    assert await notify_owner(db, other.owner_id, NoticeRules()) == 0
     assert await opened.sent(ALICE) == []
     [row] = await rows_of(world, "SELECT state FROM discreet.held_answers")
     assert row["state"] == "waiting"

@@ -317,7 +317,9 @@ async def test_a_scope_takes_away_its_own_memories_and_ends_its_own_turns_and_no
         gone = is_its_own(mixture)
         assert await gate(everything.db, scope, "forget_memory(%s, 2)", memory) is False
         assert await gate(everything.db, scope, "forget_memory(%s, NULL)", memory) is gone, mixture
-        assert await gate(everything.db, scope, "hold_turn(%s, %s)", session, turn) is gone, mixture
+        assert (
+            await gate(everything.db, scope, "verify_turn_lease(%s, %s)", session, turn) is gone
+        ), mixture
         await gate(everything.db, scope, "end_turn(%s, %s, false, NULL)", session, turn)
         left = admin.execute(
             "SELECT (SELECT count(*) FROM discreet.memories WHERE id = %s),"

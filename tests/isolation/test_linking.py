@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from discreet.contacts.linking import ask_to_link, enter_link_code
+from discreet.contacts.linking import create_link_code, redeem_link_code
 from discreet.domain.errors import NotFound, ScopeError
 from discreet.scope import ContactScope, OwnerScope, Transaction
 from discreet.services.linking import link_contacts, list_links, undo_link
@@ -43,7 +43,7 @@ async def all_it_sees(world: World, scope: ContactScope) -> str:
 
 async def code_of(world: World, scope: ContactScope) -> str:
     async with world.db.begin(scope) as tx:
-        code = await ask_to_link(tx)
+        code = await create_link_code(tx)
     assert code is not None
     return code
 
@@ -53,10 +53,10 @@ async def code_of(world: World, scope: ContactScope) -> str:
     [
         "SELECT gate.link_contacts(%(alice)s, %(bob)s)",
         "SELECT gate.merge_contacts(%(olga)s, %(alice)s, %(bob)s, 'owner')",
-        "SELECT gate.give_rows(%(alice)s, %(bob)s, %(alice)s)",
+        "SELECT gate.move_linked_rows(%(alice)s, %(bob)s, %(alice)s)",
         "SELECT gate.undo_link(%(alice)s)",
-        "SELECT gate.rows_of_link(%(alice)s, 'session')",
-        "SELECT gate.why_not_mergeable(%(olga)s, %(alice)s, %(bob)s)",
+        "SELECT gate.linked_row_ids(%(alice)s, 'session')",
+        "SELECT gate.merge_blocker(%(olga)s, %(alice)s, %(bob)s)",
         "SELECT * FROM discreet.links",
         "SELECT * FROM discreet.linked_rows",
         "SELECT * FROM discreet.link_requests",
@@ -91,15 +91,15 @@ async def test_half_of_the_proof_moves_nothing(neighbours: Neighbours) -> None:
     before = await all_it_sees(world, alice), await all_it_sees(world, bob)
     code = await code_of(world, alice)
     async with world.db.begin(bob) as tx:
-        entered = await enter_link_code(tx, code)
+        entered = await redeem_link_code(tx, code)
     assert (entered.outcome, entered.other) == ("answered", ALICE)
     assert entered.code is not None
     # Neither side alone can complete it: not Bob with both codes, nor Alice with her own.
     async with world.db.begin(bob) as tx:
-        assert (await enter_link_code(tx, entered.code)).outcome == "wrong"
-        assert (await enter_link_code(tx, code)).outcome == "wrong"
+        assert (await redeem_link_code(tx, entered.code)).outcome == "wrong"
+        assert (await redeem_link_code(tx, code)).outcome == "wrong"
     async with world.db.begin(alice) as tx:
-        assert (await enter_link_code(tx, code)).outcome == "wrong"
+        assert (await redeem_link_code(tx, code)).outcome == "wrong"
     assert (await all_it_sees(world, alice), await all_it_sees(world, bob)) == before
 
 
@@ -110,13 +110,13 @@ async def test_a_code_tells_a_third_one_nothing_and_gives_them_nothing(
     carol = world.contact((await world.say(CAROL, "hello")).contact_id)
     code = await code_of(world, world.contact(neighbours.alice.contact_id))
     async with world.db.begin(world.contact(neighbours.bob.contact_id)) as tx:
-        back = await enter_link_code(tx, code)
+        back = await redeem_link_code(tx, code)
     async with world.db.begin(carol) as tx:
         for typed in (code, back.code, "ABCD-2345", "nonsense", ""):
-            entered = await enter_link_code(tx, typed or "")
+            entered = await redeem_link_code(tx, typed or "")
             assert (entered.outcome, entered.code, entered.other) == ("wrong", None, None)
     async with world.db.begin(world.contact(neighbours.alice.contact_id)) as tx:
-        assert (await enter_link_code(tx, back.code or "")).outcome == "linked"
+        assert (await redeem_link_code(tx, back.code or "")).outcome == "linked"
     seen = await all_it_sees(world, carol)
     assert BOBS_SECRET not in seen
     assert "tea" not in seen
@@ -128,10 +128,10 @@ async def test_a_code_of_another_owner_is_none(neighbours: Neighbours, admin: Ad
     ottos = otto.contact((await otto.say(ALICE, "hello Otto")).contact_id)
     code = await code_of(world, world.contact(neighbours.alice.contact_id))
     async with world.db.begin(ottos) as tx:
-        assert (await enter_link_code(tx, code)).outcome == "wrong"
+        assert (await redeem_link_code(tx, code)).outcome == "wrong"
     ottos_code = await code_of(otto, ottos)
     async with world.db.begin(world.contact(neighbours.bob.contact_id)) as tx:
-        assert (await enter_link_code(tx, ottos_code)).outcome == "wrong"
+        assert (await redeem_link_code(tx, ottos_code)).outcome == "wrong"
 
 
 async def test_an_owner_joins_and_parts_only_their_own_contacts(
@@ -174,8 +174,8 @@ async def test_a_merged_contact_sees_nothing_and_after_the_undo_the_survivor_doe
     assert BOBS_SECRET not in seen
     assert "tea" not in seen
     async with world.db.begin(bob) as tx:
-        assert await ask_to_link(tx) is None
-        assert (await enter_link_code(tx, "ABCD-2345")).outcome == "nobody"
+        assert await create_link_code(tx) is None
+        assert (await redeem_link_code(tx, "ABCD-2345")).outcome == "nobody"
     await undo_link(world.db, world.owner_id, str(made.id))
     assert {scope: await all_it_sees(world, scope) for scope in (alice, bob)} == before
 

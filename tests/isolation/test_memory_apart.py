@@ -105,7 +105,7 @@ async def test_only_what_expired_long_ago_is_purged_and_it_stays_whose_it_was(
         await _keep(world, world.owner, "likes tea"),
     ]
     async with world.db.begin(WorkScope()) as tx:
-        await tx.execute("SELECT gate.purge_expired('30 days', 100)")
+        await tx.execute("SELECT gate.purge_expired_memories('30 days', 100)")
     left = {row[0] for row in admin.execute("SELECT id FROM discreet.memories")}
     assert left == {memory.id for memory in stays}
     kept = admin.execute(

@@ -17,7 +17,7 @@ from discreet.schemas.own_data import ConfirmErasure
 from discreet.scope.scopes import SessionScope
 from discreet.services import erasing, linking, own_data
 from discreet.services.exporting import export_contact
-from discreet.services.own_data import erase_due, note_access
+from discreet.services.own_data import erase_due, record_access
 from discreet.services.references import ReferenceText, publish
 from discreet.turn.run import run_turn
 from tests.docs.pages import DOCS
@@ -68,9 +68,9 @@ async def test_who_lists_what_a_person_was_shown_of_this_contact_alone(world: Wo
     ann, bob = (await scope_of(world, ANN)), (await scope_of(world, BOB))
     assert (await ask(world, ANN, "/who")).startswith("Nobody but me")
     for _ in range(3):  # repeated looks are one entry
-        await note_access(world.db, world.owner_id, [ann.contact_id], "read", "dashboard")
-    await note_access(world.db, world.owner_id, [ann.contact_id], "exported", "terminal")
-    await note_access(world.db, world.owner_id, [bob.contact_id], "searched", "terminal")
+        await record_access(world.db, world.owner_id, [ann.contact_id], "read", "dashboard")
+    await record_access(world.db, world.owner_id, [ann.contact_id], "exported", "terminal")
+    await record_access(world.db, world.owner_id, [bob.contact_id], "searched", "terminal")
     shown = await ask(world, ANN, "/who")
     assert re.findall(r"UTC|read it|exported it|search", shown) == ["UTC", "exported it", "read it"]
     assert (await own_data.list_access(world.context(bob))).items[0].did == "searched"
@@ -86,7 +86,7 @@ async def test_what_the_owners_agent_reads_of_a_contact_is_noted(world: World) -
 
 async def test_nobody_changes_the_log_or_writes_it_but_its_function(world: World) -> None:
     ann = await scope_of(world, ANN)
-    await note_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
+    await record_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
     for scope in (ann, world.owner):
         for sql in (
             "UPDATE discreet.access_log SET did = 'asked'",
@@ -99,7 +99,7 @@ async def test_nobody_changes_the_log_or_writes_it_but_its_function(world: World
                     await tx.execute(sql)
     with pytest.raises(Exception, match=r"permission denied|may not"):
         async with world.db.begin(ann) as tx:
-            await tx.execute("SELECT gate.note_access('{}', 'read', 'terminal', '0')")
+            await tx.execute("SELECT gate.record_access('{}', 'read', 'terminal', '0')")
     with pytest.raises(Exception, match=r"permission denied|may not"):
         async with world.db.begin(ann) as tx:
             await tx.execute("SELECT * FROM discreet.access_log")
@@ -110,7 +110,7 @@ async def test_the_chain_in_an_export_holds_and_an_altered_or_missing_entry_show
 ) -> None:
     ann = await scope_of(world, ANN)
     for did in ("read", "searched", "changed"):
-        await note_access(world.db, world.owner_id, [ann.contact_id], did, "terminal")  # type: ignore[arg-type]
+        await record_access(world.db, world.owner_id, [ann.contact_id], did, "terminal")  # type: ignore[arg-type]
     file = tmp_path / "ann.zip"
     await export_contact(world.db, world.owner_id, ANN, file)
     lines = zipfile.ZipFile(file).read("data/access_log.jsonl").decode().splitlines()
@@ -132,8 +132,8 @@ async def test_the_chain_in_an_export_holds_and_an_altered_or_missing_entry_show
 
 async def test_a_linked_contact_sees_what_was_noted_of_both(world: World) -> None:
     ann, also = (await scope_of(world, ANN)), (await scope_of(world, BOB))
-    await note_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
-    await note_access(world.db, world.owner_id, [also.contact_id], "exported", "terminal")
+    await record_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
+    await record_access(world.db, world.owner_id, [also.contact_id], "exported", "terminal")
     await linking.link_contacts(world.db, world.owner_id, ANN, BOB)
     listed = await own_data.list_access(world.context(await scope_of(world, ANN)))
     assert {one.did for one in listed.items} == {"read", "exported"}
@@ -145,7 +145,7 @@ async def test_a_contact_erases_itself_in_two_steps_and_nobody_else(
     await ask(world, BOB, calling("remember", content="Bob stays"))
     await ask(world, ANN, calling("remember", content="Ann goes"))
     ann = await scope_of(world, ANN)
-    await note_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
+    await record_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
     code = (await ask(world, ANN, "/erase-me")).rpartition(" ")[2]
     assert "wrong or too old" in await ask(world, ANN, "/erase-me 000000")
     assert "wrong or too old" in await ask(world, BOB, f"/erase-me {code}")

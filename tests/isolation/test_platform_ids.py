@@ -14,7 +14,7 @@ from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
 from discreet.intake.address_aliases import link_aliases
-from discreet.intake.receipts import note_receipt
+from discreet.intake.receipts import record_receipt
 from discreet.intake.receive_cursor import ChannelCursor
 from discreet.services.agents import create_agent
 from tests.support.platform import Platform
@@ -148,7 +148,7 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
 
     async def note(by: Platform, stage: Stage) -> bool:
         receipt = Receipt(by.channel_id, ("US.1",), "wamid.1", stage, datetime.now(UTC), "why")
-        return await note_receipt(by.world.db, by.world.owner_id, receipt)
+        return await record_receipt(by.world.db, by.world.owner_id, receipt)
 
     assert not await note(theirs, "failed")
     assert not await note(second, "failed")
@@ -179,7 +179,7 @@ async def test_a_contact_that_calls_its_answer_as_anothers_gets_none_of_their_re
 
     async def note(chat: str, name: str, stage: Stage) -> bool:
         receipt = Receipt(line.channel_id, (chat,), name, stage, datetime.now(UTC), "why")
-        return await note_receipt(world.db, world.owner_id, receipt)
+        return await record_receipt(world.db, world.owner_id, receipt)
 
     # Both, because a look that ignored the chat would find the same answer each time.
     assert await note("US.1", "wamid.1", "read")
@@ -206,7 +206,7 @@ async def test_a_receipt_finds_its_answer_by_any_id_of_the_person_and_by_no_othe
 
     async def is_chat(one: str, *chats: str) -> bool:
         found = admin.execute(
-            "SELECT gate.is_chat(%s, 'whatsapp', %s, %s)", (world.owner_id, one, list(chats))
+            "SELECT gate.is_same_chat(%s, 'whatsapp', %s, %s)", (world.owner_id, one, list(chats))
         ).fetchone()
         return found == (True,)
 

@@ -373,7 +373,7 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
     for statement, id in (
         ("SELECT gate.wake_session('{}', NULL)", neighbours.bob.session_id),
         ("SELECT gate.begin_turn('{}', 50)", neighbours.bob.session_id),
-        ("SELECT gate.hold_turn('{}', gen_random_uuid())", neighbours.bob.session_id),
+        ("SELECT gate.verify_turn_lease('{}', gen_random_uuid())", neighbours.bob.session_id),
         ("INSERT INTO discreet.turns (session_id, route_id) VALUES ('{}', gen_random_uuid())",
          neighbours.bob.session_id),
         ("UPDATE discreet.messages SET state = 'failed' WHERE id = '{}' RETURNING id",

@@ -114,7 +114,7 @@ async def test_a_reminder_is_never_made_in_anothers_session_or_turn(
         "SELECT * FROM gate.reminder_scope(gen_random_uuid())",
         "SELECT gate.wake_reminders()",
         "SELECT gate.defer_reminder(gen_random_uuid(), gen_random_uuid(), NULL)",
-        "SELECT gate.say_reminder(r, 'x') FROM discreet.reminders r",
+        "SELECT gate.send_reminder(r, 'x') FROM discreet.reminders r",
     ],
 )
 async def test_a_contact_writes_no_reminder_past_the_gate(

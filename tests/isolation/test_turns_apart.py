@@ -94,7 +94,7 @@ async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> Non
     alice, bob = [await mine.accepted(who, "hello") for who in (ALICE, BOB)]
     asked = (
         "SELECT gate.begin_turn(%(session)s, 50)::text",
-        "SELECT gate.hold_turn(%(session)s, %(turn)s)",
+        "SELECT gate.verify_turn_lease(%(session)s, %(turn)s)",
         "SELECT gate.end_turn(%(session)s, %(turn)s, false, NULL)::text",
     )
     answers = []
@@ -241,9 +241,9 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
     "statement",
     [
         "SELECT * FROM gate.open_channels()",
-        "SELECT gate.command_of('/approve', true)",
-        "SELECT gate.links_owner(gen_random_uuid(), NULL, NULL)",
-        "SELECT gate.turned_away(gen_random_uuid(), NULL, false, NULL)",
+        "SELECT gate.parse_command('/approve', true)",
+        "SELECT gate.redeem_owner_code(gen_random_uuid(), NULL, NULL)",
+        "SELECT gate.message_refusal(gen_random_uuid(), NULL, false, NULL)",
     ],
 )
 async def test_no_scope_of_a_session_calls_what_only_the_gate_may(

@@ -189,7 +189,7 @@ async def test_what_expired_is_recalled_only_on_demand_and_is_history_after_a_mo
     assert await people.ask(people.alice, "tea") == []
     assert len(await people.ask(people.alice, "tea", filters=asked)) == 2
     async with people.db.begin(WorkScope()) as tx:
-        purge = "SELECT gate.purge_expired(interval '30 days', 500)"
+        purge = "SELECT gate.purge_expired_memories(interval '30 days', 500)"
         assert await tx.value(purge) == 1
         assert await tx.value(purge) == 0
     assert texts(await people.ask(people.alice, "tea", filters=asked)) == [lately.content]
@@ -206,5 +206,7 @@ async def test_the_sweep_purges_a_part_at_a_time(people: People) -> None:
     past = datetime.now(UTC) - A_MONTH
     await people.keep(people.alice, *(f"thing number {n}" for n in range(5)), expires_at=past)
     async with people.db.begin(WorkScope()) as tx:
-        counts = [await tx.value("SELECT gate.purge_expired('1 day', 2)") for _ in range(4)]
+        counts = [
+            await tx.value("SELECT gate.purge_expired_memories('1 day', 2)") for _ in range(4)
+        ]
     assert counts == [2, 2, 1, 0]

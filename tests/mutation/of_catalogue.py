@@ -20,28 +20,31 @@ CATALOGUE = ("tests/isolation/test_catalogue.py",)
 KEYS = ("tests/isolation/test_keys.py",)
 RAW = "tests/isolation/test_raw_sql.py"
 TRIGGERS = (
-    ("archive", ("tests/memory/test_memories.py",)),
-    ("deliver", ("tests/delivery/test_deliver.py",)),
-    ("early_receipts", ("tests/delivery/test_receipts.py",)),
+    ("archive_memory", ("tests/memory/test_memories.py",)),
+    ("schedule_delivery", ("tests/delivery/test_deliver.py",)),
+    ("apply_early_receipts", ("tests/delivery/test_receipts.py",)),
     ("record_", ("tests/isolation/test_events.py", "tests/services/test_event_webhooks.py")),
-    ("refuse_merged", ("tests/contacts",)),
-    ("reply_to", (f"{RAW}::test_an_answer_replies_only_to_what_was_said_in_its_own_session",)),
-    ("shared_and_open", ("tests/intake/test_admission.py",)),
+    ("reject_merged_contact", ("tests/contacts",)),
     (
-        "stay_counted",
+        "validate_reply_target",
+        (f"{RAW}::test_an_answer_replies_only_to_what_was_said_in_its_own_session",),
+    ),
+    ("reject_open_shared_agent", ("tests/intake/test_admission.py",)),
+    (
+        "prevent_undercounting",
         (
             f"{RAW}::test_what_a_sender_has_used_can_not_be_made_less_by_its_own_statements",
             f"{RAW}::test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobody_elses_rows",
         ),
     ),
-    ("tell_of_access", ("tests/api/test_access.py", "tests/api/test_states.py")),
-    ("tell_of_channels", ("tests/channels/contract",)),
-    ("tell_of_erasure", ("tests/api/test_access.py",)),
+    ("notify_access_changed", ("tests/api/test_access.py", "tests/api/test_states.py")),
+    ("notify_channels_changed", ("tests/channels/contract",)),
+    ("notify_erasure", ("tests/api/test_access.py",)),
     (
-        "tell_waiting",
+        "notify_waiting_clients",
         ("tests/api/test_waiting.py", "tests/docs/test_what_postgresql_shows.py"),
     ),
-    ("too_many", ("tests/memory/test_limit.py",)),
+    ("enforce_memory_limit", ("tests/memory/test_limit.py",)),
 )
 """Tests known to notice that a trigger whose name begins so is gone."""
 

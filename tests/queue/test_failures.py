@@ -15,7 +15,7 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId, SessionId
 from discreet.postgres.server import Database
 from discreet.queue import failing_jobs as module
-from discreet.queue.failing_jobs import Recurring, note_failure
+from discreet.queue.failing_jobs import Recurring, record_failure
 from discreet.queue.worker import Slots, work
 from discreet.scope import ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope
@@ -45,7 +45,7 @@ async def woken(world: World) -> int:
 
 async def forget(world: World) -> None:
     async with world.db.begin(WorkScope()) as tx:
-        await tx.execute("SELECT gate.forget_failures()")
+        await tx.execute("SELECT gate.clear_failures()")
 
 
 async def test_a_turn_that_always_raises_is_put_off_and_named(
@@ -76,8 +76,8 @@ async def test_what_fails_is_named_at_the_terminal_and_on_the_phone(
     world: World, tmp_path: Path
 ) -> None:
     said = await world.say(ALICE, "hello", name="Alice")
-    await note_failure(world.db, f"turn:{said.session_id}", KeyError("secret"))
-    await note_failure(world.db, "webhooks", ValueError("secret"))
+    await record_failure(world.db, f"turn:{said.session_id}", KeyError("secret"))
+    await record_failure(world.db, "webhooks", ValueError("secret"))
     access = ChannelAccess(world.db, world.owner_id, {}, bytes(32))
     found = await find_concerns(access, Settings(home=tmp_path))
     shown = [one.shown(str, ago, str) for one in found.items]
@@ -95,7 +95,7 @@ async def test_what_fails_is_named_at_the_terminal_and_on_the_phone(
 async def test_each_failure_doubles_the_wait_up_to_five_minutes(world: World, admin: Admin) -> None:
     waits = []
     for _ in range(10):
-        await note_failure(world.db, "webhooks", ValueError())
+        await record_failure(world.db, "webhooks", ValueError())
         [(wait,)] = admin.execute(
             "SELECT round(extract(epoch FROM next_try_at - clock_timestamp()))::int"
             "  FROM queue.failures"
@@ -109,7 +109,7 @@ async def test_each_failure_doubles_the_wait_up_to_five_minutes(world: World, ad
 
 async def test_a_database_that_is_away_is_no_failure_of_the_job(world: World, admin: Admin) -> None:
     for error in (Unavailable("away"), psycopg.OperationalError("away")):
-        await note_failure(world.db, "webhooks", error)
+        await record_failure(world.db, "webhooks", error)
     assert admin.execute("SELECT count(*) FROM queue.failures").fetchone() == (0,)
 
 
@@ -117,15 +117,15 @@ async def test_failures_are_forgotten_when_the_work_is_done_or_erased(
     world: World, admin: Admin, tmp_path: Path
 ) -> None:
     said = await world.say(ALICE, "hello", name="Alice")
-    await note_failure(world.db, f"turn:{said.session_id}", KeyError())
+    await record_failure(world.db, f"turn:{said.session_id}", KeyError())
     await forget(world)
     assert len(await failing(world.db, world.owner_id)) == 1
     await erase_contact(world.db, world.owner_id, ALICE, tmp_path)
     assert admin.execute("SELECT count(*) FROM queue.failures").fetchone() == (0,)
     said = await world.say(BOB, "hello")
-    await note_failure(world.db, f"turn:{said.session_id}", KeyError())
-    await note_failure(world.db, f"deliver:{uuid4()}", KeyError())
-    await note_failure(world.db, f"remind:{uuid4()}", KeyError())
+    await record_failure(world.db, f"turn:{said.session_id}", KeyError())
+    await record_failure(world.db, f"deliver:{uuid4()}", KeyError())
+    await record_failure(world.db, f"remind:{uuid4()}", KeyError())
     admin.execute("UPDATE discreet.messages SET state = 'answered'")
     await forget(world)
     assert admin.execute("SELECT count(*) FROM queue.failures").fetchone() == (0,)
@@ -134,7 +134,7 @@ async def test_failures_are_forgotten_when_the_work_is_done_or_erased(
 async def test_another_owner_sees_no_failing_job_of_this_one(world: World, admin: Admin) -> None:
     other = await other_owner(world, admin)
     said = await world.say(ALICE, "hello")
-    await note_failure(world.db, f"turn:{said.session_id}", KeyError())
+    await record_failure(world.db, f"turn:{said.session_id}", KeyError())
     assert await failing(other.db, other.owner_id) == []
     assert len(await failing(world.db, world.owner_id)) == 1
 

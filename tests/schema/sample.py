@@ -83,7 +83,7 @@ async def fill(
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
     bob = await contacts.find_contact(db, world.owner_id, BOB)
-    await own_data.note_access(db, world.owner_id, [bob.contact.id], "read", "terminal")
+    await own_data.record_access(db, world.owner_id, [bob.contact.id], "read", "terminal")
     scope = ContactScope(world.owner_id, world.agent_id, ContactId(bob.contact.id))
     await own_data.ask_for_erasure(world.context(scope))
     await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")

@@ -60,7 +60,7 @@ def schedule(tmp_path: Path) -> Schedule:
 
 def digests_of(admin: psycopg.Connection[object], *addresses: str) -> list[str]:
     found = admin.execute(
-        "SELECT gate.digest_of_contact(contact_id) FROM discreet.addresses"
+        "SELECT gate.contact_digest(contact_id) FROM discreet.addresses"
         " WHERE platform || ':' || platform_id = ANY(%s)",
         [list(addresses)],
     ).fetchall()

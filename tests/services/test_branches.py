@@ -13,7 +13,7 @@ from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import Receipt
 from discreet.intake.groups import move_group
-from discreet.intake.receipts import note_receipt
+from discreet.intake.receipts import record_receipt
 from discreet.postgres.server import Database
 from discreet.schemas.agents import AgentChange
 from discreet.scope import ScopedDatabase, WorkScope
@@ -218,9 +218,9 @@ async def test_what_the_platform_tells_about_an_answer_finds_it_on_the_branch(
     assert at is not None
     chat = Address.parse(GROUP).platform_id
     receipt = Receipt(platform.channel_id, (chat,), "sent-1", "read", at[0])
-    await note_receipt(eve.db, eve.owner_id, receipt)
+    await record_receipt(eve.db, eve.owner_id, receipt)
     stranger = Receipt(ChannelId(eve.channel_id), (chat,), "sent-1", "delivered", at[0])
-    await note_receipt(eve.db, eve.owner_id, stranger)
+    await record_receipt(eve.db, eve.owner_id, stranger)
     found = admin.execute("SELECT read_at FROM discreet.outbox").fetchall()
     assert found == [at]
 

@@ -42,7 +42,7 @@ async def test_a_moved_channel_keeps_its_secret_and_its_people_and_no_conversati
         await save_secret(tx, KEY, "telegram", "bot", SECRET)
         await tx.execute("UPDATE discreet.channels SET admission = 'pairing'")
         await tx.value(
-            "SELECT gate.admit(%s, 'telegram', '1001', 'external')", (platform.channel_id,)
+            "SELECT gate.admit_sender(%s, 'telegram', '1001', 'external')", (platform.channel_id,)
         )
     assert await platform.reason(BOB, "let me in") == "aside"
     bea = await create_agent(db, world.owner_id, "Bea")

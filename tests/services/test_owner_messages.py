@@ -122,7 +122,9 @@ async def test_the_word_alone_counts_however_it_is_written_and_no_other_text(
     said = await platform.accepted(ANN, "hello")
 
     def noted(text: str) -> str | None:
-        row = admin.execute("SELECT gate.note_opt_out(%s, %s)", (said.contact_id, text)).fetchone()
+        row = admin.execute(
+            "SELECT gate.record_opt_out(%s, %s)", (said.contact_id, text)
+        ).fetchone()
         return row and row[0]
 
     words = [
@@ -219,8 +221,8 @@ async def test_no_other_owner_and_no_contact_says_anything(
                 await tx.value("SELECT gate.tell_contact(%s, 'x')", (contact,))
     for call in (
         "SELECT gate.tell_contact(%s, 'x')",
-        "SELECT gate.why_not_told(%s)",
-        "SELECT gate.note_opt_out(%s, 'stop')",
+        "SELECT gate.tell_contact_blocker(%s)",
+        "SELECT gate.record_opt_out(%s, 'stop')",
         "SELECT stopped_at FROM discreet.contacts WHERE id = %s",
     ):
         async with db.begin(platform.world.contact(bob.contact_id)) as tx:

@@ -13,7 +13,7 @@ from discreet.services import admission
 from discreet.services.attention import find_concerns
 from discreet.services.channels import ChannelAccess
 from discreet.services.limits import ContactLimits, set_limits
-from discreet.services.owner_notices import NoticeRules, tell_owner
+from discreet.services.owner_notices import NoticeRules, notify_owner
 from discreet.settings import Settings
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
@@ -66,5 +66,5 @@ async def raise_limits(platform: Platform) -> None:
 async def told(platform: Platform, rules: NoticeRules = AT_ONCE) -> list[str]:
     """What the owner is told now that they weren't told before."""
     before = await platform.sent(OLGA)
-    await tell_owner(platform.world.db, platform.world.owner_id, rules)
+    await notify_owner(platform.world.db, platform.world.owner_id, rules)
     return (await platform.sent(OLGA))[len(before) :]

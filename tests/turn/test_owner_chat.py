@@ -23,7 +23,7 @@ from discreet.services import admission, erasing
 from discreet.services.agents import list_agents
 from discreet.services.contacts import find_contact
 from discreet.services.limits import ContactLimits, set_limits
-from discreet.services.owner_notices import NoticeRules, tell_owner, tell_owners
+from discreet.services.owner_notices import NoticeRules, notify_owner, notify_owners
 from discreet.services.takeover import hand_back
 from tests.support.platform import Platform, make_platform
 from tests.support.turns import Recording, by_platform, rows_of
@@ -132,7 +132,7 @@ async def test_two_processes_that_tell_at_once_tell_once(
     await platform.reason(ALICE, "hello", name="Alice")
     async with open_scoped(database) as other:
         await asyncio.gather(
-            *(tell_owners(db, AT_ONCE) for db in (platform.world.db, other) for _ in range(3))
+            *(notify_owners(db, AT_ONCE) for db in (platform.world.db, other) for _ in range(3))
         )
     assert len([text for text in await platform.sent(OLGA) if "A stranger" in text]) == 1
 
@@ -151,7 +151,7 @@ async def test_the_owner_who_spoke_in_a_group_is_told_in_their_own_chat_only(
 async def test_nobody_is_told_while_no_account_is_linked(db: ScopedDatabase) -> None:
     platform = await make_platform(db)
     await platform.reason(ALICE, "hello")
-    assert await tell_owners(db, AT_ONCE) == 0
+    assert await notify_owners(db, AT_ONCE) == 0
 
 
 async def test_failures_limits_and_undelivered_answers_come_in_one_message(
@@ -187,8 +187,8 @@ async def test_quiet_hours_put_it_off(platform: Platform) -> None:
     await platform.reason(ALICE, "hello", name="Alice")
     quiet = NoticeRules(QuietHours(time(22), time(7)), timedelta(0))
     night, day = datetime(2026, 1, 1, 23, tzinfo=UTC), datetime(2026, 1, 2, 7, tzinfo=UTC)
-    assert await tell_owner(world.db, world.owner_id, quiet, now=night) == 0
-    assert await tell_owner(world.db, world.owner_id, quiet, now=day) == 1
+    assert await notify_owner(world.db, world.owner_id, quiet, now=night) == 0
+    assert await notify_owner(world.db, world.owner_id, quiet, now=day) == 1
 
 
 @pytest.mark.parametrize("text", ["22:00", "25:00-07:00", "07:00-07:00", "night"])
@@ -330,7 +330,7 @@ async def test_an_unlinked_account_is_nobodys_and_is_told_nothing(
     assert await opened.sent(ALICE) == before
     await opened.accepted(ALICE, "are you there?")
     await ask(opened, "/human", BOB)
-    assert await tell_owner(db, world.owner_id, AT_ONCE) == 0
+    assert await notify_owner(db, world.owner_id, AT_ONCE) == 0
     pending = await rows_of(
         world, "SELECT 1 FROM discreet.outbox WHERE state = 'pending' AND contact_id IS NULL"
     )

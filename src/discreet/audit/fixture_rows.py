@@ -80,13 +80,13 @@ async def fill_tables(
             await tx.execute(statement, given)
     scope = ContactScope(owner_id, agent_id, ContactId(contact_id))
     await _fill(db, scope, contact_id, other)
-    await own_data.note_access(db, owner_id, [contact_id], "read", "terminal")
+    await own_data.record_access(db, owner_id, [contact_id], "read", "terminal")
 
 
 async def _fill(db: ScopedDatabase, scope: SessionScope, one: UUID, other: UUID) -> None:
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
-            "SELECT gate.furnish_audit(%(owner)s, %(one)s, %(other)s)",
+            "SELECT gate.seed_audit(%(owner)s, %(one)s, %(other)s)",
             {"owner": scope.owner_id, "one": one, "other": other},
         )
     async with db.begin(scope) as tx:  # the gate may not write drafts

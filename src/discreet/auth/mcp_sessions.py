@@ -117,7 +117,7 @@ async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpC
     """Return the connection with this key that was begun with this token, or None."""
     row = await db.ask(
         WorkScope(),
-        "SELECT * FROM gate.mcp_session_of(%(ticket)s, %(key)s, %(token)s)",
+        "SELECT * FROM gate.mcp_session_with_ticket(%(ticket)s, %(key)s, %(token)s)",
         {"key": _digest(key), "token": bearer.token_id},
     )
     if row is None:

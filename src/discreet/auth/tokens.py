@@ -97,7 +97,7 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
     if token.isascii():
         row = await db.ask(
             WorkScope(),
-            "SELECT * FROM gate.bearer_of(%(ticket)s, %(digest)s)",
+            "SELECT * FROM gate.token_scope_with_ticket(%(ticket)s, %(digest)s)",
             {"digest": _digest(token)},
         )
     if row is None:

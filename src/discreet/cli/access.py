@@ -18,12 +18,12 @@ def noting(
     """Return the call with a note of the contacts whose rows its result holds."""
 
     async def work(app: App) -> Result:
-        from discreet.services.own_data import note_access
+        from discreet.services.own_data import record_access
 
         result = await call(app)
         items = result if isinstance(result, list) else getattr(result, "items", [result])
         ids = [getattr(one, "contact_id", None) for one in items]
-        await note_access(app.db, app.owner_id, ids, did, "terminal")
+        await record_access(app.db, app.owner_id, ids, did, "terminal")
         return result
 
     return work

@@ -26,9 +26,9 @@ async def follow_contact(
         own: Whether to show new lines that the owner writes in person.
     """
     from discreet.services import takeover
-    from discreet.services.own_data import note_access
+    from discreet.services.own_data import record_access
 
-    await note_access(app.db, app.owner_id, [contact_id], "read", "terminal")
+    await record_access(app.db, app.owner_id, [contact_id], "read", "terminal")
     after: datetime | None = None
     while True:
         earlier = after is None

@@ -59,7 +59,7 @@ def show_session(
     from discreet.schemas.pages import MAX_PAGE
     from discreet.schemas.sessions import ListMessages
     from discreet.services import sessions
-    from discreet.services.own_data import note_access
+    from discreet.services.own_data import record_access
 
     wanted = SessionId(whole_id("session", session_id))
 
@@ -71,7 +71,7 @@ def show_session(
             asked = ListMessages(limit=MAX_PAGE, after=after)
             page = await sessions.list_messages(app.context, wanted, asked)
             lines, after = lines + page.items, page.next
-        await note_access(app.db, app.owner_id, [session.contact_id], "read", "terminal")
+        await record_access(app.db, app.owner_id, [session.contact_id], "read", "terminal")
         return session, lines
 
     session, lines = in_app(work)

@@ -47,7 +47,7 @@ def takeover(
         )
     from discreet.cli.printing import print_text
     from discreet.services import takeover as service
-    from discreet.services.own_data import note_access
+    from discreet.services.own_data import record_access
     from discreet.serving import working
 
     async def work(app: App) -> str:
@@ -55,7 +55,7 @@ def takeover(
             back = await service.hand_back(app.db, app.owner_id, contact)
             return _answers_again(back)
         taken = await service.take_over(app.db, app.owner_id, contact)
-        await note_access(app.db, app.owner_id, [taken.id], "answered", "terminal")
+        await record_access(app.db, app.owner_id, [taken.id], "answered", "terminal")
         # The answer must be sent even if no server runs.
         async with working(app):
             if message is None:

@@ -77,7 +77,7 @@ def show_turn(
     from discreet.cli.printing import print_json
     from discreet.domain.ids import TurnId
     from discreet.services import turns
-    from discreet.services.own_data import note_access
+    from discreet.services.own_data import record_access
     from discreet.turn.dry_run import rehearse
     from discreet.turn.responders import make_responder
 
@@ -86,7 +86,7 @@ def show_turn(
     async def work(app: App) -> tuple[TurnRecord, DryRun | None]:
         record = await turns.get_turn(app.db, app.owner_id, wanted)
         read = [one.id for one in record.read]
-        await note_access(app.db, app.owner_id, read, "read", "terminal")
+        await record_access(app.db, app.owner_id, read, "read", "terminal")
         if not rerun:
             return record, None
         responder = make_responder(app.settings)

@@ -24,17 +24,17 @@ class Entered:
     other: str | None = None
 
 
-async def ask_to_link(tx: Transaction) -> str | None:
+async def create_link_code(tx: Transaction) -> str | None:
     """Return a code for the person's other account, valid for ten minutes.
 
     It replaces the previous one. None: this is a group's scope, and a group is not a person.
     """
-    code: str | None = await tx.value("SELECT gate.ask_to_link()")
+    code: str | None = await tx.value("SELECT gate.create_link_code()")
     return code
 
 
-async def enter_link_code(tx: Transaction, typed: str) -> Entered:
+async def redeem_link_code(tx: Transaction, typed: str) -> Entered:
     """Enter a code. A wrong one is counted, so the transaction must commit."""
-    found = await tx.fetch_one("SELECT * FROM gate.enter_link_code(%(code)s)", {"code": typed})
+    found = await tx.fetch_one("SELECT * FROM gate.redeem_link_code(%(code)s)", {"code": typed})
     assert found is not None  # noqa: S101 - a function's one row
     return Entered(**found)

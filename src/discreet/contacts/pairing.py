@@ -62,7 +62,7 @@ async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
             {"platform": address.platform, "id": address.platform_id},
         )
         return [Pairing(**row) for row in found]
-    tried = await tx.fetch_one("SELECT * FROM gate.pairing_of_code(%(code)s)", {"code": who})
+    tried = await tx.fetch_one("SELECT * FROM gate.find_pairing(%(code)s)", {"code": who})
     if tried is None or tried["locked"]:
         raise TooManyTries(
             "Too many wrong codes.", hint="Use the address instead of the code, or wait an hour."

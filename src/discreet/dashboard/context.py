@@ -19,7 +19,7 @@ from discreet.domain.errors import BadInput
 from discreet.domain.ids import OwnerId
 from discreet.schemas.own_data import Did
 from discreet.scope import ScopedDatabase
-from discreet.services.own_data import note_access
+from discreet.services.own_data import record_access
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -46,7 +46,7 @@ class Dashboard:
 
     async def note(self, did: Did, *contact_ids: UUID | None) -> None:
         """Note that a person was shown something of these contacts here, or changed it."""
-        await note_access(self.db, self.owner_id, contact_ids, did, "dashboard")
+        await record_access(self.db, self.owner_id, contact_ids, did, "dashboard")
 
 
 View = Callable[[Dashboard, Request], Awaitable[Response]]

@@ -55,7 +55,7 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at, o.state = 'sending' AS unknown,
-       gate.leads_back(r.id, o.session_id, m.turn_id, m.id) AS leads_back,
+       gate.may_send_on_route(r.id, o.session_id, m.turn_id, m.id) AS may_send_on_route,
        count(*) OVER () = 1 AS is_last
   FROM discreet.outbox o
   JOIN discreet.messages m ON m.id = o.message_id
@@ -136,7 +136,7 @@ async def find_due_answer(tx: Transaction, route_id: RouteId, account: str) -> S
     """Return the next answer that is due, after checking its route."""
     while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
         message_id = row["message_id"]
-        if not row["leads_back"]:
+        if not row["may_send_on_route"]:
             await _finish(tx, message_id, "its route leads elsewhere")
             log.error(
                 "an answer was held back: its route leads elsewhere",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
-# gate.note_opt_out has the same words; a test compares them.
+# gate.record_opt_out has the same words; a test compares them.
 STOP: Mapping[str, tuple[str, ...]] = {
     "en": ("stop", "stopall", "unsubscribe", "optout"),
     "de": ("stopp", "abmelden", "abbestellen"),

@@ -13,7 +13,7 @@ MAX_WHY = 500
 """Maximum characters kept of the reason."""
 
 
-async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) -> bool:
+async def record_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) -> bool:
     """Store a receipt with its answer; return whether there is such an answer on this channel.
 
     Platforms also report on messages that others send through the same account; these are ignored.
@@ -24,7 +24,7 @@ async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) 
     try:
         row = await db.call(
             IntakeScope(owner_id),
-            "SELECT gate.note_receipt(%(ticket)s, %(channel)s, %(chats)s, %(message)s, %(stage)s,"
+            "SELECT gate.record_receipt(%(ticket)s, %(channel)s, %(chats)s, %(message)s, %(stage)s,"
             " %(at)s, %(why)s) AS known",
             {
                 "channel": receipt.channel_id,

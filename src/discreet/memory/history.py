@@ -55,7 +55,7 @@ _IN_THE_WAY: LiteralString = """
        AND other.contact_id IS NOT DISTINCT FROM old.contact_id AND other.shared = old.shared
        AND other.id <> old.memory_id
      WHERE old.memory_id = %(id)s AND old.version = %(version)s
-       AND (other.digest = md5(gate.plain_text(old.content)) OR other.topic_key = old.topic_key)
+       AND (other.digest = md5(gate.normalize_text(old.content)) OR other.topic_key = old.topic_key)
      ORDER BY by_topic LIMIT 1"""
 
 

@@ -43,8 +43,8 @@ RACES = 5
 """Attempts while other requests keep storing the same memory."""
 
 _KNOWN: LiteralString = f"""
-    SELECT {COLUMNS}, digest = md5(gate.plain_text(%(content)s)) AS same FROM discreet.memories
-     WHERE {OWN} AND (digest = md5(gate.plain_text(%(content)s)) OR topic_key = %(topic_key)s)
+    SELECT {COLUMNS}, digest = md5(gate.normalize_text(%(content)s)) AS same FROM discreet.memories
+     WHERE {OWN} AND (digest = md5(gate.normalize_text(%(content)s)) OR topic_key = %(topic_key)s)
      ORDER BY id
        FOR UPDATE"""
 # The conflict may be on any unique key; in each case there is an existing row to find.
@@ -100,7 +100,7 @@ _IN_THE_WAY: LiteralString = """
         ON (other.owner_id, other.agent_id, other.party)
            = (this.owner_id, this.agent_id, this.party) AND other.id <> this.id
      WHERE this.id = %(id)s
-       AND (other.digest = md5(gate.plain_text(%(content)s)) OR other.topic_key = %(topic_key)s)
+       AND (other.digest = md5(gate.normalize_text(%(content)s)) OR other.topic_key = %(topic_key)s)
      ORDER BY by_topic LIMIT 1"""
 _GET: LiteralString = f"SELECT {COLUMNS} FROM discreet.memories WHERE id = %(id)s"
 _LIST: LiteralString = f"""

@@ -16,7 +16,7 @@ from psycopg import Error, OperationalError
 from discreet.domain.errors import DiscreetError, Unavailable
 from discreet.scope import ScopedDatabase, WorkScope
 
-__all__ = ["Recurring", "note_failure"]
+__all__ = ["Recurring", "record_failure"]
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ MAX_TASK_WAIT = timedelta(minutes=1)
 Result = TypeVar("Result")
 
 
-async def note_failure(
+async def record_failure(
     db: ScopedDatabase, key: str, error: Exception, max_wait: timedelta = MAX_JOB_WAIT
 ) -> None:
     """Count a failure of a job or task. Only the type of the error is kept: its text may quote."""
@@ -37,7 +37,7 @@ async def note_failure(
     try:
         async with db.begin(WorkScope()) as tx:
             await tx.execute(
-                "SELECT gate.note_failure(%(key)s, %(error)s, %(first)s, %(max)s)",
+                "SELECT gate.record_failure(%(key)s, %(error)s, %(first)s, %(max)s)",
                 {
                     "key": key,
                     "error": type(error).__name__,
@@ -81,7 +81,7 @@ class Recurring(Generic[Result]):
             if not isinstance(error, Unavailable | OperationalError):
                 wait = max(wait, self._backoff())
                 self._is_noted = True
-                await note_failure(self._db, self._name, error, MAX_TASK_WAIT)
+                await record_failure(self._db, self._name, error, MAX_TASK_WAIT)
             return None
         finally:
             self._next_at = time.monotonic() + wait

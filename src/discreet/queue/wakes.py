@@ -102,5 +102,5 @@ class Wakes:
 
 
 def _key(message_id: UUID) -> str:
-    # Must match gate.tell_waiting. Everybody can listen, so the channel reveals no id.
+    # Must match gate.notify_waiting_clients. Everybody can listen, so the channel reveals no id.
     return hashlib.sha256(str(message_id).encode()).hexdigest()[:16]

@@ -27,7 +27,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
-from discreet.queue.failing_jobs import Recurring, note_failure
+from discreet.queue.failing_jobs import Recurring, record_failure
 from discreet.queue.fair_choice import BEAT, POLL_SECONDS, TURNS, FairJobs
 from discreet.queue.job_scope import DueRoute, route_of_job, scope_of_job
 from discreet.scope import ScopedDatabase, WorkScope
@@ -100,7 +100,7 @@ class Work:
     deliver: Callable[[RouteId, DueRoute], Awaitable[object]]
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
-    tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
+    notify_owners: Callable[[], Awaitable[None]] = _tell_nobody
     call_webhooks: Callable[[], Awaitable[None]] = _tell_nobody
     remind: Callable[[UUID], Awaitable[object]] = _remind_nobody
     erase_due: Callable[[], Awaitable[None]] = _erase_nobody
@@ -253,7 +253,7 @@ async def _sweep_for_ever(
     erasing = Recurring(db, "erasures", work.erase_due, ERASE_SECONDS)
     sweeping = Recurring(db, "sweep", partial(sweep, manager, db))
     releasing = Recurring(db, "quarantine", work.release_quarantined)
-    telling = Recurring(db, "notices to the owner", work.tell_owners)
+    telling = Recurring(db, "notices to the owner", work.notify_owners)
     while True:
         await counting.run_if_due()
         await erasing.run_if_due()
@@ -371,4 +371,4 @@ async def _noted(db: ScopedDatabase | None, lock: str, event: str) -> AsyncItera
     except Exception as error:
         log.error(event, error=type(error).__name__)
         if db is not None:
-            await note_failure(db, lock, error)
+            await record_failure(db, lock, error)

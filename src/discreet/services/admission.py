@@ -112,7 +112,7 @@ async def allow_address(
         contact_id = None
         for channel in await _channels_of(tx, agent, address.platform):
             contact_id = await tx.value(
-                "SELECT gate.admit(%(channel)s, %(platform)s, %(id)s, %(kind)s)",
+                "SELECT gate.admit_sender(%(channel)s, %(platform)s, %(id)s, %(kind)s)",
                 {
                     "channel": channel.id,
                     "platform": address.platform,

@@ -73,7 +73,7 @@ async def preview(access: ToolAccess, link: str) -> ConnectionView:
         NotFound: the link is unknown, used or expired.
     """
     async with access.db.begin(WorkScope()) as tx:
-        row = await tx.fetch_one("SELECT * FROM gate.connection_of_link(%s)", (digest(link),))
+        row = await tx.fetch_one("SELECT * FROM gate.find_connection_by_link(%s)", (digest(link),))
     if row is None:
         raise NotFound(GONE)
     return await _party(access, row)
@@ -90,7 +90,7 @@ async def open_link(access: ToolAccess, link: str) -> Opened:
     hashes = {"link": digest(link), "browser": digest(secret), "valid": LINK_LASTS}
     async with access.db.begin(WorkScope()) as tx:
         row = await tx.fetch_one(
-            "SELECT * FROM gate.open_connection(%(link)s, %(browser)s)", hashes
+            "SELECT * FROM gate.redeem_connection_link(%(link)s, %(browser)s)", hashes
         )
     if row is None:
         raise NotFound(GONE)
@@ -128,7 +128,7 @@ async def come_back(
     hashes = {"state": digest(state), "browser": digest(secret), "valid": LINK_LASTS}
     async with access.db.begin(WorkScope()) as tx:
         row = await tx.fetch_one(
-            "SELECT * FROM gate.return_to_connection(%(state)s, %(browser)s)", hashes
+            "SELECT * FROM gate.resume_sign_in(%(state)s, %(browser)s)", hashes
         )
     if row is None:
         raise NotFound(GONE)

@@ -99,7 +99,7 @@ class Account:
                 if kept.access_token != refused:
                     return kept.access_token
                 is_mine = await tx.value(
-                    "SELECT gate.claim_renewal(%(id)s, %(seen)s, %(lasts)s)",
+                    "SELECT gate.claim_token_renewal(%(id)s, %(seen)s, %(lasts)s)",
                     {"id": self.id, "seen": sealed, "lasts": RENEWING},
                 )
             if is_mine:
@@ -130,7 +130,7 @@ class Account:
 
     async def _keep(self, sealed: bytes | None) -> bool:
         async with self.access.db.begin(self.scope) as tx:
-            return bool(await tx.value("SELECT gate.keep_tokens(%s, %s)", (self.id, sealed)))
+            return bool(await tx.value("SELECT gate.store_tokens(%s, %s)", (self.id, sealed)))
 
     async def _sealed(self, tx: Transaction) -> bytes | None:
         sealed: bytes | None = await tx.value(
@@ -206,7 +206,7 @@ async def enter_code(
         text = "That isn't the code that the page shows. Nothing was connected."
         return EnteredCode(is_connected=False, text=text)
     found = await tx.fetch_one(
-        "SELECT s.name, s.url FROM gate.servers_to_connect() s WHERE s.server_id = %(id)s",
+        "SELECT s.name, s.url FROM gate.connectable_servers() s WHERE s.server_id = %(id)s",
         {"id": row["server"]},
     )
     name = "" if found is None else f" at {found['name']} ({host_of(found['url'])})"
@@ -217,7 +217,8 @@ async def enter_code(
 async def list_connections(tx: Transaction) -> list[Connection]:
     """Return the servers at which this scope has connected an account, or can."""
     rows = await tx.fetch(
-        "SELECT s.name, s.url, max(c.connected_at) AS connected_at FROM gate.servers_to_connect() s"
+        "SELECT s.name, s.url, max(c.connected_at) AS connected_at"
+        "  FROM gate.connectable_servers() s"
         " LEFT JOIN discreet.connections c ON c.server_id = s.server_id"
         f"  AND c.state = 'connected' AND {MINE} GROUP BY s.name, s.url ORDER BY s.name"
     )
@@ -232,7 +233,7 @@ async def disconnect(tx: Transaction, name: str) -> None:
     """
     gone = await tx.value(
         "SELECT count(*) FILTER (WHERE gate.end_connection(c.id)) FROM discreet.connections c"
-        " JOIN gate.servers_to_connect() s ON s.server_id = c.server_id"
+        " JOIN gate.connectable_servers() s ON s.server_id = c.server_id"
         f" WHERE s.name = %(name)s AND {MINE}",
         {"name": name},
     )

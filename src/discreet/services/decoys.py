@@ -18,7 +18,7 @@ from discreet.domain.canaries import Canaries
 from discreet.domain.ids import OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 
-__all__ = ["Decoy", "keep_decoys", "keeping_decoys", "list_decoys"]
+__all__ = ["Decoy", "list_decoys", "sync_decoys", "sync_decoys_forever"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Decoy:
     fact: str
 
 
-async def keep_decoys(db: ScopedDatabase, canaries: Canaries | None) -> int:
+async def sync_decoys(db: ScopedDatabase, canaries: Canaries | None) -> int:
     """Create the decoys that are missing; return how many. Several servers may do so at once.
 
     ``canaries``: None where they are turned off. Those from before are deleted then.
@@ -49,17 +49,17 @@ async def keep_decoys(db: ScopedDatabase, canaries: Canaries | None) -> int:
     async with db.begin(WorkScope()) as tx:
         return int(
             await tx.value(
-                "SELECT gate.keep_decoys(%(names)s, %(facts)s)", {"names": names, "facts": facts}
+                "SELECT gate.sync_decoys(%(names)s, %(facts)s)", {"names": names, "facts": facts}
             )
         )
 
 
-async def keeping_decoys(db: ScopedDatabase, canaries: Canaries | None) -> NoReturn:
+async def sync_decoys_forever(db: ScopedDatabase, canaries: Canaries | None) -> NoReturn:
     """Create missing decoys every few minutes, because new agents have none."""
     while True:
         await asyncio.sleep(KEEP_SECONDS)
         try:
-            await keep_decoys(db, canaries)
+            await sync_decoys(db, canaries)
         except Exception as error:
             log.warning("decoys can't be kept", why=type(error).__name__)
 

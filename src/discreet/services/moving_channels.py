@@ -97,7 +97,7 @@ async def _move(tx: Transaction, channel: ConnectedChannel, agent_id: Any) -> No
         {"id": new_id, "debounce": channel.debounce},
     )
     await tx.execute(
-        "SELECT gate.admit(%(new)s, a.platform, a.platform_id,"
+        "SELECT gate.admit_sender(%(new)s, a.platform, a.platform_id,"
         "   CASE c.type WHEN 'group' THEN 'group' ELSE 'external' END)"
         "  FROM discreet.admissions d JOIN discreet.contacts c ON c.id = d.contact_id"
         "  JOIN discreet.addresses a ON a.contact_id = c.id AND a.platform = %(platform)s"

@@ -25,7 +25,7 @@ __all__ = [
     "erase_due",
     "explain_answer",
     "list_access",
-    "note_access",
+    "record_access",
 ]
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ PATIENCE = timedelta(minutes=2)
 """How long an erasure waits for the last answer to be sent."""
 
 
-async def note_access(
+async def record_access(
     db: ScopedDatabase,
     owner_id: OwnerId,
     contact_ids: Iterable[UUID | None],
@@ -51,7 +51,7 @@ async def note_access(
         return
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
-            "SELECT gate.note_access(%(ids)s, %(did)s, %(place)s, %(pause)s)",
+            "SELECT gate.record_access(%(ids)s, %(did)s, %(place)s, %(pause)s)",
             {"ids": sorted(ids), "did": did, "place": place, "pause": PAUSE},
         )
 
@@ -65,15 +65,15 @@ async def explain_answer(context: OperationContext) -> schemas.Explanation:
     async with context.begin() as tx:
         if isinstance(tx.scope, OwnerScope):
             raise BadInput("You are the owner.", hint="See: sb turns list")
-        made_of = await tx.value("SELECT gate.made_of()")
-    if made_of is None:
+        sources = await tx.value("SELECT gate.explain_last_answer()")
+    if sources is None:
         return schemas.Explanation(model=None, answered_at=None, used=[], lines=0, tools=[])
     return schemas.Explanation(
-        model=made_of["model"],
-        answered_at=made_of["answered_at"],
-        used=made_of["found"],
-        lines=made_of["lines"],
-        tools=made_of["tools"],
+        model=sources["model"],
+        answered_at=sources["answered_at"],
+        used=sources["found"],
+        lines=sources["lines"],
+        tools=sources["tools"],
     )
 
 
@@ -85,10 +85,10 @@ async def list_access(context: OperationContext) -> schemas.AccessList:
     """
     async with context.begin() as tx:
         _check_contact(tx)
-        found = await tx.fetch("SELECT * FROM gate.access_of_scope()")
-        made_of = await tx.value("SELECT gate.made_of()")
+        found = await tx.fetch("SELECT * FROM gate.list_access()")
+        sources = await tx.value("SELECT gate.explain_last_answer()")
     items = [schemas.Access(**row) for row in found]
-    return schemas.AccessList(items=items, model=None if made_of is None else made_of["model"])
+    return schemas.AccessList(items=items, model=None if sources is None else sources["model"])
 
 
 async def ask_for_erasure(context: OperationContext) -> schemas.ErasureAsked:

@@ -76,7 +76,7 @@ async def tell_labelled(
 async def _told(tx: Transaction, contact_id: object, text: str, *, preview: bool) -> ToldContact:
     values = {"contact": contact_id, "text": text}
     if preview:
-        why = await tx.value("SELECT gate.why_not_told(%(contact)s)", values)
+        why = await tx.value("SELECT gate.tell_contact_blocker(%(contact)s)", values)
     else:
         why = await tx.value("SELECT gate.tell_contact(%(contact)s, %(text)s)", values)
     [entry] = await get_entries(tx, [contact_id])  # type: ignore[list-item]

@@ -24,7 +24,7 @@ from discreet.domain.text import literal
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.owner_news import NOT_TOLD, OwnerNotice, news_since, urgent
 
-__all__ = ["NoticeRules", "tell_owner", "tell_owners"]
+__all__ = ["NoticeRules", "notify_owner", "notify_owners"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +43,14 @@ class NoticeRules:
     zone: tzinfo = UTC
 
 
-async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
+async def notify_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
     """Notify every owner who has a chat; return the number of messages."""
     async with db.begin(WorkScope()) as tx:
-        owners = await tx.fetch("SELECT owner_id FROM gate.owners_to_tell()")
+        owners = await tx.fetch("SELECT owner_id FROM gate.owners_to_notify()")
     told, failed = 0, None
     for row in owners:
         try:
-            told += await tell_owner(db, OwnerId(row["owner_id"]), rules)
+            told += await notify_owner(db, OwnerId(row["owner_id"]), rules)
         except Exception as error:
             log.warning("an owner could not be notified", error=type(error).__name__)
             failed = error
@@ -59,7 +59,7 @@ async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
     return told
 
 
-async def tell_owner(
+async def notify_owner(
     db: ScopedDatabase, owner_id: OwnerId, rules: NoticeRules, *, now: datetime | None = None
 ) -> int:
     """Notify one owner of everything not reported yet; return the number of messages.
@@ -69,7 +69,7 @@ async def tell_owner(
     """
     local = (now or datetime.now(UTC)).astimezone(rules.zone)
     async with db.begin(OwnerScope(owner_id)) as tx:
-        since = await tx.value("SELECT gate.begin_telling_owner()")
+        since = await tx.value("SELECT gate.begin_owner_notices()")
         if since is None:
             return 0
         told = await _pass_on_what_was_said(tx)
@@ -96,7 +96,7 @@ async def _tell(
         for notice in notices
     ]
     sent = await tx.value(
-        "SELECT gate.tell_owner(%(told)s, %(text)s, %(session)s)",
+        "SELECT gate.notify_owner(%(told)s, %(text)s, %(session)s)",
         {"told": Jsonb(told), "text": without_links(text), "session": session_id},
     )
     return 0 if sent is None else 1

@@ -100,7 +100,7 @@ async def failing_jobs(tx: Transaction) -> tuple[FailingJob, ...]:
         f"""SELECT f.task, f.session_id, s.contact_id, coalesce(a.name, '') AS agent,
                    coalesce(s.shared, false) AS shared, {CONTACT_LABEL.format(row="s")} AS label,
                    f.error, f.failures, f.since, f.next_try_at
-              FROM gate.failing_work() f
+              FROM gate.list_failures() f
               LEFT JOIN discreet.sessions s ON s.id = f.session_id
               LEFT JOIN discreet.agents a ON a.id = s.agent_id
              ORDER BY f.since, f.task LIMIT %(limit)s""",

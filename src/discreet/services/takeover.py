@@ -82,7 +82,7 @@ async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, te
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         said = await tx.value(
-            "SELECT gate.speak_in_person(%(contact)s, %(text)s)",
+            "SELECT gate.reply_in_person(%(contact)s, %(text)s)",
             {"contact": contact_id, "text": checked_text(text)},
         )
         await tx.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from discreet.contacts.linking import Entered, ask_to_link, enter_link_code
+from discreet.contacts.linking import Entered, create_link_code, redeem_link_code
 from discreet.contacts.store import get_contact
 from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.database_codes import text_of_code
@@ -176,8 +176,8 @@ async def _link(tx: Transaction, scope: ContactScope | SharedScope, typed: str) 
     if not isinstance(scope, ContactScope):
         return NOT_PERSONAL
     if typed:
-        return _after_code(await enter_link_code(tx, typed))
-    code = await ask_to_link(tx)
+        return _after_code(await redeem_link_code(tx, typed))
+    code = await create_link_code(tx)
     if code is None:
         return NOT_PERSONAL
     return (

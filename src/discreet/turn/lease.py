@@ -103,7 +103,8 @@ async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:
         LeaseLost: the session is not this turn's, or is withheld from all turns.
     """
     if not await tx.value(
-        "SELECT gate.hold_turn(%(session)s, %(turn)s)", {"session": session_id, "turn": turn_id}
+        "SELECT gate.verify_turn_lease(%(session)s, %(turn)s)",
+        {"session": session_id, "turn": turn_id},
     ):
         raise LeaseLost
 

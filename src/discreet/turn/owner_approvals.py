@@ -20,7 +20,7 @@ from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, Transaction
 from discreet.services import held_answers, tool_calls
 from discreet.services.held_answers import HeldAnswer
-from discreet.services.own_data import note_access
+from discreet.services.own_data import record_access
 from discreet.services.owner_news import CODE_CHARACTERS, code_of
 from discreet.services.tool_calls import PendingCall
 from discreet.turn.owner_context import OwnerReply, OwnerRequest
@@ -72,7 +72,7 @@ async def admit_or_deny(asked: OwnerRequest, *, let_in: bool) -> OwnerReply:
 async def show_drafts(asked: OwnerRequest) -> OwnerReply:
     """Show the answers that wait for approval."""
     waiting = await held_answers.list_held_answers(asked.db, asked.owner_id)
-    await note_access(asked.db, asked.owner_id, _of_drafts(waiting), "read", "chat")
+    await record_access(asked.db, asked.owner_id, _of_drafts(waiting), "read", "chat")
     lines = [_draft_line(item) for item in waiting]
     return OwnerReply("\n".join(lines) or "No answer waits for you.", _of_drafts(waiting))
 

@@ -20,7 +20,7 @@ from discreet.domain.text import literal
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services import agents, contacts, takeover, usage
 from discreet.services.contact_activity import ContactActivity
-from discreet.services.own_data import note_access
+from discreet.services.own_data import record_access
 from discreet.sessions.transcript import Message
 from discreet.turn.connections import answer_connections
 from discreet.turn.owner_approvals import (
@@ -227,7 +227,7 @@ async def _take_over(asked: OwnerRequest) -> OwnerReply:
     contact = await takeover.take_over(
         asked.db, asked.owner_id, asked.rest, session_id=asked.session_id
     )
-    await note_access(asked.db, asked.owner_id, [contact.id], "answered", "chat")
+    await record_access(asked.db, asked.owner_id, [contact.id], "answered", "chat")
     said = await takeover.lines_after(
         asked.db, asked.owner_id, contact.id, after=None, limit=LAST_LINES
     )

@@ -28,7 +28,7 @@ from discreet.memory.indexing import (
 )
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope.scopes import SessionScope
-from discreet.services.own_data import note_access
+from discreet.services.own_data import record_access
 from discreet.tracing import TraceSpan, span
 from discreet.turn.command_turns import answer_command
 from discreet.turn.compact import compact, too_long
@@ -242,7 +242,7 @@ class _Answer:
                 await note_what_was_read(
                     tx, self.reading, lease.session_id, lease.turn_id, found, context.replied_to
                 )
-            await note_access(
+            await record_access(
                 self._turns.db, self.scope.owner_id, of_contacts(found), "asked", "chat"
             )
         else:

@@ -104,7 +104,7 @@ class ServerTools:
         of_owner = tool.confirm == "owner" and not isinstance(self.scope, OwnerScope)
         async with self._begin() as tx:
             await tx.execute(
-                "SELECT gate.ask_for_call(%(session)s, %(turn)s, %(called)s, %(given)s, %(valid)s)",
+                "SELECT gate.request_call(%(session)s, %(turn)s, %(called)s, %(given)s, %(valid)s)",
                 {
                     "session": self.session_id,
                     "turn": self.turn_id,

@@ -43,7 +43,7 @@ SELECT r.draft_message, r.draft_at > clock_timestamp() - interval '10 minutes' A
        (SELECT m.platform_message_id FROM discreet.messages m
          WHERE m.turn_id = %(turn)s AND m.direction = 'in'
          ORDER BY m.position DESC LIMIT 1) AS reply_to,
-       gate.leads_back(r.id, %(session)s, %(turn)s, NULL) AS leads_back,
+       gate.may_send_on_route(r.id, %(session)s, %(turn)s, NULL) AS may_send_on_route,
        NOT EXISTS (SELECT FROM discreet.outbox o WHERE o.route_id = r.id
                     AND o.state IN ('pending', 'sending')) AS free
   FROM discreet.routes r WHERE r.id = %(route)s AND r.session_id = %(session)s
@@ -167,7 +167,7 @@ class _Stream:
         async with self.db.begin(self.scope) as tx:
             await hold(tx, self.lease.session_id, self.lease.turn_id)
             stands = await tx.fetch_one(STANDS, self._ids())
-        if stands is None or not stands["leads_back"]:
+        if stands is None or not stands["may_send_on_route"]:
             return Rejected("its route leads elsewhere")
         if not stands["free"]:
             return None

@@ -24,7 +24,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services import memories, recall
 from discreet.services.context import OperationContext
-from discreet.services.own_data import note_access
+from discreet.services.own_data import record_access
 from discreet.turn.arguments import (
     Arguments,
     what_is_wrong,
@@ -175,7 +175,7 @@ class Toolbox:
         if isinstance(self.scope, OwnerScope):
             async with self.begin() as tx:
                 await note_what_was_read(tx, self.reading, self.session_id, self.turn_id, found)
-            await note_access(self.db, self.scope.owner_id, of_contacts(found), "asked", "chat")
+            await record_access(self.db, self.scope.owner_id, of_contacts(found), "asked", "chat")
         else:
             self.reading.note(found)
 

@@ -121,21 +121,6 @@ END $$;
 
 ALTER FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) OWNER TO discreet_schema;
 
--- FUNCTION accept_again(uuid, uuid, jsonb)
-CREATE FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  said gate.inbound := jsonb_populate_record(NULL::gate.inbound, kept);
-BEGIN
-  said.channel := channel;
-  PERFORM gate.accept_message(owner, said);
-END $$;
-
-
-ALTER FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) OWNER TO discreet_gate;
-
 -- FUNCTION accept_message(uuid, gate.inbound)
 CREATE FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
     LANGUAGE plpgsql
@@ -150,7 +135,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
   END IF;
-  one_of := gate.channels_for(via, said);
+  one_of := gate.channel_and_branches(via, said);
   IF cardinality(one_of) > 1 THEN
     -- If two branches match, take the one for the chat itself.
     SELECT c.* INTO via FROM discreet.channels c
@@ -173,22 +158,22 @@ BEGIN
   IF message_id IS NOT NULL THEN
     RETURN;
   END IF;
-  IF gate.was_erased(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
+  IF gate.predates_erasure(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
                      said.group_platform || ':' || said.group_id) THEN
     outcome := 'erased';
     RETURN;
   END IF;
   SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
    WHERE a.id = via.agent_id;
-  outcome := gate.turned_away(owner, via, shared, said);
+  outcome := gate.message_refusal(owner, via, shared, said);
   IF outcome IS NULL THEN
     outcome := 'accepted';
     is_new := via.contact_labels <> '{}' AND via.admission = 'open'
               AND gate.is_new_contact(owner, via, said);
     SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
-      FROM gate.take_message(owner, via, shared, said) t;
+      FROM gate.ingest_message(owner, via, shared, said) t;
     IF is_new AND contact_id IS NOT NULL THEN
-      PERFORM gate.label_by_channel(via, contact_id);
+      PERFORM gate.apply_channel_labels(via, contact_id);
     END IF;
   END IF;
 END $$;
@@ -202,7 +187,7 @@ CREATE FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
   said  gate.inbound;
 BEGIN
   FOREACH said IN ARRAY messages LOOP
@@ -226,27 +211,6 @@ END $$;
 
 
 ALTER FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) OWNER TO discreet_gate;
-
--- FUNCTION access_of_scope()
-CREATE FUNCTION gate.access_of_scope() RETURNS TABLE(contact_id uuid, number integer, did text, place text, noted_at timestamp with time zone, digest text)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  here gate.scope := gate.scope();
-BEGIN
-  RETURN QUERY
-  WITH RECURSIVE of_it AS (
-    SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
-    UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
-  SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
-    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
-   ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
-END $$;
-
-
-ALTER FUNCTION gate.access_of_scope() OWNER TO discreet_gate;
 
 -- FUNCTION add_counts(jsonb, jsonb)
 CREATE FUNCTION gate.add_counts(one jsonb, other jsonb) RETURNS jsonb
@@ -300,101 +264,6 @@ END $$;
 
 
 ALTER FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) OWNER TO discreet_gate;
-
--- FUNCTION admit(uuid, text, text, text)
-CREATE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner  uuid := gate.require_owner();
-  via    discreet.channels;
-  result uuid;
-  asked  uuid;
-BEGIN
-  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
-  END IF;
-  result := gate.find_or_create_contact(owner, of_platform, of_id, kind, '');
-  IF result IS NOT NULL THEN
-    INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-    VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
-    IF FOUND THEN
-      PERFORM gate.label_by_channel(via, result);
-    END IF;
-    SELECT p.id INTO asked FROM discreet.pairings p
-     WHERE p.channel_id = channel AND p.contact_id = result;
-    IF FOUND THEN
-      PERFORM gate.decide_pairing(asked, true);
-    END IF;
-  END IF;
-  RETURN result;
-END $$;
-
-
-ALTER FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) OWNER TO discreet_gate;
-
--- FUNCTION advance_receive_cursor(text, uuid, timestamp with time zone)
-CREATE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
-  RETURN FOUND;
-END $$;
-
-
-ALTER FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
-
--- FUNCTION agents_of(uuid)
-CREATE FUNCTION gate.agents_of(owner uuid) RETURNS uuid[]
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
-$$;
-
-
-ALTER FUNCTION gate.agents_of(owner uuid) OWNER TO discreet_gate;
-
--- FUNCTION allowed_tools()
-CREATE FUNCTION gate.allowed_tools() RETURNS TABLE(server_id uuid, server text, tool text, called text, description text, schema jsonb, reads_only boolean, confirm text)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  here     gate.scope := gate.scope();
-  login    text := split_part(session_user::text, '_', -1);
-  is_group boolean;
-BEGIN
-  IF here.owner_id IS NULL OR here.agent_id IS NULL THEN
-    RETURN;
-  END IF;
-  is_group := login = 'shared' OR EXISTS (
-    SELECT FROM discreet.contacts c WHERE c.id = here.contact_id AND c.type = 'group');
-  RETURN QUERY
-  SELECT s.id, s.name, t.name, t.called, t.description, t.schema, t.reads_only, t.confirm
-    FROM discreet.tool_servers s JOIN discreet.tools t ON t.server_id = s.id
-   WHERE s.owner_id = here.owner_id AND s.agent_id = here.agent_id
-     AND CASE
-       WHEN login = 'owner' THEN t.allowed <> 'nobody'
-       WHEN is_group AND NOT t.in_groups THEN false
-       WHEN t.allowed = 'everybody' THEN true
-       WHEN t.allowed = 'labels' THEN EXISTS (
-         SELECT FROM discreet.contact_labels l
-          WHERE l.contact_id = here.contact_id AND l.label = ANY (t.labels))
-       ELSE false
-     END
-   ORDER BY s.name, t.name;
-END $$;
-
-
-ALTER FUNCTION gate.allowed_tools() OWNER TO discreet_gate;
 
 -- FUNCTION key_of(bytea)
 CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
@@ -461,68 +330,216 @@ SET default_tablespace = '';
 
 SET default_table_access_method = heap;
 
--- TABLE outbox
-CREATE TABLE discreet.outbox (
-    message_id uuid NOT NULL,
+-- TABLE channels
+CREATE TABLE discreet.channels (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
     owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    route_id uuid NOT NULL,
-    state text DEFAULT 'pending'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    error text,
-    platform_messages text[] DEFAULT '{}'::text[] NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    sent_at timestamp with time zone,
-    doubted_at timestamp with time zone,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
+    agent_id uuid NOT NULL,
+    platform text NOT NULL,
+    account text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    parts_sent integer DEFAULT 0 NOT NULL,
-    delivered_at timestamp with time zone,
-    read_at timestamp with time zone,
-    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
+    name text DEFAULT ''::text NOT NULL,
+    closed_at timestamp with time zone,
+    parent_id uuid,
+    only_chat text,
+    admission text DEFAULT 'pairing'::text NOT NULL,
+    debounce interval DEFAULT '00:00:01.5'::interval NOT NULL,
+    received_through timestamp with time zone DEFAULT now() NOT NULL,
+    last_error text DEFAULT ''::text NOT NULL,
+    contact_labels text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT channels_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'pairing'::text, 'allowlist'::text]))),
+    CONSTRAINT channels_check CHECK (((parent_id IS NULL) = (only_chat IS NULL))),
+    CONSTRAINT channels_debounce_check CHECK (((debounce >= '00:00:00'::interval) AND (debounce <= '00:01:00'::interval))),
+    CONSTRAINT channels_only_chat_check CHECK ((only_chat <> ''::text))
 );
-ALTER TABLE ONLY discreet.outbox ALTER COLUMN error SET STATISTICS 0;
-ALTER TABLE ONLY discreet.outbox ALTER COLUMN platform_messages SET STATISTICS 0;
-ALTER TABLE ONLY discreet.outbox ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.outbox ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN account SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN only_chat SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN last_error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN contact_labels SET STATISTICS 0;
 
-ALTER TABLE ONLY discreet.outbox FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
 
 
-ALTER TABLE discreet.outbox OWNER TO discreet_schema;
+ALTER TABLE discreet.channels OWNER TO discreet_schema;
 
--- COMMENT COLUMN outbox.platform_messages
-COMMENT ON COLUMN discreet.outbox.platform_messages IS 'the platform''s ids of the messages sent, in order; a long answer takes several';
+-- COMMENT COLUMN channels.only_chat
+COMMENT ON COLUMN discreet.channels.only_chat IS 'the platform''s id of the chat, or of the group or direct sender in it; null: every chat without a branch';
 
--- FUNCTION answer_taken_as(uuid, uuid, text[], text)
-CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) RETURNS discreet.outbox
+-- COMMENT COLUMN channels.debounce
+COMMENT ON COLUMN discreet.channels.debounce IS 'how long the first message waits for more; a terminal doesn''t wait';
+
+-- COMMENT COLUMN channels.contact_labels
+COMMENT ON COLUMN discreet.channels.contact_labels IS 'the labels that a contact gets when it is admitted here';
+
+-- FUNCTION admission_refusal(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.admission_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  sender  uuid := gate.find_contact(owner, said.sender_platform, said.sender_id);
+  a_group uuid := gate.find_contact(owner, said.group_platform, said.group_id);
+  party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
+BEGIN
+  IF EXISTS (SELECT 1 FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.blocked_at IS NOT NULL
+                AND c.id IN (said.sender_contact, sender, a_group)) THEN
+    RETURN 'blocked';
+  END IF;
+  IF via.platform = 'terminal' OR said.sender_kind NOT IN ('address', 'group') THEN
+    RETURN NULL;
+  END IF;
+  IF gate.redeem_owner_code(owner, via, said) THEN
+    RETURN 'linked';
+  END IF;
+  IF (via.admission = 'open'
+      AND NOT EXISTS (SELECT 1 FROM discreet.pairings p
+                       WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = party
+                         AND p.state = 'denied'))
+     OR EXISTS (SELECT 1 FROM discreet.admissions a
+                 WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
+     OR (said.group_id IS NULL
+         AND EXISTS (SELECT 1 FROM discreet.addresses a
+                      WHERE a.owner_id = owner AND a.platform = said.sender_platform
+                        AND a.platform_id = said.sender_id AND a.of_owner)) THEN
+    RETURN NULL;
+  END IF;
+  IF via.admission = 'pairing' AND said.addressed THEN
+    RETURN gate.request_pairing(owner, via, said, party);
+  END IF;
+  RETURN 'stranger';
+END $$;
+
+
+ALTER FUNCTION gate.admission_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION admit_sender(uuid, text, text, text)
+CREATE FUNCTION gate.admit_sender(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  via    discreet.channels;
+  result uuid;
+  asked  uuid;
+BEGIN
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  result := gate.find_or_create_contact(owner, of_platform, of_id, kind, '');
+  IF result IS NOT NULL THEN
+    INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+    VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM gate.apply_channel_labels(via, result);
+    END IF;
+    SELECT p.id INTO asked FROM discreet.pairings p
+     WHERE p.channel_id = channel AND p.contact_id = result;
+    IF FOUND THEN
+      PERFORM gate.decide_pairing(asked, true);
+    END IF;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.admit_sender(channel uuid, of_platform text, of_id text, kind text) OWNER TO discreet_gate;
+
+-- FUNCTION advance_receive_cursor(text, uuid, timestamp with time zone)
+CREATE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter_scope(ticket);
+BEGIN
+  UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION agent_ids(uuid)
+CREATE FUNCTION gate.agent_ids(owner uuid) RETURNS uuid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT o FROM discreet.outbox o
-    JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
-    JOIN discreet.channels c ON c.id = r.channel_id
-   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages <> '{}'
-     AND o.platform_messages @> ARRAY[platform_message]
-     AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
-     AND gate.is_chat(owner, c.platform, r.chat_id, chats)
+  SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
 $$;
 
 
-ALTER FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.agent_ids(owner uuid) OWNER TO discreet_gate;
+
+-- FUNCTION allowed_tools()
+CREATE FUNCTION gate.allowed_tools() RETURNS TABLE(server_id uuid, server text, tool text, called text, description text, schema jsonb, reads_only boolean, confirm text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here     gate.scope := gate.scope();
+  login    text := split_part(session_user::text, '_', -1);
+  is_group boolean;
+BEGIN
+  IF here.owner_id IS NULL OR here.agent_id IS NULL THEN
+    RETURN;
+  END IF;
+  is_group := login = 'shared' OR EXISTS (
+    SELECT FROM discreet.contacts c WHERE c.id = here.contact_id AND c.type = 'group');
+  RETURN QUERY
+  SELECT s.id, s.name, t.name, t.called, t.description, t.schema, t.reads_only, t.confirm
+    FROM discreet.tool_servers s JOIN discreet.tools t ON t.server_id = s.id
+   WHERE s.owner_id = here.owner_id AND s.agent_id = here.agent_id
+     AND CASE
+       WHEN login = 'owner' THEN t.allowed <> 'nobody'
+       WHEN is_group AND NOT t.in_groups THEN false
+       WHEN t.allowed = 'everybody' THEN true
+       WHEN t.allowed = 'labels' THEN EXISTS (
+         SELECT FROM discreet.contact_labels l
+          WHERE l.contact_id = here.contact_id AND l.label = ANY (t.labels))
+       ELSE false
+     END
+   ORDER BY s.name, t.name;
+END $$;
+
+
+ALTER FUNCTION gate.allowed_tools() OWNER TO discreet_gate;
+
+-- FUNCTION anonymize_turn_reads(uuid, uuid[])
+CREATE FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.turns t
+     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
+                        THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
+                        FROM unnest(t.read) r(id))
+   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner))
+     AND t.party = ANY (owner || gate.agent_ids(owner)) AND t.contact_id IS NULL AND t.read && gone
+$$;
+
+
+ALTER FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION apply_channel_labels(discreet.channels, uuid)
+CREATE FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT via.owner_id, contact, l.label FROM unnest(via.contact_labels) AS l (label)
+  ON CONFLICT DO NOTHING;
+END $$;
+
+
+ALTER FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION apply_early_receipts()
 CREATE FUNCTION gate.apply_early_receipts() RETURNS trigger
@@ -538,7 +555,7 @@ BEGIN
        USING discreet.routes r, discreet.channels c
        WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
          AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
-         AND gate.is_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
+         AND gate.is_same_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
       RETURNING e.*)
     SELECT * FROM early ORDER BY at
   LOOP
@@ -549,96 +566,6 @@ END $$;
 
 
 ALTER FUNCTION gate.apply_early_receipts() OWNER TO discreet_gate;
-
--- FUNCTION apply_receipt(discreet.outbox, text, text, timestamp with time zone, text)
-CREATE FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  IF stage = 'failed' THEN
-    UPDATE discreet.outbox o SET state = 'failed', error = why
-     WHERE o.message_id = answer.message_id AND o.delivered_at IS NULL;
-  ELSIF answer.platform_messages[cardinality(answer.platform_messages)] = platform_message THEN
-    UPDATE discreet.outbox o
-       SET delivered_at = coalesce(o.delivered_at, at),
-           read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END
-     WHERE o.message_id = answer.message_id;
-  END IF;
-END $$;
-
-
-ALTER FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
-
--- FUNCTION apply_retention(integer)
-CREATE FUNCTION gate.apply_retention(most integer) RETURNS jsonb
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner    uuid := gate.require_owner();
-  files    bigint;
-  versions bigint;
-  erased   record;
-  counts   jsonb;
-BEGIN
-  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
-  GET DIAGNOSTICS files = ROW_COUNT;
-  counts := gate.expire_messages(owner, most) || gate.expire_unsorted(owner);
-  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
-  DELETE FROM discreet.memory_history v
-   WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
-                                        FROM gate.expired_versions(owner, most) e);
-  GET DIAGNOSTICS versions = ROW_COUNT;
-  RETURN counts || jsonb_build_object(
-    'files', files, 'memories', erased.memories, 'memory_versions', erased.versions + versions);
-END $$;
-
-
-ALTER FUNCTION gate.apply_retention(most integer) OWNER TO discreet_gate;
-
--- FUNCTION archive_memory()
-CREATE FUNCTION gate.archive_memory() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-BEGIN
-  -- A link of two contacts moves memories; only the gate may write that column.
-  IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
-    RETURN NEW;
-  END IF;
-  IF OLD.decoy AND TG_OP = 'DELETE' THEN
-    RETURN OLD;
-  END IF;
-  -- Another vector or other terms for the same text is not a new version.
-  IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
-     AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
-          NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
-         (OLD.content, OLD.summary, OLD.topic_key, OLD.topics, OLD.salience, OLD.metadata,
-          OLD.expires_at, OLD.source) THEN
-    RETURN NEW;
-  END IF;
-  INSERT INTO discreet.memory_history (
-    memory_id, version, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics,
-    salience, source, metadata, expires_at, terms, tokens, embedder, embedding, turn_id, created_at,
-    updated_at, change)
-  VALUES (
-    OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
-    OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
-    OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
-    -- The worker deletes only expired memories.
-    CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
-         ELSE lower(TG_OP) END);
-  IF TG_OP = 'DELETE' THEN
-    RETURN OLD;
-  END IF;
-  NEW.version := OLD.version + 1;
-  NEW.updated_at := clock_timestamp();
-  RETURN NEW;
-END $$;
-
-
-ALTER FUNCTION gate.archive_memory() OWNER TO discreet_gate;
 
 -- TABLE sessions
 CREATE TABLE discreet.sessions (
@@ -694,6 +621,184 @@ COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answe
 -- COMMENT COLUMN sessions.seen_at
 COMMENT ON COLUMN discreet.sessions.seen_at IS 'when the owner last looked at it; what was said since then is unread';
 
+-- FUNCTION apply_edit(discreet.channels, discreet.sessions, uuid, boolean, gate.inbound)
+CREATE FUNCTION gate.apply_edit(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  found_line discreet.messages;
+BEGIN
+  SELECT m.* INTO found_line FROM discreet.messages m
+   WHERE m.channel_id = via.id AND m.chat_id = said.chat AND m.platform_message_id = said.edit_of
+     AND m.owner_id = here.owner_id AND m.direction = 'in' AND m.session_id = here.id
+     AND m.sender_contact_id IS NOT DISTINCT FROM speaker;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  ELSIF found_line.edited_by = said.platform_message THEN
+    RETURN found_line.id;
+  ELSIF found_line.state = 'taken' THEN
+    IF found_line.restarted OR found_line.command IS NOT NULL OR NOT gate.restart_turn(here.id) THEN
+      RETURN NULL;
+    END IF;
+  ELSIF found_line.state <> 'waiting' OR found_line.command IN ('passed', 'unsent') THEN
+    RETURN NULL;
+  END IF;
+  IF found_line.album <> '' THEN
+    -- Its text was joined from several messages.
+    said.body := found_line.text || E'\n[edited] ' || said.body;
+    said.details := NULL;
+  ELSIF said.files <> '[]' THEN
+    DELETE FROM discreet.attachments f WHERE f.message_id = found_line.id;
+    PERFORM gate.store_files(here, found_line.route_id, found_line.id, via.id, said);
+  END IF;
+  UPDATE discreet.messages m
+     SET text = said.body, details = said.details, edited_by = said.platform_message,
+         command = gate.waiting_command(said, of_owner),
+         terms = NULL, tokens = NULL, embedder = NULL, embedding = NULL
+   WHERE m.id = found_line.id;
+  RETURN found_line.id;
+END $$;
+
+
+ALTER FUNCTION gate.apply_edit(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- TABLE outbox
+CREATE TABLE discreet.outbox (
+    message_id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    error text,
+    platform_messages text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    doubted_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    parts_sent integer DEFAULT 0 NOT NULL,
+    delivered_at timestamp with time zone,
+    read_at timestamp with time zone,
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN platform_messages SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.outbox FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.outbox OWNER TO discreet_schema;
+
+-- COMMENT COLUMN outbox.platform_messages
+COMMENT ON COLUMN discreet.outbox.platform_messages IS 'the platform''s ids of the messages sent, in order; a long answer takes several';
+
+-- FUNCTION apply_receipt(discreet.outbox, text, text, timestamp with time zone, text)
+CREATE FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF stage = 'failed' THEN
+    UPDATE discreet.outbox o SET state = 'failed', error = why
+     WHERE o.message_id = answer.message_id AND o.delivered_at IS NULL;
+  ELSIF answer.platform_messages[cardinality(answer.platform_messages)] = platform_message THEN
+    UPDATE discreet.outbox o
+       SET delivered_at = coalesce(o.delivered_at, at),
+           read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END
+     WHERE o.message_id = answer.message_id;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+
+-- FUNCTION apply_retention(integer)
+CREATE FUNCTION gate.apply_retention(most integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner    uuid := gate.require_owner();
+  files    bigint;
+  versions bigint;
+  erased   record;
+  counts   jsonb;
+BEGIN
+  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
+  GET DIAGNOSTICS files = ROW_COUNT;
+  counts := gate.expire_messages(owner, most) || gate.expire_unassigned(owner);
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
+  DELETE FROM discreet.memory_history v
+   WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
+                                        FROM gate.expired_versions(owner, most) e);
+  GET DIAGNOSTICS versions = ROW_COUNT;
+  RETURN counts || jsonb_build_object(
+    'files', files, 'memories', erased.memories, 'memory_versions', erased.versions + versions);
+END $$;
+
+
+ALTER FUNCTION gate.apply_retention(most integer) OWNER TO discreet_gate;
+
+-- FUNCTION archive_memory()
+CREATE FUNCTION gate.archive_memory() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+  -- A link of two contacts moves memories; only the gate may write that column.
+  IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
+    RETURN NEW;
+  END IF;
+  IF OLD.decoy AND TG_OP = 'DELETE' THEN
+    RETURN OLD;
+  END IF;
+  -- Another vector or other terms for the same text is not a new version.
+  IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
+     AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
+          NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
+         (OLD.content, OLD.summary, OLD.topic_key, OLD.topics, OLD.salience, OLD.metadata,
+          OLD.expires_at, OLD.source) THEN
+    RETURN NEW;
+  END IF;
+  INSERT INTO discreet.memory_history (
+    memory_id, version, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics,
+    salience, source, metadata, expires_at, terms, tokens, embedder, embedding, turn_id, created_at,
+    updated_at, change)
+  VALUES (
+    OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
+    OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
+    OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
+    -- The worker deletes only expired memories.
+    CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
+         ELSE lower(TG_OP) END);
+  IF TG_OP = 'DELETE' THEN
+    RETURN OLD;
+  END IF;
+  NEW.version := OLD.version + 1;
+  NEW.updated_at := clock_timestamp();
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION gate.archive_memory() OWNER TO discreet_gate;
+
 -- FUNCTION are_answers_held(discreet.sessions)
 CREATE FUNCTION gate.are_answers_held(here discreet.sessions) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -711,54 +816,6 @@ END $$;
 
 ALTER FUNCTION gate.are_answers_held(here discreet.sessions) OWNER TO discreet_gate;
 
--- FUNCTION as_code(text)
-CREATE FUNCTION gate.as_code(typed text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  SELECT substring(upper(regexp_replace(left(typed, 40), '[[:space:]-]', '', 'g'))
-                   FROM '^[A-HJKMNP-Z2-9]{8}$')
-$_$;
-
-
-ALTER FUNCTION gate.as_code(typed text) OWNER TO discreet_gate;
-
--- FUNCTION ask_for_call(uuid, uuid, text, jsonb, interval)
-CREATE FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  server uuid;
-  asker  text;
-  who    text;
-  result uuid;
-BEGIN
-  PERFORM gate.lock_session(session);
-  SELECT a.server_id,
-         CASE WHEN a.confirm = 'owner' AND split_part(session_user::text, '_', -1) <> 'owner'
-              THEN 'owner' ELSE 'contact' END
-    INTO server, who FROM gate.allowed_tools() a WHERE a.called = tool_called;
-  IF server IS NULL THEN
-    RETURN NULL;
-  END IF;
-  SELECT coalesce(m.sender_address, '') INTO STRICT asker FROM discreet.messages m
-   WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
-   ORDER BY m.position DESC LIMIT 1;
-  UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
-   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = who;
-  INSERT INTO discreet.tool_calls (
-    owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid, who,
-         (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
-    FROM discreet.sessions s WHERE s.id = session
-  RETURNING id INTO result;
-  RETURN result;
-END $$;
-
-
-ALTER FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) OWNER TO discreet_gate;
-
 -- FUNCTION ask_for_erasure(text)
 CREATE FUNCTION gate.ask_for_erasure(code text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -774,7 +831,7 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO discreet.self_erasures AS e (contact_id, owner_id, digest)
-  VALUES (here.contact_id, here.owner_id, encode(gate.digest_of(code), 'hex'))
+  VALUES (here.contact_id, here.owner_id, encode(gate.keyed_digest(code), 'hex'))
   ON CONFLICT (contact_id) DO UPDATE
      SET digest = excluded.digest, tries = 0, asked_at = clock_timestamp()
    WHERE e.confirmed_at IS NULL;
@@ -821,138 +878,6 @@ END $$;
 
 ALTER FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) OWNER TO discreet_gate;
 
--- FUNCTION ask_to_link()
-CREATE FUNCTION gate.ask_to_link() RETURNS text
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner  uuid := gate.require_owner();
-  person uuid := gate.person_here();
-  code   text := gate.new_code();
-BEGIN
-  IF person IS NULL THEN
-    RETURN NULL;
-  END IF;
-  INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
-  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second')
-  ON CONFLICT (contact_id) DO UPDATE SET
-    digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
-  RETURN left(code, 4) || '-' || right(code, 4);
-END $$;
-
-
-ALTER FUNCTION gate.ask_to_link() OWNER TO discreet_gate;
-
--- TABLE channels
-CREATE TABLE discreet.channels (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid NOT NULL,
-    platform text NOT NULL,
-    account text DEFAULT ''::text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    name text DEFAULT ''::text NOT NULL,
-    closed_at timestamp with time zone,
-    parent_id uuid,
-    only_chat text,
-    admission text DEFAULT 'pairing'::text NOT NULL,
-    debounce interval DEFAULT '00:00:01.5'::interval NOT NULL,
-    received_through timestamp with time zone DEFAULT now() NOT NULL,
-    last_error text DEFAULT ''::text NOT NULL,
-    contact_labels text[] DEFAULT '{}'::text[] NOT NULL,
-    CONSTRAINT channels_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'pairing'::text, 'allowlist'::text]))),
-    CONSTRAINT channels_check CHECK (((parent_id IS NULL) = (only_chat IS NULL))),
-    CONSTRAINT channels_debounce_check CHECK (((debounce >= '00:00:00'::interval) AND (debounce <= '00:01:00'::interval))),
-    CONSTRAINT channels_only_chat_check CHECK ((only_chat <> ''::text))
-);
-ALTER TABLE ONLY discreet.channels ALTER COLUMN account SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN name SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN only_chat SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN last_error SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN contact_labels SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.channels OWNER TO discreet_schema;
-
--- COMMENT COLUMN channels.only_chat
-COMMENT ON COLUMN discreet.channels.only_chat IS 'the platform''s id of the chat, or of the group or direct sender in it; null: every chat without a branch';
-
--- COMMENT COLUMN channels.debounce
-COMMENT ON COLUMN discreet.channels.debounce IS 'how long the first message waits for more; a terminal doesn''t wait';
-
--- COMMENT COLUMN channels.contact_labels
-COMMENT ON COLUMN discreet.channels.contact_labels IS 'the labels that a contact gets when it is admitted here';
-
--- FUNCTION ask_to_pair(uuid, discreet.channels, gate.inbound, uuid)
-CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  asked  discreet.pairings;
-  policy gate.policy;
-BEGIN
-  SELECT p.* INTO STRICT policy FROM gate.policy p;
-  -- Serialised per channel, so that strangers are counted correctly.
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
-  SELECT p.* INTO asked FROM discreet.pairings p
-   WHERE p.channel_id = via.id AND p.contact_id = stranger;
-  IF asked.state = 'denied' THEN
-    RETURN 'stranger';
-  END IF;
-  IF asked.id IS NULL OR asked.state <> 'pending' OR asked.expires_at <= clock_timestamp() THEN
-    IF (SELECT count(*) FROM discreet.pairings p
-         WHERE p.channel_id = via.id AND p.state = 'pending' AND p.expires_at > clock_timestamp())
-         >= policy.pairings_pending
-       OR (SELECT count(*) FROM discreet.pairings p
-            WHERE p.channel_id = via.id AND p.issued_at > clock_timestamp() - interval '1 hour')
-         >= policy.pairing_codes_an_hour THEN
-      RETURN 'stranger';
-    END IF;
-    IF stranger IS NULL THEN
-      IF said.group_id IS NOT NULL THEN
-        stranger := gate.find_or_create_contact(
-          owner, said.group_platform, said.group_id, 'group', said.group_name);
-      ELSE
-        stranger := gate.find_or_create_contact(
-          owner, said.sender_platform, said.sender_id, 'external',
-          said.sender_display);
-      END IF;
-    END IF;
-    INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
-    VALUES (owner, via.agent_id, via.id, stranger, gate.new_code(),
-            clock_timestamp() + policy.pairing_code_seconds * interval '1 second')
-    ON CONFLICT (channel_id, contact_id) DO UPDATE SET
-      code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
-      expires_at = excluded.expires_at
-    RETURNING * INTO asked;
-    -- In a session of its own, even if the agent is shared: nobody else reads the code, and a later
-    -- conversation doesn't begin with it.
-    PERFORM gate.send_notice(
-      owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
-      said.platform_thread,
-      'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
-      said.platform_message);
-  END IF;
-  IF (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = asked.id)
-       >= policy.messages_held THEN
-    RETURN 'stranger';
-  END IF;
-  INSERT INTO discreet.held_messages
-    (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
-  VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
-  ON CONFLICT DO NOTHING;
-  RETURN 'aside';
-END $$;
-
-
-ALTER FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) OWNER TO discreet_gate;
-
 -- FUNCTION awaits_person(discreet.sessions)
 CREATE FUNCTION gate.awaits_person(here discreet.sessions) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -968,19 +893,6 @@ END $$;
 
 
 ALTER FUNCTION gate.awaits_person(here discreet.sessions) OWNER TO discreet_gate;
-
--- FUNCTION bearer_of(text, bytea)
-CREATE FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM gate.open_scope(ticket);
-  RETURN QUERY SELECT t.* FROM gate.token_scope(shown) t;
-END $$;
-
-
-ALTER FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION begin_audit()
 CREATE FUNCTION gate.begin_audit() RETURNS uuid
@@ -1035,6 +947,23 @@ END $$;
 
 ALTER FUNCTION gate.begin_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
 
+-- FUNCTION begin_owner_notices()
+CREATE FUNCTION gate.begin_owner_notices() RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  IF pg_try_advisory_xact_lock(hashtextextended('discreet: owner notices ' || owner, 0)) THEN
+    RETURN (gate.owner_chat(owner)).created_at;
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.begin_owner_notices() OWNER TO discreet_gate;
+
 -- FUNCTION begin_sign_in(bytea, bytea, bytea, bytea, interval)
 CREATE FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1051,23 +980,6 @@ END $$;
 
 ALTER FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) OWNER TO discreet_gate;
 
--- FUNCTION begin_telling_owner()
-CREATE FUNCTION gate.begin_telling_owner() RETURNS timestamp with time zone
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.require_owner();
-BEGIN
-  IF pg_try_advisory_xact_lock(hashtextextended('discreet: owner notices ' || owner, 0)) THEN
-    RETURN (gate.owner_chat(owner)).created_at;
-  END IF;
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.begin_telling_owner() OWNER TO discreet_gate;
-
 -- FUNCTION begin_turn(uuid, integer)
 CREATE FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1077,15 +989,15 @@ DECLARE
   here  discreet.sessions;
   first record;
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
+  IF NOT gate.try_lock_session(session) THEN
     RETURN;
   END IF;
   SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
-  IF gate.why_withheld(session, NULL) IS NOT NULL THEN
+  IF gate.withheld_reason(session, NULL) IS NOT NULL THEN
     RETURN;
   END IF;
   IF here.current_turn IS NOT NULL THEN
-    PERFORM gate.drop_lost_turn(session, here.current_turn);
+    PERFORM gate.mark_turn_lost(session, here.current_turn);
   END IF;
   -- Commands don't wait for earlier messages.
   SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
@@ -1142,18 +1054,6 @@ END $$;
 
 ALTER FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) OWNER TO discreet_gate;
 
--- FUNCTION budget_is_used_up(uuid, uuid)
-CREATE FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
-                  WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
-$$;
-
-
-ALTER FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) OWNER TO discreet_gate;
-
 -- FUNCTION budgets_today(uuid, uuid)
 CREATE FUNCTION gate.budgets_today(of_owner uuid, agent uuid) RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
     LANGUAGE sql STABLE
@@ -1181,15 +1081,15 @@ CREATE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
     AS $$
 BEGIN
   DELETE FROM discreet.reminders r
-   WHERE r.id = reminder AND gate.session_of_reminder(reminder) IS NOT NULL;
+   WHERE r.id = reminder AND gate.reminder_session(reminder) IS NOT NULL;
   RETURN FOUND;
 END $$;
 
 
 ALTER FUNCTION gate.cancel_reminder(reminder uuid) OWNER TO discreet_gate;
 
--- FUNCTION channels_for(discreet.channels, gate.inbound)
-CREATE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
+-- FUNCTION channel_and_branches(discreet.channels, gate.inbound)
+CREATE FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
     AS $$
 BEGIN
@@ -1203,7 +1103,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION claim_idempotency_key(uuid, bytea, bytea, interval)
 CREATE FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) RETURNS record
@@ -1243,20 +1143,20 @@ END $$;
 
 ALTER FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
 
--- FUNCTION claim_renewal(uuid, bytea, interval)
-CREATE FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+-- FUNCTION claim_token_renewal(uuid, bytea, interval)
+CREATE FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
-   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected' AND c.sealed = seen
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = seen
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) OWNER TO discreet_gate;
 
 -- FUNCTION claim_webhooks(interval)
 CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid, webhook_id uuid)
@@ -1285,72 +1185,61 @@ $$;
 
 ALTER FUNCTION gate.claim_webhooks(lease interval) OWNER TO discreet_gate;
 
--- FUNCTION command_in(gate.inbound, uuid, boolean)
-CREATE FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) RETURNS text
-    LANGUAGE plpgsql
+-- FUNCTION clear_failures()
+CREATE FUNCTION gate.clear_failures() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF starts_with(said.body, '/') THEN
-    RETURN gate.command_of(said.body, contact IS NULL AND NOT of_all);
-  ELSIF contact IS NOT NULL AND said.group_id IS NULL AND length(said.body) <= 80 THEN
-    RETURN gate.note_opt_out(contact, said.body);
-  END IF;
-  RETURN NULL;
+  DELETE FROM queue.failures f
+   WHERE CASE split_part(f.lock, ':', 1)
+           WHEN 'turn' THEN NOT EXISTS (
+             SELECT FROM discreet.messages m
+              WHERE m.session_id = split_part(f.lock, ':', 2)::uuid
+                AND m.state IN ('waiting', 'taken'))
+           WHEN 'deliver' THEN NOT EXISTS (
+             SELECT FROM discreet.outbox o
+              WHERE o.route_id = split_part(f.lock, ':', 2)::uuid
+                AND o.state IN ('pending', 'sending'))
+           WHEN 'remind' THEN NOT EXISTS (
+             SELECT FROM discreet.reminders r
+              WHERE r.id = split_part(f.lock, ':', 2)::uuid AND r.due_at <= clock_timestamp())
+           ELSE false END;
 END $$;
 
 
-ALTER FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.clear_failures() OWNER TO discreet_gate;
 
--- FUNCTION command_of(text, boolean)
-CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  SELECT c.word FROM (SELECT substring(replace(lower(left(body, 40)), '/erase_me', '/erase-me') FROM CASE WHEN of_owner
-      -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
-      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+(?:-me)?)(?:[[:space:]]|$)' END)) c(word)
-   WHERE c.word = ANY (CASE WHEN of_owner
-     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
-                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
-                'drafts', 'edit', 'reject', 'reminders', 'connections']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
-                'human', 'reminders', 'connections', 'why', 'who', 'erase-me'] END)
-$_$;
-
-
-ALTER FUNCTION gate.command_of(body text, of_owner boolean) OWNER TO discreet_gate;
-
--- FUNCTION command_of_owner(discreet.sessions, text, gate.inbound, boolean)
-CREATE FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) RETURNS text
+-- FUNCTION clear_turns(uuid[])
+CREATE FUNCTION gate.clear_turns(sessions uuid[]) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  before discreet.sessions;
+  prompts bigint;
+  waiting uuid;
 BEGIN
-  IF here.last_position = 1 THEN
-    SELECT s.* INTO before FROM discreet.sessions s
-     WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
-       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
-     ORDER BY s.ended_at DESC LIMIT 1;
-    UPDATE discreet.sessions s
-       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
-     WHERE s.id IN (here.id, before.id);
-    here.speaks_to := before.speaks_to;
-  END IF;
-  IF command IS NOT NULL THEN
-    RETURN command;
-  ELSIF here.speaks_to IS NOT NULL THEN
-    RETURN gate.pass_on(here, said, is_edit);
-  ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
-    RETURN gate.decision_of(here.owner_id, said.body);
-  END IF;
-  RETURN NULL;
+  -- The prompt is kept for the owner to look at, and may quote anybody whom the turn could read.
+  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
+   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
+  GET DIAGNOSTICS prompts = ROW_COUNT;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  UPDATE discreet.turns t
+     SET state = 'lost', finished_at = clock_timestamp(), error = 'erased_meanwhile'
+   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+  RETURN prompts;
 END $$;
 
 
-ALTER FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.clear_turns(sessions uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION configure(jsonb, jsonb)
 CREATE FUNCTION gate.configure(numbers jsonb, texts jsonb) RETURNS void
@@ -1390,18 +1279,35 @@ BEGIN
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
          confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
-                                  AND e.digest = encode(gate.digest_of(code), 'hex')
+                                  AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END
    WHERE e.contact_id = here.contact_id AND e.owner_id = owner
   RETURNING CASE WHEN e.confirmed_at IS NOT NULL
-                      AND e.digest = encode(gate.digest_of(code), 'hex') THEN e.receipt END
+                      AND e.digest = encode(gate.keyed_digest(code), 'hex') THEN e.receipt END
        INTO result;
   RETURN result;
 END $$;
 
 
 ALTER FUNCTION gate.confirm_erasure(code text, valid interval, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION connectable_servers()
+CREATE FUNCTION gate.connectable_servers() RETURNS TABLE(server_id uuid, name text, url text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT s.id, s.name, s.url FROM discreet.tool_servers s
+   WHERE s.signs_in AND (s.owner_id, s.agent_id) = (SELECT h.owner_id, h.agent_id FROM gate.scope() h)
+     AND (s.id IN (SELECT a.server_id FROM gate.allowed_tools() a)
+          OR s.id IN (SELECT c.server_id FROM discreet.connections c
+                       WHERE (c.owner_id, c.agent_id, c.party)
+                           = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)))
+   ORDER BY s.name
+$$;
+
+
+ALTER FUNCTION gate.connectable_servers() OWNER TO discreet_gate;
 
 -- FUNCTION connecting_party(uuid)
 CREATE FUNCTION gate.connecting_party(of_group uuid) RETURNS uuid
@@ -1423,97 +1329,49 @@ END $$;
 
 ALTER FUNCTION gate.connecting_party(of_group uuid) OWNER TO discreet_gate;
 
--- FUNCTION connection_of_link(bytea)
-CREATE FUNCTION gate.connection_of_link(link bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
-    LANGUAGE sql STABLE SECURITY DEFINER
+-- FUNCTION contact_digest(uuid)
+CREATE FUNCTION gate.contact_digest(contact uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
-     AND gate.may_connect(c.contact_id)
+  SELECT encode(sha256(convert_to('erased contact ' || contact::text, 'UTF8')), 'hex')
 $$;
 
 
-ALTER FUNCTION gate.connection_of_link(link bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.contact_digest(contact uuid) OWNER TO discreet_gate;
 
--- TABLE connections
-CREATE TABLE discreet.connections (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid NOT NULL,
-    agent_id uuid NOT NULL,
-    contact_id uuid,
-    shared boolean DEFAULT false NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    server_id uuid NOT NULL,
-    state text DEFAULT 'offered'::text NOT NULL,
-    link_hash bytea NOT NULL,
-    browser_hash bytea,
-    state_hash bytea,
-    code_hash bytea,
-    wrong_codes integer DEFAULT 0 NOT NULL,
-    sealed bytea,
-    renewing_until timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    expires_at timestamp with time zone,
-    connected_at timestamp with time zone,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT connections_state_check CHECK ((state = ANY (ARRAY['offered'::text, 'opened'::text, 'returned'::text, 'signed_in'::text, 'connected'::text])))
-);
-ALTER TABLE ONLY discreet.connections ALTER COLUMN state SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN link_hash SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN browser_hash SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN state_hash SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN code_hash SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN sealed SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.connections ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.connections FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.connections OWNER TO discreet_schema;
-
--- COMMENT COLUMN connections.contact_id
-COMMENT ON COLUMN discreet.connections.contact_id IS 'null: the owner';
-
--- COMMENT COLUMN connections.shared
-COMMENT ON COLUMN discreet.connections.shared IS 'never: nobody''s account serves everybody';
-
--- COMMENT COLUMN connections.state
-COMMENT ON COLUMN discreet.connections.state IS 'offered: its link may be opened; opened: a browser did; returned: it came back from signing in; signed_in: its code has to be sent in the chat; connected: it is used';
-
--- COMMENT COLUMN connections.browser_hash
-COMMENT ON COLUMN discreet.connections.browser_hash IS 'of the cookie of the browser that opened the link';
-
--- COMMENT COLUMN connections.state_hash
-COMMENT ON COLUMN discreet.connections.state_hash IS 'of the value that the browser has to bring back';
-
--- COMMENT COLUMN connections.renewing_until
-COMMENT ON COLUMN discreet.connections.renewing_until IS 'a process gets a new token until then; others wait for it';
-
--- COMMENT COLUMN connections.expires_at
-COMMENT ON COLUMN discreet.connections.expires_at IS 'null: it is connected';
-
--- FUNCTION connects_here(discreet.connections)
-CREATE FUNCTION gate.connects_here(c discreet.connections) RETURNS boolean
+-- FUNCTION contact_limits(uuid, uuid)
+CREATE FUNCTION gate.contact_limits(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT (c.owner_id, c.agent_id, c.party)
-       = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
+  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
+         coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day),
+         coalesce(own.money_a_day, everybody.money_a_day)
+    FROM gate.policy
+    LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
+    LEFT JOIN discreet.limits everybody
+           ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
 $$;
 
 
-ALTER FUNCTION gate.connects_here(c discreet.connections) OWNER TO discreet_gate;
+ALTER FUNCTION gate.contact_limits(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
+
+-- FUNCTION contact_with_merged(uuid)
+CREATE FUNCTION gate.contact_with_merged(contact uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH RECURSIVE of_it AS (
+    SELECT contact AS id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT o.id FROM of_it o
+$$;
+
+
+ALTER FUNCTION gate.contact_with_merged(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION contacts_with_digests(text[])
 CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
@@ -1521,7 +1379,7 @@ CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT c.owner_id, c.id FROM discreet.contacts c
-   WHERE gate.digest_of_contact(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
+   WHERE gate.contact_digest(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
 $$;
 
 
@@ -1591,6 +1449,46 @@ END $$;
 
 
 ALTER FUNCTION gate.count_owner_terms(many bigint) OWNER TO discreet_gate;
+
+-- FUNCTION create_link_code()
+CREATE FUNCTION gate.create_link_code() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  person uuid := gate.current_person();
+  code   text := gate.generate_code();
+BEGIN
+  IF person IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
+  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second')
+  ON CONFLICT (contact_id) DO UPDATE SET
+    digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
+  RETURN left(code, 4) || '-' || right(code, 4);
+END $$;
+
+
+ALTER FUNCTION gate.create_link_code() OWNER TO discreet_gate;
+
+-- FUNCTION current_person()
+CREATE FUNCTION gate.current_person() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
+             AND c.merged_into IS NULL);
+END $$;
+
+
+ALTER FUNCTION gate.current_person() OWNER TO discreet_gate;
 
 -- FUNCTION current_policy()
 CREATE FUNCTION gate.current_policy() RETURNS jsonb
@@ -1765,7 +1663,7 @@ BEGIN
     VALUES (asked.channel_id, asked.contact_id, owner, asked.agent_id)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
-      PERFORM gate.label_by_channel(c, asked.contact_id)
+      PERFORM gate.apply_channel_labels(c, asked.contact_id)
          FROM discreet.channels c WHERE c.id = asked.channel_id;
     END IF;
   ELSE
@@ -1782,7 +1680,7 @@ BEGIN
   IF let_in THEN
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j
                  ORDER BY (j.value->>'kept_at')::timestamptz LOOP
-      PERFORM gate.accept_again(owner, asked.channel_id, said);
+      PERFORM gate.replay_held_messages(owner, asked.channel_id, said);
     END LOOP;
   END IF;
   RETURN jsonb_array_length(all_said);
@@ -1790,23 +1688,6 @@ END $$;
 
 
 ALTER FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) OWNER TO discreet_gate;
-
--- FUNCTION decision_of(uuid, text)
-CREATE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
-   WHERE (c.word IN ('approve', 'deny')
-          AND EXISTS (SELECT FROM discreet.pairings p
-                       WHERE p.owner_id = owner AND p.state = 'pending'))
-      OR (c.word IN ('approve', 'reject')
-          AND EXISTS (SELECT FROM discreet.held_answers h
-                       WHERE h.owner_id = owner AND h.state = 'waiting'))
-$$;
-
-
-ALTER FUNCTION gate.decision_of(owner uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION decoys()
 CREATE FUNCTION gate.decoys() RETURNS TABLE(agent_id uuid, contact_id uuid, content text)
@@ -1823,8 +1704,25 @@ END $$;
 
 ALTER FUNCTION gate.decoys() OWNER TO discreet_gate;
 
--- FUNCTION defer(text, text, text, jsonb, timestamp with time zone, boolean)
-CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
+-- FUNCTION defer_delivery(uuid, timestamp with time zone)
+CREATE FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  platform text;
+BEGIN
+  SELECT c.platform INTO STRICT platform
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = route;
+  PERFORM gate.defer_job('deliveries-' || platform, 'deliver', 'deliver:' || route,
+                     jsonb_build_object('route_id', route), at, platform = 'terminal');
+END $$;
+
+
+ALTER FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION defer_job(text, text, text, jsonb, timestamp with time zone, boolean)
+CREATE FUNCTION gate.defer_job(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'queue', 'pg_temp'
     AS $$
@@ -1842,30 +1740,13 @@ BEGIN
      WHERE queueing_lock = key AND status = 'todo'
        AND scheduled_at > coalesce(at, clock_timestamp());
     IF FOUND THEN
-      PERFORM gate.tell_workers(queue);
+      PERFORM gate.notify_workers(queue);
     END IF;
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
-
--- FUNCTION defer_delivery(uuid, timestamp with time zone)
-CREATE FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  platform text;
-BEGIN
-  SELECT c.platform INTO STRICT platform
-    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = route;
-  PERFORM gate.defer('deliveries-' || platform, 'deliver', 'deliver:' || route,
-                     jsonb_build_object('route_id', route), at, platform = 'terminal');
-END $$;
-
-
-ALTER FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) OWNER TO discreet_gate;
+ALTER FUNCTION gate.defer_job(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
 
 -- FUNCTION defer_reminder(uuid, uuid, timestamp with time zone)
 CREATE FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp with time zone) RETURNS void
@@ -1873,7 +1754,7 @@ CREATE FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp wi
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM gate.defer('reminders', 'remind', 'remind:' || reminder,
+  PERFORM gate.defer_job('reminders', 'remind', 'remind:' || reminder,
                      jsonb_build_object('reminder_id', reminder, 'session_id', session), at, true);
 END $$;
 
@@ -1890,7 +1771,7 @@ DECLARE
 BEGIN
   -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
   -- digest that only the gate can compute.
-  PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
+  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || agent), 'hex'), 12),
                      'run_turn', 'turn:' || session,
                      jsonb_build_object('session_id', session), at, urgent);
 END $$;
@@ -1905,7 +1786,7 @@ CREATE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) RETURNS
     AS $$
 DECLARE
   owner    uuid := gate.require_owner();
-  why      text := gate.why_not_deletable(owner, agent, taker);
+  why      text := gate.deletion_blocker(owner, agent, taker);
   sessions uuid[];
   counts   jsonb := '{}';
   result   uuid;
@@ -1915,17 +1796,17 @@ BEGIN
   END IF;
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
-  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := jsonb_build_object('jobs', gate.delete_jobs(sessions));
   DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
   DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));  -- they are made side by side
   DELETE FROM discreet.memories m WHERE m.agent_id = agent AND m.decoy;
   IF erase THEN
-    counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
+    counts := gate.add_counts(counts, gate.erase_exclusive_contacts(owner, agent));
   END IF;
-  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.drop_rows_of_agent(owner, agent)
-                                         ELSE gate.give_rows_of_agent(owner, agent, taker) END);
-  counts := gate.add_counts(counts, gate.drop_agent(agent));
+  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.delete_agent_rows(owner, agent)
+                                         ELSE gate.transfer_agent_rows(owner, agent, taker) END);
+  counts := gate.add_counts(counts, gate.delete_agent_and_settings(agent));
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
   RETURN result;
 END $$;
@@ -1933,46 +1814,8 @@ END $$;
 
 ALTER FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) OWNER TO discreet_gate;
 
--- FUNCTION deliver_outbox()
-CREATE FUNCTION gate.deliver_outbox() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
-    PERFORM gate.defer_delivery(NEW.route_id, NULL);
-  END IF;
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.deliver_outbox() OWNER TO discreet_gate;
-
--- FUNCTION digest_of(text)
-CREATE FUNCTION gate.digest_of(address text) RETURNS bytea
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
-END $$;
-
-
-ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
-
--- FUNCTION digest_of_contact(uuid)
-CREATE FUNCTION gate.digest_of_contact(contact uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT encode(sha256(convert_to('erased contact ' || contact::text, 'UTF8')), 'hex')
-$$;
-
-
-ALTER FUNCTION gate.digest_of_contact(contact uuid) OWNER TO discreet_gate;
-
--- FUNCTION drop_agent(uuid)
-CREATE FUNCTION gate.drop_agent(agent uuid) RETURNS jsonb
+-- FUNCTION delete_agent_and_settings(uuid)
+CREATE FUNCTION gate.delete_agent_and_settings(agent uuid) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1991,81 +1834,10 @@ BEGIN
 END $_$;
 
 
-ALTER FUNCTION gate.drop_agent(agent uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.delete_agent_and_settings(agent uuid) OWNER TO discreet_gate;
 
--- FUNCTION drop_draft(uuid, uuid)
-CREATE FUNCTION gate.drop_draft(session uuid, turn uuid) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  DELETE FROM discreet.drafts d USING discreet.turns t
-   WHERE d.turn_id = turn AND t.id = turn AND t.session_id = session;
-END $$;
-
-
-ALTER FUNCTION gate.drop_draft(session uuid, turn uuid) OWNER TO discreet_gate;
-
--- FUNCTION drop_expired_connections()
-CREATE FUNCTION gate.drop_expired_connections() RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  DELETE FROM discreet.connections c
-   WHERE c.expires_at <= clock_timestamp() - CASE c.state WHEN 'signed_in' THEN interval '1 hour'
-                                                          ELSE interval '0' END
-$$;
-
-
-ALTER FUNCTION gate.drop_expired_connections() OWNER TO discreet_gate;
-
--- FUNCTION drop_jobs(uuid[])
-CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'queue', 'pg_temp'
-    AS $$
-DECLARE
-  dropped bigint;
-BEGIN
-  DELETE FROM failures f
-   WHERE f.lock = ANY (SELECT 'turn:' || unnest(sessions)
-                       UNION ALL
-                       SELECT 'deliver:' || r.id FROM discreet.routes r
-                        WHERE r.session_id = ANY (sessions)
-                       UNION ALL
-                       SELECT 'remind:' || r.id FROM discreet.reminders r
-                        WHERE r.session_id = ANY (sessions));
-  DELETE FROM procrastinate_jobs j
-   WHERE j.status = 'todo' AND (
-     (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
-     OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
-           SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
-  GET DIAGNOSTICS dropped = ROW_COUNT;
-  RETURN dropped;
-END $$;
-
-
-ALTER FUNCTION gate.drop_jobs(sessions uuid[]) OWNER TO discreet_gate;
-
--- FUNCTION drop_lost_turn(uuid, uuid)
-CREATE FUNCTION gate.drop_lost_turn(session uuid, lost uuid) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
-         error = 'its worker died or was taken for dead'
-   WHERE t.id = lost AND t.session_id = session;
-  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
-  PERFORM gate.drop_draft(session, lost);
-END $$;
-
-
-ALTER FUNCTION gate.drop_lost_turn(session uuid, lost uuid) OWNER TO discreet_gate;
-
--- FUNCTION drop_rows_of_agent(uuid, uuid)
-CREATE FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) RETURNS jsonb
+-- FUNCTION delete_agent_rows(uuid, uuid)
+CREATE FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -2098,7 +1870,112 @@ BEGIN
 END $_$;
 
 
-ALTER FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) OWNER TO discreet_gate;
+
+-- FUNCTION delete_draft(uuid, uuid)
+CREATE FUNCTION gate.delete_draft(session uuid, turn uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE d.turn_id = turn AND t.id = turn AND t.session_id = session;
+END $$;
+
+
+ALTER FUNCTION gate.delete_draft(session uuid, turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION delete_expired_connections()
+CREATE FUNCTION gate.delete_expired_connections() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM discreet.connections c
+   WHERE c.expires_at <= clock_timestamp() - CASE c.state WHEN 'signed_in' THEN interval '1 hour'
+                                                          ELSE interval '0' END
+$$;
+
+
+ALTER FUNCTION gate.delete_expired_connections() OWNER TO discreet_gate;
+
+-- FUNCTION delete_jobs(uuid[])
+CREATE FUNCTION gate.delete_jobs(sessions uuid[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+DECLARE
+  dropped bigint;
+BEGIN
+  DELETE FROM failures f
+   WHERE f.lock = ANY (SELECT 'turn:' || unnest(sessions)
+                       UNION ALL
+                       SELECT 'deliver:' || r.id FROM discreet.routes r
+                        WHERE r.session_id = ANY (sessions)
+                       UNION ALL
+                       SELECT 'remind:' || r.id FROM discreet.reminders r
+                        WHERE r.session_id = ANY (sessions));
+  DELETE FROM procrastinate_jobs j
+   WHERE j.status = 'todo' AND (
+     (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
+     OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
+           SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
+  GET DIAGNOSTICS dropped = ROW_COUNT;
+  RETURN dropped;
+END $$;
+
+
+ALTER FUNCTION gate.delete_jobs(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION deletion_blocker(uuid, uuid, uuid)
+CREATE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE
+    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
+    WHEN agent = taker THEN 'same_agent'
+    WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
+    THEN 'last_agent'
+    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
+       WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.sessions s
+       WHERE s.agent_id = agent AND gate.is_on_hold(s.contact_id)) THEN 'contact_on_hold'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.contacts c
+       WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
+         AND (EXISTS (SELECT FROM discreet.sessions s
+                       WHERE s.agent_id = agent
+                         AND (s.contact_id = c.id OR s.shared))
+              OR EXISTS (SELECT FROM discreet.memory_history h
+                          WHERE h.agent_id = agent AND h.contact_id = c.id)
+              OR EXISTS (SELECT FROM discreet.memories m
+                          WHERE m.agent_id = agent AND m.contact_id = c.id))) THEN 'agent_on_hold'
+    WHEN EXISTS (
+      SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
+       WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
+    FROM (SELECT 1) one
+    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
+    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
+$$;
+
+
+ALTER FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+
+-- FUNCTION details_to_store(jsonb, uuid)
+CREATE FUNCTION gate.details_to_store(details jsonb, replies_to uuid) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
+              THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
+              ELSE details END
+$$;
+
+
+ALTER FUNCTION gate.details_to_store(details jsonb, replies_to uuid) OWNER TO discreet_gate;
 
 -- FUNCTION due_erasures(interval)
 CREATE FUNCTION gate.due_erasures(patience interval) RETURNS TABLE(owner_id uuid, contact_id uuid)
@@ -2134,8 +2011,8 @@ $$;
 
 ALTER FUNCTION gate.due_quarantined() OWNER TO discreet_gate;
 
--- FUNCTION edit_as_line(gate.inbound)
-CREATE FUNCTION gate.edit_as_line(said gate.inbound) RETURNS gate.inbound
+-- FUNCTION edit_as_context(gate.inbound)
+CREATE FUNCTION gate.edit_as_context(said gate.inbound) RETURNS gate.inbound
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2149,38 +2026,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.edit_as_line(said gate.inbound) OWNER TO discreet_gate;
-
--- FUNCTION empty_turns(uuid[])
-CREATE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  prompts bigint;
-  waiting uuid;
-BEGIN
-  -- The prompt is kept for the owner to look at, and may quote anybody whom the turn could read.
-  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
-   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
-  GET DIAGNOSTICS prompts = ROW_COUNT;
-  DELETE FROM discreet.drafts d USING discreet.turns t
-   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
-  UPDATE discreet.turns t
-     SET state = 'lost', finished_at = clock_timestamp(), error = 'erased_meanwhile'
-   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
-  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
-  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
-  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
-                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
-    PERFORM gate.defer_turn(waiting, NULL, false);
-  END LOOP;
-  RETURN prompts;
-END $$;
-
-
-ALTER FUNCTION gate.empty_turns(sessions uuid[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.edit_as_context(said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION end_audit(uuid)
 CREATE FUNCTION gate.end_audit(audit uuid) RETURNS jsonb
@@ -2203,7 +2049,7 @@ BEGIN
   -- Turns and deliveries lock the row of their session.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.owner_id = audit ORDER BY s.id FOR UPDATE) s;
-  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := jsonb_build_object('jobs', gate.delete_jobs(sessions));
   UPDATE discreet.sessions s SET summary_id = NULL WHERE s.owner_id = audit;
   -- Until a pass finds nothing more: some rows can go only after those that refer to them, and a
   -- deleted memory leaves a copy in its history.
@@ -2258,7 +2104,7 @@ CREATE FUNCTION gate.end_connection(connection uuid) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.connects_here(c);
+  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.is_own_connection(c);
   RETURN FOUND;
 END $$;
 
@@ -2271,7 +2117,7 @@ CREATE FUNCTION gate.end_delivery(route uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF gate.has_locked_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
+  IF gate.try_lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
     PERFORM gate.end_job('deliver:' || route);
   END IF;
 END $$;
@@ -2287,7 +2133,7 @@ CREATE FUNCTION gate.end_job(key text) RETURNS void
 BEGIN
   DELETE FROM procrastinate_jobs j WHERE j.lock = key AND j.status = 'doing';
   IF FOUND THEN
-    PERFORM gate.tell_of_freed(ARRAY[key]);
+    PERFORM gate.notify_locks_freed(ARRAY[key]);
   END IF;
 END $$;
 
@@ -2326,11 +2172,11 @@ CREATE FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer tex
     AS $$
 BEGIN
   waits := false;
-  held := gate.hold_turn(session, turn);
+  held := gate.verify_turn_lease(session, turn);
   IF NOT held THEN
     RETURN;
   END IF;
-  PERFORM gate.drop_draft(session, turn);
+  PERFORM gate.delete_draft(session, turn);
   PERFORM gate.end_job('turn:' || session);
   IF answer IS NOT NULL THEN
     waits := gate.hold_answer(session, turn, answer);
@@ -2343,18 +2189,96 @@ END $$;
 
 ALTER FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) OWNER TO discreet_gate;
 
--- FUNCTION enter(text)
-CREATE FUNCTION gate.enter(ticket text) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION enforce_limits(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  contact uuid;
+  now_is  timestamptz := clock_timestamp();
+  beyond  text;
+  is_new  boolean;
 BEGIN
-  PERFORM set_config('discreet.ticket', ticket, true);
-  RETURN gate.require_owner();
+  IF (via.platform = 'terminal' AND NOT said.limited)
+     OR NOT said.addressed THEN
+    RETURN NULL;
+  END IF;
+  contact := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact,
+                  gate.find_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.find_contact(owner, said.group_platform, said.group_id) END;
+  IF contact IS NULL AND said.sender_kind = 'address'
+     AND gate.is_budget_exhausted(owner, via.agent_id) THEN
+    -- Without this, strangers could use more than any budget, one message each.
+    contact := CASE WHEN said.group_id IS NULL
+      THEN gate.find_or_create_contact(
+        owner, said.sender_platform, said.sender_id, 'external', said.sender_display)
+      ELSE gate.find_or_create_contact(
+        owner, said.group_platform, said.group_id, 'group', said.group_name) END;
+  END IF;
+  IF contact IS NULL THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.limit_hits h SET refused = h.refused + 1
+   WHERE h.agent_id = via.agent_id AND h.contact_id = contact AND h.until > now_is
+     AND h.kind <> 'waiting';
+  IF FOUND THEN
+    RETURN 'limited';
+  END IF;
+  beyond := gate.exceeded_limit(owner, via.agent_id, contact, shared);
+  IF beyond IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
+  VALUES (via.agent_id, contact, beyond, owner, now_is,
+          CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
+                      WHEN 'waiting' THEN
+                        now_is + (SELECT p.waiting_silence_seconds FROM gate.policy p)
+                                 * interval '1 second'
+                      ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
+  ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
+    refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
+    since = CASE WHEN h.until > now_is THEN h.since ELSE excluded.since END,
+    until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
+  RETURNING h.since = now_is INTO is_new;
+  IF is_new THEN
+    -- In a session of its own: the agent didn't say it, and in a shared session others would read it.
+    PERFORM gate.send_notice(
+      owner, via.agent_id, contact, 'notices', via.id, said.chat,
+      said.platform_thread,
+      'limit_' || beyond, NULL,
+      said.platform_message);
+  END IF;
+  RETURN 'limited';
 END $$;
 
 
-ALTER FUNCTION gate.enter(ticket text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION enforce_memory_limit()
+CREATE FUNCTION gate.enforce_memory_limit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  most integer := (SELECT p.memories_per_contact FROM gate.policy p);
+  it   record;
+BEGIN
+  FOR it IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
+             WHERE (a.contact_id IS NOT NULL OR a.shared) AND a.source <> 'compaction' LOOP
+    IF (SELECT count(*) FROM (
+          SELECT FROM discreet.memories m
+           WHERE m.owner_id = it.owner_id AND m.agent_id = it.agent_id AND m.party = it.party
+           LIMIT most + 1) found) > most THEN
+      RAISE EXCEPTION '%', most USING ERRCODE = 'DS004';
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.enforce_memory_limit() OWNER TO discreet_gate;
 
 -- FUNCTION enter_connection_code(bytea, uuid, integer)
 CREATE FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) RETURNS record
@@ -2394,64 +2318,18 @@ END $$;
 
 ALTER FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
 
--- FUNCTION enter_link_code(text)
-CREATE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) RETURNS record
+-- FUNCTION enter_scope(text)
+CREATE FUNCTION gate.enter_scope(ticket text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  owner   uuid := gate.require_owner();
-  person  uuid := gate.person_here();
-  wanted  text := gate.as_code(typed);
-  request discreet.link_requests;
 BEGIN
-  IF person IS NULL THEN
-    outcome := 'nobody';
-    RETURN;
-  END IF;
-  -- Concurrent tries are counted one after the other.
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
-  IF (SELECT count(*) FROM discreet.wrong_codes w
-       WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
-     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
-    outcome := 'locked';
-    RETURN;
-  END IF;
-  SELECT r.* INTO request FROM discreet.link_requests r
-   WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
-  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
-    outcome := 'own';
-  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
-    BEGIN
-      PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
-      outcome := 'linked';
-    EXCEPTION WHEN SQLSTATE 'DS003' THEN
-      -- Nothing was changed, and the code stays valid until it expires.
-      outcome := SQLERRM;
-    END;
-  ELSE
-    UPDATE discreet.link_requests r
-       SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
-           expires_at = clock_timestamp()
-             + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
-      FROM (SELECT gate.new_code() AS new) c
-     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
-       AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
-    RETURNING left(c.new, 4) || '-' || right(c.new, 4),
-      (SELECT concat_ws(' ', nullif(k.name, ''), (
-          SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
-           WHERE a.contact_id = k.id ORDER BY a.created_at LIMIT 1))
-         FROM discreet.contacts k WHERE k.id = r.contact_id)
-      INTO code, other;
-    outcome := CASE WHEN FOUND THEN 'answered' ELSE 'wrong' END;
-  END IF;
-  IF outcome = 'wrong' THEN
-    INSERT INTO discreet.wrong_codes (owner_id, contact_id) VALUES (owner, person);
-  END IF;
+  PERFORM set_config('discreet.ticket', ticket, true);
+  RETURN gate.require_owner();
 END $$;
 
 
-ALTER FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.enter_scope(ticket text) OWNER TO discreet_gate;
 
 -- FUNCTION erase_contact(uuid)
 CREATE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
@@ -2488,38 +2366,65 @@ BEGIN
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = ANY (gone)
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = ANY (gone)
        AND s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
     FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
 
-  counts := counts || gate.erase_elsewhere(owner, gone, addresses)
-                   || jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := counts || gate.erase_from_other_sessions(owner, gone, addresses)
+                   || jsonb_build_object('jobs', gate.delete_jobs(sessions));
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
   counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
 
-  counts := counts || gate.erase_unsorted(owner, gone, addresses);
+  counts := counts || gate.erase_unassigned(owner, gone, addresses);
 
   counts := counts || gate.erase_rows(owner, gone, sessions);
   DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
   DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
   INSERT INTO discreet.erased_addresses (owner_id, digest)
-  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  SELECT owner, gate.keyed_digest(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
   INSERT INTO discreet.erasures (id, owner_id, counts, digests)
   VALUES (result, owner, counts,
-          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
+          ARRAY(SELECT gate.contact_digest(g.id) FROM unnest(gone) g (id)));
   RETURN result;
 END $$;
 
 
 ALTER FUNCTION gate.erase_contact(contact uuid) OWNER TO discreet_gate;
 
--- FUNCTION erase_elsewhere(uuid, uuid[], text[])
-CREATE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+-- FUNCTION erase_exclusive_contacts(uuid, uuid)
+CREATE FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  contact uuid;
+  receipt uuid;
+  counts  jsonb := '{}';
+BEGIN
+  FOR contact IN
+    WITH known (contact_id, agent_id) AS (
+      SELECT s.contact_id, s.agent_id FROM discreet.sessions s WHERE s.owner_id = owner
+      UNION SELECT m.contact_id, m.agent_id FROM discreet.memories m WHERE m.owner_id = owner
+      UNION SELECT a.contact_id, a.agent_id FROM discreet.admissions a WHERE a.owner_id = owner)
+    SELECT k.contact_id FROM known k JOIN discreet.contacts c ON c.id = k.contact_id
+     WHERE c.merged_into IS NULL GROUP BY k.contact_id HAVING bool_and(k.agent_id = agent)
+  LOOP
+    receipt := gate.erase_contact(contact);
+    counts := gate.add_counts(counts, (SELECT e.counts FROM discreet.erasures e WHERE e.id = receipt));
+  END LOOP;
+  RETURN counts;
+END $$;
+
+
+ALTER FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) OWNER TO discreet_gate;
+
+-- FUNCTION erase_from_other_sessions(uuid, uuid[], text[])
+CREATE FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2527,8 +2432,8 @@ DECLARE
   said     uuid[];
   sessions uuid[];
   turns    uuid[];
-  shown    uuid[] := gate.turns_shown(owner, gone, addresses);
-  told     uuid[] := gate.words_to_the_owner(gone, shown);
+  shown    uuid[] := gate.owner_turns_showing(owner, gone, addresses);
+  told     uuid[] := gate.owner_messages_about(gone, shown);
   memories uuid[];
   erased   record;
   messages bigint;
@@ -2538,10 +2443,10 @@ BEGIN
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
        SELECT m.agent_id, m.party FROM discreet.messages m
-        WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
+        WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = owner
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = owner
        AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
              SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
@@ -2551,7 +2456,7 @@ BEGIN
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
     INTO said, turns
     FROM discreet.messages m
-   WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id));
+   WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id));
 
   -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
@@ -2582,41 +2487,14 @@ BEGIN
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  PERFORM gate.forget_whose_were_read(owner, gone);
+  PERFORM gate.anonymize_turn_reads(owner, gone);
   RETURN jsonb_build_object(
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
-    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.empty_turns(sessions));
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.clear_turns(sessions));
 END $$;
 
 
-ALTER FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
-
--- FUNCTION erase_known_only_to(uuid, uuid)
-CREATE FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) RETURNS jsonb
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  contact uuid;
-  receipt uuid;
-  counts  jsonb := '{}';
-BEGIN
-  FOR contact IN
-    WITH known (contact_id, agent_id) AS (
-      SELECT s.contact_id, s.agent_id FROM discreet.sessions s WHERE s.owner_id = owner
-      UNION SELECT m.contact_id, m.agent_id FROM discreet.memories m WHERE m.owner_id = owner
-      UNION SELECT a.contact_id, a.agent_id FROM discreet.admissions a WHERE a.owner_id = owner)
-    SELECT k.contact_id FROM known k JOIN discreet.contacts c ON c.id = k.contact_id
-     WHERE c.merged_into IS NULL GROUP BY k.contact_id HAVING bool_and(k.agent_id = agent)
-  LOOP
-    receipt := gate.erase_contact(contact);
-    counts := gate.add_counts(counts, (SELECT e.counts FROM discreet.erasures e WHERE e.id = receipt));
-  END LOOP;
-  RETURN counts;
-END $$;
-
-
-ALTER FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_memories(uuid[])
 CREATE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) RETURNS record
@@ -2671,7 +2549,7 @@ BEGIN
                  THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
                  WHEN of_table IN ('outbox', 'attachments', 'routes')
                  THEN ' AND t.session_id = ANY ($4)' ELSE '' END
-      USING gone, owner, gate.agents_of(owner), sessions;
+      USING gone, owner, gate.agent_ids(owner), sessions;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
   END LOOP;
@@ -2681,8 +2559,8 @@ END $_$;
 
 ALTER FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) OWNER TO discreet_gate;
 
--- FUNCTION erase_unsorted(uuid, uuid[], text[])
-CREATE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+-- FUNCTION erase_unassigned(uuid, uuid[], text[])
+CREATE FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2708,7 +2586,7 @@ BEGIN
   -- The contact of these isn't known yet, and a platform's id of a message may contain a phone number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
-   WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+   WHERE w.owner_id = owner AND w.sender = gate.keyed_digest(a);
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
@@ -2719,7 +2597,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erased_contacts()
 CREATE FUNCTION gate.erased_contacts() RETURNS TABLE(receipt uuid, erased_at timestamp with time zone, digests text[])
@@ -2732,6 +2610,55 @@ $$;
 
 
 ALTER FUNCTION gate.erased_contacts() OWNER TO discreet_gate;
+
+-- FUNCTION exceeded_limit(uuid, uuid, uuid, boolean)
+CREATE FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  most    record;
+  used    record;
+  -- In a session that everybody shares, the speaker is counted.
+  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
+BEGIN
+  SELECT * INTO most FROM gate.contact_limits(of_owner, contact);
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.messages m
+         WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
+           AND m.created_at > statement_timestamp() - interval '1 minute'
+           AND m.direction = 'in' AND m.state <> 'context'
+           AND (NOT exceeded_limit.shared OR m.sender_contact_id = contact)
+         LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
+    RETURN 'messages_a_minute';
+  END IF;
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
+         WHERE s.owner_id = of_owner AND s.agent_id = agent
+           AND s.party = of_party
+           AND m.state IN ('waiting', 'taken')
+           AND (NOT exceeded_limit.shared OR m.sender_contact_id = contact)
+         LIMIT most.waiting) found) >= most.waiting THEN
+    RETURN 'waiting';
+  END IF;
+  -- A turn that answers several people in a shared session counts for each of them.
+  SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                      + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
+         coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+    INTO used
+    FROM discreet.turns t
+   WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+     AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
+     AND (NOT exceeded_limit.shared OR EXISTS (
+            SELECT FROM discreet.messages m
+             WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
+  RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
+              WHEN used.money >= most.money_a_day THEN 'money_a_day'
+              WHEN gate.is_budget_exhausted(of_owner, agent) THEN 'budget' END;
+END $$;
+
+
+ALTER FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION expire_messages(uuid, integer)
 CREATE FUNCTION gate.expire_messages(owner uuid, most integer) RETURNS jsonb
@@ -2797,8 +2724,8 @@ $$;
 
 ALTER FUNCTION gate.expire_sign_ins(connections uuid[]) OWNER TO discreet_gate;
 
--- FUNCTION expire_unsorted(uuid)
-CREATE FUNCTION gate.expire_unsorted(owner uuid) RETURNS jsonb
+-- FUNCTION expire_unassigned(uuid)
+CREATE FUNCTION gate.expire_unassigned(owner uuid) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2806,17 +2733,17 @@ DECLARE
   quarantined bigint;
   held        bigint;
 BEGIN
-  DELETE FROM discreet.quarantine q USING gate.horizons(owner, 'messages', false) h
+  DELETE FROM discreet.quarantine q USING gate.retention_cutoffs(owner, 'messages', false) h
    WHERE q.channel_id = h.channel_id AND q.created_at < h.horizon;
   GET DIAGNOSTICS quarantined = ROW_COUNT;
-  DELETE FROM discreet.held_messages k USING gate.horizons(owner, 'messages', false) h
+  DELETE FROM discreet.held_messages k USING gate.retention_cutoffs(owner, 'messages', false) h
    WHERE k.channel_id = h.channel_id AND k.created_at < h.horizon;
   GET DIAGNOSTICS held = ROW_COUNT;
   RETURN jsonb_build_object('quarantine', quarantined, 'held_messages', held);
 END $$;
 
 
-ALTER FUNCTION gate.expire_unsorted(owner uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expire_unassigned(owner uuid) OWNER TO discreet_gate;
 
 -- FUNCTION expired_files(uuid, integer)
 CREATE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
@@ -2824,12 +2751,12 @@ CREATE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT f.id
-    FROM gate.horizons(owner, 'files', false) h
+    FROM gate.retention_cutoffs(owner, 'files', false) h
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.attachments f ON f.session_id = r.session_id AND f.route_id = r.id
     JOIN discreet.messages m ON m.id = f.message_id
    WHERE f.owner_id = owner AND f.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
-     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+     AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
    LIMIT most
 $$;
 
@@ -2842,9 +2769,9 @@ CREATE FUNCTION gate.expired_memories(owner uuid, most integer) RETURNS SETOF uu
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT m.id
-    FROM gate.horizons(owner, 'memories', true) h
+    FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
-   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.on_hold(m.contact_id)
+   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.is_on_hold(m.contact_id)
      AND NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
                         AND s.summary_id = m.id)
@@ -2860,14 +2787,14 @@ CREATE FUNCTION gate.expired_messages(owner uuid, most integer) RETURNS SETOF uu
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT m.id
-    FROM gate.horizons(owner, 'messages', false) h
+    FROM gate.retention_cutoffs(owner, 'messages', false) h
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.messages m ON m.session_id = r.session_id AND m.route_id = r.id
     JOIN discreet.sessions s ON s.id = m.session_id AND s.current_turn IS NULL
    WHERE m.owner_id = owner AND m.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
      AND NOT EXISTS (SELECT FROM discreet.outbox o
                       WHERE o.message_id = m.id AND o.state IN ('pending', 'sending'))
-     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+     AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
    LIMIT most
 $$;
 
@@ -2880,37 +2807,87 @@ CREATE FUNCTION gate.expired_versions(owner uuid, most integer) RETURNS TABLE(me
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT v.memory_id, v.version
-    FROM gate.horizons(owner, 'memories', true) h
+    FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memory_history v ON v.owner_id = owner AND v.agent_id = h.agent_id
-   WHERE v.archived_at < h.horizon AND NOT gate.on_hold(v.contact_id)
+   WHERE v.archived_at < h.horizon AND NOT gate.is_on_hold(v.contact_id)
    LIMIT most
 $$;
 
 
 ALTER FUNCTION gate.expired_versions(owner uuid, most integer) OWNER TO discreet_gate;
 
--- FUNCTION failing_work()
-CREATE FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) RETURNS SETOF record
+-- FUNCTION explain_last_answer()
+CREATE FUNCTION gate.explain_last_answer() RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  here gate.scope := gate.scope();
 BEGIN
-  PERFORM gate.require_owner();
-  RETURN QUERY
-    SELECT split_part(f.lock, ':', 1), s.id, f.error, f.failures, f.since, f.next_try_at
-      FROM queue.failures f
-      LEFT JOIN discreet.sessions s ON s.id = CASE split_part(f.lock, ':', 1)
-        WHEN 'turn' THEN split_part(f.lock, ':', 2)::uuid
-        WHEN 'deliver' THEN (SELECT r.session_id FROM discreet.routes r
-                              WHERE r.id = split_part(f.lock, ':', 2)::uuid)
-        WHEN 'remind' THEN (SELECT r.session_id FROM discreet.reminders r
-                             WHERE r.id = split_part(f.lock, ':', 2)::uuid) END
-     WHERE f.lock NOT LIKE '%:%' OR s.owner_id = (gate.scope()).owner_id
-     ORDER BY f.since, f.lock;
+  RETURN (
+    SELECT jsonb_build_object(
+             'model', t.model, 'answered_at', t.finished_at,
+             'found', coalesce((SELECT jsonb_agg(jsonb_build_object('kind', f.one->>'kind',
+                                                                    'text', f.one->>'text'))
+                                  FROM jsonb_array_elements(t.prompt->'found') f (one)), '[]'),
+             'lines', coalesce(jsonb_array_length(t.prompt->'messages'), 0),
+             'tools', coalesce((SELECT jsonb_agg(DISTINCT s.one->>'tool')
+                                  FROM jsonb_array_elements(t.steps) s (one)
+                                 WHERE s.one ? 'tool'), '[]'))
+      FROM discreet.turns t
+     WHERE t.owner_id = here.owner_id AND t.agent_id = here.agent_id AND t.party = here.party
+       AND t.contact_id IS NOT DISTINCT FROM here.contact_id
+       AND t.shared = (session_user = 'discreet_shared')
+       AND t.state = 'answered' AND t.model NOT LIKE '/%'
+       AND EXISTS (SELECT FROM discreet.messages m WHERE m.turn_id = t.id AND m.direction = 'out')
+     ORDER BY t.started_at DESC LIMIT 1);
 END $$;
 
 
-ALTER FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) OWNER TO discreet_gate;
+ALTER FUNCTION gate.explain_last_answer() OWNER TO discreet_gate;
+
+-- FUNCTION find_answer_by_platform_id(uuid, uuid, text[], text)
+CREATE FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text) RETURNS discreet.outbox
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT o FROM discreet.outbox o
+    JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages <> '{}'
+     AND o.platform_messages @> ARRAY[platform_message]
+     AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
+     AND gate.is_same_chat(owner, c.platform, r.chat_id, chats)
+$$;
+
+
+ALTER FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text) OWNER TO discreet_gate;
+
+-- FUNCTION find_connection_by_link(bytea)
+CREATE FUNCTION gate.find_connection_by_link(link bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+$$;
+
+
+ALTER FUNCTION gate.find_connection_by_link(link bytea) OWNER TO discreet_gate;
+
+-- FUNCTION find_contact(uuid, text, text)
+CREATE FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (SELECT a.contact_id FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);
+END $$;
+
+
+ALTER FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
 
 -- FUNCTION find_or_create_contact(uuid, text, text, text, text)
 CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
@@ -2929,7 +2906,7 @@ BEGIN
         RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
       END IF;
       IF display_name <> '' AND found_address.name <> display_name THEN
-        PERFORM gate.take_over_name(found_address, display_name);
+        PERFORM gate.update_display_name(found_address, display_name);
       END IF;
       RETURN found_address.contact_id;
     END IF;
@@ -3022,6 +2999,69 @@ END $$;
 
 ALTER FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) OWNER TO discreet_gate;
 
+-- FUNCTION find_pairing(text)
+CREATE FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  -- Concurrent tries are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
+  locked := (SELECT count(*) FROM discreet.wrong_codes w
+              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
+            >= (SELECT p.wrong_codes_an_hour FROM gate.policy p);
+  IF locked THEN
+    RETURN;
+  END IF;
+  SELECT p.id INTO pairing FROM discreet.pairings p
+   WHERE p.owner_id = owner AND p.code = gate.parse_code(typed) AND p.state = 'pending'
+     AND p.expires_at > clock_timestamp();
+  IF NOT FOUND THEN
+    INSERT INTO discreet.wrong_codes (owner_id) VALUES (owner);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolean) OWNER TO discreet_gate;
+
+-- FUNCTION find_replied_message(discreet.channels, discreet.sessions, text, text)
+CREATE FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF platform_message IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF via.platform = 'terminal' AND pg_input_is_valid(platform_message, 'uuid') THEN
+    SELECT m.id INTO result FROM discreet.messages m
+     WHERE m.id = platform_message::uuid
+       AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+    IF result IS NULL THEN
+      RAISE EXCEPTION 'no_such_message' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
+  END IF;
+  SELECT m.id INTO result FROM discreet.messages m
+   WHERE m.channel_id = via.id AND m.chat_id = find_replied_message.chat
+     AND m.platform_message_id = platform_message AND m.direction = 'in'
+     AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  IF NOT FOUND THEN
+    SELECT m.id INTO result
+      FROM gate.find_answer_by_platform_id(here.owner_id, via.id, ARRAY[find_replied_message.chat], platform_message) o
+      JOIN discreet.messages m ON m.id = o.message_id
+     WHERE m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) OWNER TO discreet_gate;
+
 -- FUNCTION finish_sign_in(bytea, bytea, bytea, bytea, interval)
 CREATE FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3045,7 +3085,7 @@ CREATE FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone,
     AS $$
 DECLARE
   due     discreet.reminders;
-  session uuid := gate.session_of_reminder(reminder);
+  session uuid := gate.reminder_session(reminder);
   outcome text;
 BEGIN
   -- Another scope's reminder is answered like one that went meanwhile.
@@ -3057,8 +3097,8 @@ BEGIN
   IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
     RETURN 'past';
   END IF;
-  outcome := gate.why_reminder_ends(due);
-  IF outcome IS NULL AND gate.why_reminder_waits(due) IS NOT NULL THEN
+  outcome := gate.reminder_end_reason(due);
+  IF outcome IS NULL AND gate.reminder_delay_reason(due) IS NOT NULL THEN
     RETURN 'waits';
   END IF;
   IF next IS NULL OR outcome = 'gone' THEN
@@ -3068,38 +3108,13 @@ BEGIN
     PERFORM gate.defer_reminder(reminder, due.session_id, next);
   END IF;
   IF outcome IS NULL THEN
-    PERFORM gate.say_reminder(due, line);
+    PERFORM gate.send_reminder(due, line);
   END IF;
   RETURN coalesce(outcome, 'fired');
 END $$;
 
 
 ALTER FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) OWNER TO discreet_gate;
-
--- FUNCTION forget_failures()
-CREATE FUNCTION gate.forget_failures() RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  DELETE FROM queue.failures f
-   WHERE CASE split_part(f.lock, ':', 1)
-           WHEN 'turn' THEN NOT EXISTS (
-             SELECT FROM discreet.messages m
-              WHERE m.session_id = split_part(f.lock, ':', 2)::uuid
-                AND m.state IN ('waiting', 'taken'))
-           WHEN 'deliver' THEN NOT EXISTS (
-             SELECT FROM discreet.outbox o
-              WHERE o.route_id = split_part(f.lock, ':', 2)::uuid
-                AND o.state IN ('pending', 'sending'))
-           WHEN 'remind' THEN NOT EXISTS (
-             SELECT FROM discreet.reminders r
-              WHERE r.id = split_part(f.lock, ':', 2)::uuid AND r.due_at <= clock_timestamp())
-           ELSE false END;
-END $$;
-
-
-ALTER FUNCTION gate.forget_failures() OWNER TO discreet_gate;
 
 -- FUNCTION forget_memory(uuid, integer)
 CREATE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
@@ -3121,303 +3136,18 @@ END $$;
 
 ALTER FUNCTION gate.forget_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
 
--- FUNCTION forget_whose_were_read(uuid, uuid[])
-CREATE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS void
+-- FUNCTION generate_code()
+CREATE FUNCTION gate.generate_code() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  UPDATE discreet.turns t
-     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
-                        THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
-                        FROM unnest(t.read) r(id))
-   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner))
-     AND t.party = ANY (owner || gate.agents_of(owner)) AND t.contact_id IS NULL AND t.read && gone
+  SELECT string_agg(substr('ABCDEFGHJKMNPQRSTUVWXYZ23456789', 1 + get_byte(r.bytes, i) % 31, 1), '')
+    -- The bytes of a random UUID that hold neither version nor variant.
+    FROM (SELECT uuid_send(gen_random_uuid()) AS bytes) r, unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) i
 $$;
 
 
-ALTER FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) OWNER TO discreet_gate;
-
--- FUNCTION furnish_audit(uuid, uuid, uuid)
-CREATE FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  late timestamptz := clock_timestamp() + interval '1 year';
-  h    record;
-BEGIN
-  SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
-         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id
-    INTO h
-    FROM discreet.owners o
-    JOIN discreet.sessions s ON s.owner_id = o.id
-                            AND (s.contact_id = one OR s.shared AND (s.agent_id = one OR EXISTS (
-                              SELECT FROM discreet.contacts c WHERE c.id = one AND NOT EXISTS (
-                                SELECT FROM discreet.sessions t WHERE t.contact_id = one))))
-    JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
-    JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
-   WHERE o.id = audit AND o.name = 'sb audit'
-   ORDER BY s.created_at, m.position LIMIT 1;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no_such_audit' USING ERRCODE = 'DS001';
-  END IF;
-  INSERT INTO discreet.turns (id, owner_id, agent_id, contact_id, shared, session_id, route_id, state,
-                              finished_at)
-  VALUES (h.turn_id, h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id,
-          'failed', now());
-  INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, shared, session_id, route_id,
-         message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id, state)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, h.message_id, 99,
-          'photo', 'audit', h.channel_id, h.chat_id, 'audit', 'refused');
-  INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, shared, session_id, route_id, text,
-                                  starts_at, zone, due_at)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, 'audit',
-          late AT TIME ZONE 'UTC', 'UTC', late);
-  INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text, state)
-  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', 'rejected');
-  INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited,
-                                        answered_at)
-  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', now(), false, now());
-  INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, state,
-                                   expires_at)
-  SELECT h.owner_id, h.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
-    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
-  INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
-  PERFORM set_config('discreet.delivers', h.route_id::text, true);  -- no job for it
-  INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
-                               state)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.message_id, h.session_id, h.route_id,
-          'failed');
-  INSERT INTO discreet.connections (owner_id, agent_id, contact_id, shared, server_id, link_hash,
-                                    expires_at)
-  SELECT h.owner_id, h.agent_id, h.contact_id, h.shared, s.id, uuid_send(gen_random_uuid()), now()
-    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
-  IF one = h.agent_id THEN
-    RETURN;
-  END IF;
-  PERFORM gate.furnish_audit_contact(
-    h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
-END $$;
-
-
-ALTER FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) OWNER TO discreet_gate;
-
--- FUNCTION furnish_audit_contact(uuid, uuid, uuid, text, uuid, uuid, uuid)
-CREATE FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  late    timestamptz := clock_timestamp() + interval '1 year';
-  link    uuid := gen_random_uuid();
-  pairing uuid := gen_random_uuid();
-BEGIN
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, one, 'audit');
-  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (channel, one, owner, agent) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (agent, one, 'budget', owner, now());
-  INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (link, owner, one, other, 'owner', now());
-  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
-  VALUES (link, owner, 'label', 'audit');
-  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
-  INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (pairing, owner, agent, channel, one, 'audit', 'denied', now());
-  INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
-  VALUES (channel, chat, 'audit', owner, pairing, '{}');
-  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
-                                   released_at)
-  VALUES (owner, channel, 'audit', '{}', 'audit', late, now());
-  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (owner, 'said', one, one, message);
-  INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
-  VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
-END $$;
-
-
-ALTER FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) OWNER TO discreet_gate;
-
--- FUNCTION give_memories_of_agent(uuid, uuid, uuid)
-CREATE FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  erased record;
-  moved  bigint;
-BEGIN
-  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
-    SELECT m.id FROM discreet.memories m JOIN discreet.memories k
-        ON (k.owner_id, k.agent_id, k.digest) = (owner, taker, m.digest)
-           AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END
-     WHERE m.agent_id = agent));
-  UPDATE discreet.memories m
-     SET agent_id = taker,
-         topic_key = CASE WHEN NOT EXISTS (
-           SELECT FROM discreet.memories k
-            WHERE (k.owner_id, k.agent_id, k.topic_key) = (owner, taker, m.topic_key)
-              AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END) THEN m.topic_key END
-   WHERE m.agent_id = agent;
-  GET DIAGNOSTICS moved = ROW_COUNT;
-  UPDATE discreet.memory_history h SET agent_id = taker WHERE h.agent_id = agent;
-  RETURN jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions,
-                            'moved_memories', moved);
-END $$;
-
-
-ALTER FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
-
--- FUNCTION give_rows(uuid, uuid, uuid)
-CREATE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  sessions uuid[] := gate.rows_of_link(link, 'session');
-  memories uuid[] := gate.rows_of_link(link, 'memory');
-  waiting  uuid;
-BEGIN
-  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
-  IF EXISTS (SELECT FROM discreet.outbox o
-              WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
-    RAISE EXCEPTION 'answer_being_sent' USING ERRCODE = 'DS003';
-  END IF;
-  DELETE FROM discreet.drafts d USING discreet.turns t
-   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
-  -- MCP sessions that were bound to it start unbound; they must not follow to another contact.
-  DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
-  -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
-  -- would let anybody test which ids exist.
-  WITH s AS (
-    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
-  ), r AS (
-    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
-  ), t AS (
-    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
-  ), m AS (
-    UPDATE discreet.messages m
-       SET contact_id = taker,
-           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
-                                    ELSE m.sender_contact_id END
-     WHERE m.session_id = ANY (sessions)
-  ), n AS (
-    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
-  ), o AS (
-    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
-  )
-  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
-  UPDATE discreet.memories m
-     SET contact_id = taker,
-         topic_key = CASE WHEN NOT EXISTS (
-             SELECT FROM discreet.memories t
-              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
-                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
-           THEN coalesce(m.topic_key, l.was) END
-    FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
-  -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
-  DELETE FROM discreet.connections c
-   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
-  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
-  UPDATE discreet.connections c SET contact_id = taker
-   WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
-  UPDATE discreet.memory_history h SET contact_id = taker
-   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
-  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
-                  WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
-    PERFORM gate.defer_turn(waiting, NULL, false);
-  END LOOP;
-END $$;
-
-
-ALTER FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
-
--- FUNCTION give_rows_of_agent(uuid, uuid, uuid)
-CREATE FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  moved  bigint;
-  counts jsonb;
-BEGIN
-  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
-   WHERE s.agent_id = agent AND s.ended_at IS NULL AND EXISTS (
-     SELECT FROM discreet.sessions o
-      WHERE o.owner_id = owner AND o.agent_id = taker AND o.thread_key = s.thread_key
-        AND o.party = CASE WHEN s.shared THEN taker ELSE s.party END AND o.ended_at IS NULL);
-  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp()
-   WHERE t.agent_id = agent AND t.state = 'running';
-  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.agent_id = agent AND m.state = 'taken';
-  -- One statement, because the foreign keys between these tables hold again at its end.
-  WITH c AS (
-    UPDATE discreet.channels c
-       SET agent_id = taker,
-           closed_at = CASE WHEN c.platform = 'terminal' THEN clock_timestamp() ELSE c.closed_at END
-     WHERE c.agent_id = agent
-  ), a AS (
-    UPDATE discreet.admissions a SET agent_id = taker WHERE a.agent_id = agent
-  ), p AS (
-    UPDATE discreet.pairings p SET agent_id = taker WHERE p.agent_id = agent
-  ), h AS (
-    UPDATE discreet.owner_chats h SET agent_id = taker WHERE h.agent_id = agent
-  ), r AS (
-    UPDATE discreet.routes r SET agent_id = taker WHERE r.agent_id = agent
-  ), t AS (
-    UPDATE discreet.turns t SET agent_id = taker WHERE t.agent_id = agent
-  ), m AS (
-    UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
-  ), o AS (
-    UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
-  ), n AS (
-    UPDATE discreet.reminders n SET agent_id = taker WHERE n.agent_id = agent
-  ), f AS (
-    UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
-  )
-  UPDATE discreet.sessions s SET agent_id = taker, current_turn = NULL WHERE s.agent_id = agent;
-  GET DIAGNOSTICS moved = ROW_COUNT;
-  counts := jsonb_build_object('moved_sessions', moved)
-            || gate.give_memories_of_agent(owner, agent, taker);
-  PERFORM gate.defer_turn(w.session_id, NULL, false) FROM (
-    SELECT DISTINCT m.session_id FROM discreet.messages m
-     WHERE m.agent_id = taker AND m.state = 'waiting') w;
-  PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
-    SELECT DISTINCT o.route_id FROM discreet.outbox o
-     WHERE o.agent_id = taker AND o.state = 'pending') w;
-  PERFORM gate.defer_reminder(n.id, n.session_id, n.due_at) FROM discreet.reminders n
-   WHERE n.agent_id = taker;
-  RETURN counts;
-END $$;
-
-
-ALTER FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
-
--- FUNCTION has_locked_session(uuid)
-CREATE FUNCTION gate.has_locked_session(session uuid) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  here gate.scope := gate.scope();
-BEGIN
-  IF here.owner_id IS NULL THEN
-    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  PERFORM 1 FROM discreet.sessions s
-    WHERE s.id = session AND s.owner_id = here.owner_id
-      AND (session_user = 'discreet_owner'
-           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
-               AND s.shared = (session_user = 'discreet_shared')))
-    FOR UPDATE;
-  RETURN FOUND;
-END $$;
-
-
-ALTER FUNCTION gate.has_locked_session(session uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.generate_code() OWNER TO discreet_gate;
 
 -- FUNCTION has_opted_out(uuid)
 CREATE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
@@ -3425,7 +3155,7 @@ CREATE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT EXISTS (SELECT FROM discreet.contacts c
-                  WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id))
+                  WHERE c.id IN (SELECT o.id FROM gate.contact_with_merged(contact) o (id))
                     AND c.stopped_at IS NOT NULL)
 $$;
 
@@ -3469,56 +3199,213 @@ END $$;
 
 ALTER FUNCTION gate.hold_answer(session uuid, turn uuid, body text) OWNER TO discreet_gate;
 
--- FUNCTION hold_turn(uuid, uuid)
-CREATE FUNCTION gate.hold_turn(session uuid, turn uuid) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
+-- FUNCTION ingest_message(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
+    LANGUAGE plpgsql
     AS $$
+DECLARE
+  speaker uuid := gate.resolve_speaker(owner, via, said);
+  here    discreet.sessions;
+  route   uuid;
+  command text;
+  wanted  boolean;
+  is_edit boolean := coalesce(said.edit_of, '') <> '';
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
-    RETURN false;
+  contact_id := speaker;
+  IF said.group_id IS NOT NULL THEN
+    contact_id := gate.find_or_create_contact(
+      owner, said.group_platform, said.group_id, 'group', said.group_name);
   END IF;
-  PERFORM 1 FROM discreet.sessions s WHERE s.id = session AND s.current_turn = turn;
-  IF NOT FOUND THEN
-    RETURN false;
+  IF speaker IS NULL AND said.group_id IS NULL AND said.sender_kind = 'address' THEN
+    PERFORM gate.record_owner_chat(owner, via, said);
+    -- What only the owner may ask for isn't said where everybody reads it.
+    of_all := of_all AND NOT (gate.parse_command(said.body, true) IS NOT NULL
+                              AND gate.parse_command(said.body, false) IS NULL);
   END IF;
-  RETURN gate.why_withheld(session, turn) IS NULL;
+  IF of_all THEN
+    contact_id := NULL;
+  END IF;
+  IF speaker IS DISTINCT FROM contact_id AND speaker IS NOT NULL THEN
+    -- No foreign key leads from a message to its speaker in a group; one who is being erased must not
+    -- come back.
+    PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';
+    END IF;
+  END IF;
+
+  IF is_edit THEN
+    here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
+    message_id := gate.apply_edit(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
+    session_id := here.id;
+    IF message_id IS NOT NULL THEN
+      RETURN;
+    END IF;
+    said := gate.edit_as_context(said);
+  END IF;
+  IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
+    said := gate.strip_agent_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
+  END IF;
+  IF said.addressed AND said.album_id = '' AND said.files = '[]' THEN
+    command := gate.message_command(said, contact_id, of_all);
+  END IF;
+  here := gate.find_or_create_session(
+    owner, via.agent_id, contact_id, of_all, said.thread,
+    said.force_new OR command IS NOT DISTINCT FROM 'new');
+  session_id := here.id;
+  IF contact_id IS NULL AND NOT of_all THEN
+    command := gate.owner_command(here, command, said, is_edit);
+    said.addressed := said.addressed OR command IS NOT NULL;
+  END IF;
+  IF command = 'stop' THEN
+    PERFORM gate.stop_turn(here.id);
+  END IF;
+  route := gate.find_or_create_route(here, via.id, said.chat, said.platform_thread);
+  SELECT s.message_id, s.wanted INTO message_id, wanted
+    FROM gate.store_message(via, here, route, speaker, command, said) s;
+  IF wanted THEN
+    PERFORM gate.wake_for_message(via, here.id, command, said);
+  ELSE
+    PERFORM gate.trim_context(here.id);
+  END IF;
 END $$;
 
 
-ALTER FUNCTION gate.hold_turn(session uuid, turn uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
 
--- FUNCTION horizons(uuid, text, boolean)
-CREATE FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, horizon timestamp with time zone)
+-- FUNCTION is_backing_off(text)
+CREATE FUNCTION gate.is_backing_off(key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM queue.failures f
+                  WHERE f.lock = key AND f.next_try_at > clock_timestamp())
+$$;
+
+
+ALTER FUNCTION gate.is_backing_off(key text) OWNER TO discreet_gate;
+
+-- FUNCTION is_budget_exhausted(uuid, uuid)
+CREATE FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
+                  WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
+$$;
+
+
+ALTER FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) OWNER TO discreet_gate;
+
+-- FUNCTION is_new_contact(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  contact uuid := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact, gate.find_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.find_contact(owner, said.group_platform, said.group_id) END;
 BEGIN
-  IF NOT EXISTS (SELECT FROM discreet.retention r
-                  WHERE r.owner_id = owner AND r.kind = of_kind AND r.days IS NOT NULL) THEN
-    RETURN;
-  END IF;
-  RETURN QUERY
-  SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
-    FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
-           WHERE a.owner_id = owner AND of_agents
-          UNION ALL
-          SELECT c.agent_id, c.id FROM discreet.channels c
-           WHERE c.owner_id = owner AND NOT of_agents) p
-   CROSS JOIN LATERAL (
-     SELECT r.days FROM discreet.retention r
-      WHERE r.owner_id = owner AND r.kind = of_kind
-        AND (r.channel_id = p.channel
-             OR (r.channel_id IS NULL AND coalesce(r.agent_id = p.agent, true)))
-      ORDER BY r.channel_id IS NULL, r.agent_id IS NULL LIMIT 1) n
-   WHERE n.days IS NOT NULL;
+  RETURN NOT EXISTS (SELECT FROM discreet.sessions s
+                      WHERE (s.owner_id, s.agent_id, s.party) = (owner, via.agent_id, contact));
 END $$;
 
 
-ALTER FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
--- FUNCTION is_chat(uuid, text, text, text[])
-CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
+-- FUNCTION is_on_hold(uuid)
+CREATE FUNCTION gate.is_on_hold(contact uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM discreet.contacts c WHERE c.id = contact AND c.on_hold_at IS NOT NULL)
+$$;
+
+
+ALTER FUNCTION gate.is_on_hold(contact uuid) OWNER TO discreet_gate;
+
+-- TABLE connections
+CREATE TABLE discreet.connections (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT false NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    server_id uuid NOT NULL,
+    state text DEFAULT 'offered'::text NOT NULL,
+    link_hash bytea NOT NULL,
+    browser_hash bytea,
+    state_hash bytea,
+    code_hash bytea,
+    wrong_codes integer DEFAULT 0 NOT NULL,
+    sealed bytea,
+    renewing_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    connected_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT connections_state_check CHECK ((state = ANY (ARRAY['offered'::text, 'opened'::text, 'returned'::text, 'signed_in'::text, 'connected'::text])))
+);
+ALTER TABLE ONLY discreet.connections ALTER COLUMN state SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN link_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN browser_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN state_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN code_hash SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.connections ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.connections FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.connections OWNER TO discreet_schema;
+
+-- COMMENT COLUMN connections.contact_id
+COMMENT ON COLUMN discreet.connections.contact_id IS 'null: the owner';
+
+-- COMMENT COLUMN connections.shared
+COMMENT ON COLUMN discreet.connections.shared IS 'never: nobody''s account serves everybody';
+
+-- COMMENT COLUMN connections.state
+COMMENT ON COLUMN discreet.connections.state IS 'offered: its link may be opened; opened: a browser did; returned: it came back from signing in; signed_in: its code has to be sent in the chat; connected: it is used';
+
+-- COMMENT COLUMN connections.browser_hash
+COMMENT ON COLUMN discreet.connections.browser_hash IS 'of the cookie of the browser that opened the link';
+
+-- COMMENT COLUMN connections.state_hash
+COMMENT ON COLUMN discreet.connections.state_hash IS 'of the value that the browser has to bring back';
+
+-- COMMENT COLUMN connections.renewing_until
+COMMENT ON COLUMN discreet.connections.renewing_until IS 'a process gets a new token until then; others wait for it';
+
+-- COMMENT COLUMN connections.expires_at
+COMMENT ON COLUMN discreet.connections.expires_at IS 'null: it is connected';
+
+-- FUNCTION is_own_connection(discreet.connections)
+CREATE FUNCTION gate.is_own_connection(c discreet.connections) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT (c.owner_id, c.agent_id, c.party)
+       = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
+$$;
+
+
+ALTER FUNCTION gate.is_own_connection(c discreet.connections) OWNER TO discreet_gate;
+
+-- FUNCTION is_same_chat(uuid, text, text, text[])
+CREATE FUNCTION gate.is_same_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3532,39 +3419,10 @@ CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text
 $$;
 
 
-ALTER FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.is_same_chat(owner uuid, of_platform text, chat text, chats text[]) OWNER TO discreet_gate;
 
--- FUNCTION is_new_contact(uuid, discreet.channels, gate.inbound)
-CREATE FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  contact uuid := CASE WHEN said.group_id IS NULL
-    THEN coalesce(said.sender_contact, gate.known_contact(owner, said.sender_platform, said.sender_id))
-    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
-BEGIN
-  RETURN NOT EXISTS (SELECT FROM discreet.sessions s
-                      WHERE (s.owner_id, s.agent_id, s.party) = (owner, via.agent_id, contact));
-END $$;
-
-
-ALTER FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
-
--- FUNCTION is_put_off(text)
-CREATE FUNCTION gate.is_put_off(key text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT EXISTS (SELECT FROM queue.failures f
-                  WHERE f.lock = key AND f.next_try_at > clock_timestamp())
-$$;
-
-
-ALTER FUNCTION gate.is_put_off(key text) OWNER TO discreet_gate;
-
--- FUNCTION is_usage(jsonb, jsonb)
-CREATE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
+-- FUNCTION is_valid_usage(jsonb, jsonb)
+CREATE FUNCTION gate.is_valid_usage(given jsonb, before jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3581,136 +3439,32 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.is_usage(given jsonb, before jsonb) OWNER TO discreet_gate;
+ALTER FUNCTION gate.is_valid_usage(given jsonb, before jsonb) OWNER TO discreet_gate;
 
--- FUNCTION join_group(uuid, text, text, uuid)
-CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
-    LANGUAGE plpgsql
+-- FUNCTION job_scope(jsonb)
+CREATE FUNCTION gate.job_scope(args jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  other uuid;
-  asked discreet.pairings;
-  said  jsonb;
-  all_said jsonb;
-BEGIN
-  SELECT a.contact_id INTO other
-    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id
-     AND c.type = 'group' AND c.id <> stays
-   FOR UPDATE OF a;
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
-  UPDATE discreet.addresses a SET contact_id = stays
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id;
-  UPDATE discreet.contacts c
-     SET blocked_at = coalesce(c.blocked_at, o.blocked_at),
-         taken_over_at = coalesce(c.taken_over_at, o.taken_over_at)
-    FROM discreet.contacts o WHERE c.id = stays AND o.id = other;
-  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
-   WHERE a.contact_id = other
-  ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
-  SELECT l.owner_id, stays, l.label FROM discreet.contact_labels l
-   WHERE l.contact_id = other
-  ON CONFLICT DO NOTHING;
-  FOR asked IN SELECT p.* FROM discreet.pairings p
-                WHERE p.contact_id = other AND p.state = 'pending' LOOP
-    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
-      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
-    DELETE FROM discreet.pairings p WHERE p.id = asked.id;
-    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
-      PERFORM gate.accept_again(owner, asked.channel_id, said);
-    END LOOP;
-  END LOOP;
-  RETURN true;
-END $$;
-
-
-ALTER FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) OWNER TO discreet_gate;
-
--- FUNCTION joined_details(text, jsonb, gate.inbound)
-CREATE FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-    AS $$
-  SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
-    coalesce(said.details, '{}') || coalesce(details, '{}') || jsonb_build_object(
-      'text', concat_ws(E'\n', coalesce(details->>'text', before),
-                        coalesce(said.details->>'text', said.body)),
-      'parts', coalesce(details->'parts', '[]') || coalesce(said.details->'parts', '[]')) END
+  SELECT to_jsonb(s) FROM gate.session_scope((args->>'session_id')::uuid) s
+  UNION ALL
+  SELECT to_jsonb(r) FROM gate.route_scope((args->>'route_id')::uuid) r
 $$;
 
 
-ALTER FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.job_scope(args jsonb) OWNER TO discreet_gate;
 
--- FUNCTION keep_decoys(text[], text[])
-CREATE FUNCTION gate.keep_decoys(names text[], facts text[]) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  agent record;
-  who   uuid;
-  made  integer := 0;
-BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
-  DELETE FROM discreet.memories m WHERE m.decoy AND m.owner_key IS NOT NULL AND m.content <> ALL (facts);
-  FOR agent IN SELECT a.owner_id, a.id FROM discreet.agents a
-                 JOIN discreet.owners o ON o.id = a.owner_id
-                WHERE o.name <> 'sb audit' ORDER BY a.created_at, a.id LOOP
-    FOR place IN 1 .. cardinality(facts) LOOP
-      CONTINUE WHEN EXISTS (
-        SELECT FROM discreet.memories m
-         WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.agent_id = agent.id
-           AND m.content = facts[place]);
-      SELECT m.contact_id INTO who FROM discreet.memories m
-       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[place] LIMIT 1;
-      IF NOT FOUND THEN
-        who := gen_random_uuid();
-        INSERT INTO discreet.contacts (id, owner_id, name, decoy)
-        VALUES (who, agent.owner_id, names[place], true);
-      END IF;
-      -- Not indexed: the owner's recall doesn't even meet it.
-      INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, content, salience,
-                                     embedder, decoy)
-      VALUES (agent.owner_id, agent.id, who, false, facts[place], 'critical', '', true);
-      made := made + 1;
-    END LOOP;
-  END LOOP;
-  RETURN made;
-END $$;
-
-
-ALTER FUNCTION gate.keep_decoys(names text[], facts text[]) OWNER TO discreet_gate;
-
--- FUNCTION keep_tokens(uuid, bytea)
-CREATE FUNCTION gate.keep_tokens(connection uuid, kept bytea) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION keyed_digest(text)
+CREATE FUNCTION gate.keyed_digest(address text) RETURNS bytea
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
-   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected';
-  RETURN FOUND;
+  RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
 END $$;
 
 
-ALTER FUNCTION gate.keep_tokens(connection uuid, kept bytea) OWNER TO discreet_gate;
-
--- FUNCTION kept_details(jsonb, uuid)
-CREATE FUNCTION gate.kept_details(details jsonb, replies_to uuid) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
-              THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
-              ELSE details END
-$$;
-
-
-ALTER FUNCTION gate.kept_details(details jsonb, replies_to uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.keyed_digest(address text) OWNER TO discreet_gate;
 
 -- FUNCTION keys()
 CREATE FUNCTION gate.keys() RETURNS jsonb
@@ -3737,33 +3491,6 @@ END $$;
 
 
 ALTER FUNCTION gate.keys() OWNER TO discreet_gate;
-
--- FUNCTION known_contact(uuid, text, text)
-CREATE FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN (SELECT a.contact_id FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);
-END $$;
-
-
-ALTER FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
-
--- FUNCTION label_by_channel(discreet.channels, uuid)
-CREATE FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
-  SELECT via.owner_id, contact, l.label FROM unnest(via.contact_labels) AS l (label)
-  ON CONFLICT DO NOTHING;
-END $$;
-
-
-ALTER FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) OWNER TO discreet_gate;
 
 -- TABLE messages
 CREATE TABLE discreet.messages (
@@ -3859,8 +3586,8 @@ COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit
 -- COMMENT COLUMN messages.restarted
 COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
 
--- FUNCTION last_heard(uuid, uuid)
-CREATE FUNCTION gate.last_heard(owner uuid, contact uuid) RETURNS discreet.messages
+-- FUNCTION last_inbound_message(uuid, uuid)
+CREATE FUNCTION gate.last_inbound_message(owner uuid, contact uuid) RETURNS discreet.messages
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3872,134 +3599,7 @@ CREATE FUNCTION gate.last_heard(owner uuid, contact uuid) RETURNS discreet.messa
 $$;
 
 
-ALTER FUNCTION gate.last_heard(owner uuid, contact uuid) OWNER TO discreet_gate;
-
--- FUNCTION leads_back(uuid, uuid, uuid, uuid)
-CREATE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN EXISTS (
-    SELECT FROM discreet.routes r
-      JOIN discreet.sessions s ON s.id = leads_back.session
-     WHERE r.id = leads_back.route
-       AND r.session_id = s.id AND r.party = s.party AND r.agent_id = s.agent_id
-       AND (leads_back.answer IS NULL OR EXISTS (
-             SELECT FROM discreet.messages m
-              WHERE m.id = leads_back.answer AND m.party = s.party AND m.route_id = r.id))
-       AND NOT EXISTS (
-             SELECT FROM discreet.messages asked
-              WHERE asked.turn_id = leads_back.turn AND asked.direction = 'in'
-                AND (asked.route_id, asked.channel_id, asked.chat_id)
-                    IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
-END $$;
-
-
-ALTER FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) OWNER TO discreet_gate;
-
--- FUNCTION limit_reached(uuid, uuid, uuid, boolean)
-CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  most    record;
-  used    record;
-  -- In a session that everybody shares, the speaker is counted.
-  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
-BEGIN
-  SELECT * INTO most FROM gate.limits_of(of_owner, contact);
-  IF (SELECT count(*) FROM (
-        SELECT 1 FROM discreet.messages m
-         WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
-           AND m.created_at > statement_timestamp() - interval '1 minute'
-           AND m.direction = 'in' AND m.state <> 'context'
-           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
-         LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
-    RETURN 'messages_a_minute';
-  END IF;
-  IF (SELECT count(*) FROM (
-        SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
-         WHERE s.owner_id = of_owner AND s.agent_id = agent
-           AND s.party = of_party
-           AND m.state IN ('waiting', 'taken')
-           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
-         LIMIT most.waiting) found) >= most.waiting THEN
-    RETURN 'waiting';
-  END IF;
-  -- A turn that answers several people in a shared session counts for each of them.
-  SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
-                      + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
-         coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
-    INTO used
-    FROM discreet.turns t
-   WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-     AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
-     AND (NOT limit_reached.shared OR EXISTS (
-            SELECT FROM discreet.messages m
-             WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
-  RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
-              WHEN used.money >= most.money_a_day THEN 'money_a_day'
-              WHEN gate.budget_is_used_up(of_owner, agent) THEN 'budget' END;
-END $$;
-
-
-ALTER FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) OWNER TO discreet_gate;
-
--- FUNCTION limits_of(uuid, uuid)
-CREATE FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
-         coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
-         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day),
-         coalesce(own.money_a_day, everybody.money_a_day)
-    FROM gate.policy
-    LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
-    LEFT JOIN discreet.limits everybody
-           ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
-$$;
-
-
-ALTER FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
-
--- FUNCTION line_replied_to(discreet.channels, discreet.sessions, text, text)
-CREATE FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) RETURNS uuid
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  result uuid;
-BEGIN
-  IF platform_message IS NULL THEN
-    RETURN NULL;
-  END IF;
-  IF via.platform = 'terminal' AND pg_input_is_valid(platform_message, 'uuid') THEN
-    SELECT m.id INTO result FROM discreet.messages m
-     WHERE m.id = platform_message::uuid
-       AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
-    IF result IS NULL THEN
-      RAISE EXCEPTION 'no_such_message' USING ERRCODE = 'DS001';
-    END IF;
-    RETURN result;
-  END IF;
-  SELECT m.id INTO result FROM discreet.messages m
-   WHERE m.channel_id = via.id AND m.chat_id = line_replied_to.chat
-     AND m.platform_message_id = platform_message AND m.direction = 'in'
-     AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
-  IF NOT FOUND THEN
-    SELECT m.id INTO result
-      FROM gate.answer_taken_as(here.owner_id, via.id, ARRAY[line_replied_to.chat], platform_message) o
-      JOIN discreet.messages m ON m.id = o.message_id
-     WHERE m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
-  END IF;
-  RETURN result;
-END $$;
-
-
-ALTER FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.last_inbound_message(owner uuid, contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION link_alias(text, text, text, text)
 CREATE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) RETURNS boolean
@@ -4007,7 +3607,7 @@ CREATE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.enter(ticket);
+  owner  uuid := gate.enter_scope(ticket);
   known  discreet.addresses;
   person uuid;
 BEGIN
@@ -4074,72 +3674,61 @@ END $$;
 
 ALTER FUNCTION gate.link_visitor(known uuid, visitor uuid) OWNER TO discreet_gate;
 
--- FUNCTION links_owner(uuid, discreet.channels, gate.inbound)
-CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
-    LANGUAGE plpgsql
+-- FUNCTION linked_row_ids(uuid, text)
+CREATE FUNCTION gate.linked_row_ids(link uuid, of_kind text) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = of_kind
+$$;
+
+
+ALTER FUNCTION gate.linked_row_ids(link uuid, of_kind text) OWNER TO discreet_gate;
+
+-- FUNCTION list_access()
+CREATE FUNCTION gate.list_access() RETURNS TABLE(contact_id uuid, number integer, did text, place text, noted_at timestamp with time zone, digest text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  wanted text := gate.as_code(said.body);
-  who    bytea;
-  link   discreet.owner_links;
-  before uuid;
-  here   discreet.sessions;
+  here gate.scope := gate.scope();
 BEGIN
-  IF wanted IS NULL OR said.group_id IS NOT NULL
-     OR said.sender_platform IS DISTINCT FROM via.platform THEN
-    RETURN false;
-  END IF;
-  SELECT l.* INTO link FROM discreet.owner_links l
-   WHERE l.owner_id = owner AND l.platform = via.platform AND l.used_at IS NULL
-     AND l.expires_at > clock_timestamp()
-   FOR UPDATE;
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
-  who := gate.digest_of(via.platform || ':' || said.sender_id);
-  IF (SELECT count(*) FROM discreet.wrong_codes w
-       WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
-     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
-    RETURN false;
-  END IF;
-  IF link.digest <> sha256(convert_to(link.id || wanted, 'UTF8')) THEN
-    INSERT INTO discreet.wrong_codes (owner_id, sender) VALUES (owner, who);
-    RETURN false;
-  END IF;
-  UPDATE discreet.owner_links l
-     SET used_at = clock_timestamp(), used_by = via.platform || ':' || said.sender_id
-   WHERE l.id = link.id;
-  before := gate.known_contact(owner, via.platform, said.sender_id);
-  DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
-  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
-  VALUES (owner, via.platform, said.sender_id, NULL, true)
-  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
-  PERFORM gate.note_owner_chat(owner, via, said);
-  -- Stored as an answered message, so that a repeated delivery is recognised.
-  here := gate.find_or_create_session(
-    owner, via.agent_id, NULL,
-    (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
-    said.thread, false);
-  INSERT INTO discreet.messages (
-    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, sender_address,
-    sender_name, channel_id, chat_id, platform_message_id, sent_at)
-  VALUES (
-    owner, via.agent_id, here.shared, here.id,
-    gate.find_or_create_route(here, via.id, said.chat, said.platform_thread),
-    here.last_position, 'in', 'answered',
-    (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
-    via.platform || ':' || said.sender_id, said.sender_display, via.id,
-    said.chat, said.platform_message, said.written_at);
-  PERFORM gate.send_notice(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
-                   said.platform_thread,
-                   'owner_linked', NULL,
-                   said.platform_message);
-  RETURN true;
+  RETURN QUERY
+  WITH RECURSIVE of_it AS (
+    SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+  SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
+    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
+   ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
 END $$;
 
 
-ALTER FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.list_access() OWNER TO discreet_gate;
+
+-- FUNCTION list_failures()
+CREATE FUNCTION gate.list_failures(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN QUERY
+    SELECT split_part(f.lock, ':', 1), s.id, f.error, f.failures, f.since, f.next_try_at
+      FROM queue.failures f
+      LEFT JOIN discreet.sessions s ON s.id = CASE split_part(f.lock, ':', 1)
+        WHEN 'turn' THEN split_part(f.lock, ':', 2)::uuid
+        WHEN 'deliver' THEN (SELECT r.session_id FROM discreet.routes r
+                              WHERE r.id = split_part(f.lock, ':', 2)::uuid)
+        WHEN 'remind' THEN (SELECT r.session_id FROM discreet.reminders r
+                             WHERE r.id = split_part(f.lock, ':', 2)::uuid) END
+     WHERE f.lock NOT LIKE '%:%' OR s.owner_id = (gate.scope()).owner_id
+     ORDER BY f.since, f.lock;
+END $$;
+
+
+ALTER FUNCTION gate.list_failures(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) OWNER TO discreet_gate;
 
 -- FUNCTION lock_connections(uuid)
 CREATE FUNCTION gate.lock_connections(party uuid) RETURNS void
@@ -4158,43 +3747,13 @@ CREATE FUNCTION gate.lock_session(session uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
+  IF NOT gate.try_lock_session(session) THEN
     RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
   END IF;
 END $$;
 
 
 ALTER FUNCTION gate.lock_session(session uuid) OWNER TO discreet_gate;
-
--- FUNCTION made_of()
-CREATE FUNCTION gate.made_of() RETURNS jsonb
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  here gate.scope := gate.scope();
-BEGIN
-  RETURN (
-    SELECT jsonb_build_object(
-             'model', t.model, 'answered_at', t.finished_at,
-             'found', coalesce((SELECT jsonb_agg(jsonb_build_object('kind', f.one->>'kind',
-                                                                    'text', f.one->>'text'))
-                                  FROM jsonb_array_elements(t.prompt->'found') f (one)), '[]'),
-             'lines', coalesce(jsonb_array_length(t.prompt->'messages'), 0),
-             'tools', coalesce((SELECT jsonb_agg(DISTINCT s.one->>'tool')
-                                  FROM jsonb_array_elements(t.steps) s (one)
-                                 WHERE s.one ? 'tool'), '[]'))
-      FROM discreet.turns t
-     WHERE t.owner_id = here.owner_id AND t.agent_id = here.agent_id AND t.party = here.party
-       AND t.contact_id IS NOT DISTINCT FROM here.contact_id
-       AND t.shared = (session_user = 'discreet_shared')
-       AND t.state = 'answered' AND t.model NOT LIKE '/%'
-       AND EXISTS (SELECT FROM discreet.messages m WHERE m.turn_id = t.id AND m.direction = 'out')
-     ORDER BY t.started_at DESC LIMIT 1);
-END $$;
-
-
-ALTER FUNCTION gate.made_of() OWNER TO discreet_gate;
 
 -- FUNCTION make_owner_link(text)
 CREATE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
@@ -4203,7 +3762,7 @@ CREATE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
     AS $$
 DECLARE
   owner uuid := gate.require_owner();
-  code  text := gate.new_code();
+  code  text := gate.generate_code();
   made  uuid := gen_random_uuid();
 BEGIN
   DELETE FROM discreet.owner_links l
@@ -4221,6 +3780,23 @@ END $$;
 
 ALTER FUNCTION gate.make_owner_link(of_platform text) OWNER TO discreet_gate;
 
+-- FUNCTION mark_turn_lost(uuid, uuid)
+CREATE FUNCTION gate.mark_turn_lost(session uuid, lost uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
+         error = 'its worker died or was taken for dead'
+   WHERE t.id = lost AND t.session_id = session;
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
+  PERFORM gate.delete_draft(session, lost);
+END $$;
+
+
+ALTER FUNCTION gate.mark_turn_lost(session uuid, lost uuid) OWNER TO discreet_gate;
+
 -- FUNCTION may_connect(uuid)
 CREATE FUNCTION gate.may_connect(contact uuid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -4233,6 +3809,30 @@ $$;
 
 
 ALTER FUNCTION gate.may_connect(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION may_send_on_route(uuid, uuid, uuid, uuid)
+CREATE FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.sessions s ON s.id = may_send_on_route.session
+     WHERE r.id = may_send_on_route.route
+       AND r.session_id = s.id AND r.party = s.party AND r.agent_id = s.agent_id
+       AND (may_send_on_route.answer IS NULL OR EXISTS (
+             SELECT FROM discreet.messages m
+              WHERE m.id = may_send_on_route.answer AND m.party = s.party AND m.route_id = r.id))
+       AND NOT EXISTS (
+             SELECT FROM discreet.messages asked
+              WHERE asked.turn_id = may_send_on_route.turn AND asked.direction = 'in'
+                AND (asked.route_id, asked.channel_id, asked.chat_id)
+                    IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
+END $$;
+
+
+ALTER FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) OWNER TO discreet_gate;
 
 -- FUNCTION mcp_session(bytea, uuid)
 CREATE FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
@@ -4250,8 +3850,8 @@ END $$;
 
 ALTER FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
 
--- FUNCTION mcp_session_of(text, bytea, uuid)
-CREATE FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
+-- FUNCTION mcp_session_with_ticket(text, bytea, uuid)
+CREATE FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4261,7 +3861,39 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+
+-- FUNCTION merge_blocker(uuid, uuid, uuid)
+CREATE FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id IN (survivor, merged) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF survivor = merged THEN
+    RETURN 'same_contact';
+  END IF;
+  RETURN (
+    SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
+                WHEN bool_or(c.merged_into IS NOT NULL)
+                THEN 'already_merged'
+                WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
+                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
+                WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.self_erasures e
+                                      WHERE e.contact_id = c.id AND e.confirmed_at IS NOT NULL))
+                THEN 'contact_erases_itself'
+                WHEN bool_or(c.taken_over_at IS NOT NULL)
+                THEN 'contact_taken_over'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
+                                      WHERE p.contact_id = c.id AND p.state = 'pending'))
+                THEN 'contact_not_admitted' END
+      FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
+END $$;
+
+
+ALTER FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
 
 -- FUNCTION merge_contacts(uuid, uuid, uuid, text)
 CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
@@ -4269,7 +3901,7 @@ CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  why  text := gate.why_not_mergeable(owner, survivor, merged);
+  why  text := gate.merge_blocker(owner, survivor, merged);
   link uuid;
 BEGIN
   IF why IS NOT NULL THEN
@@ -4318,7 +3950,7 @@ BEGIN
   UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
    WHERE s.contact_id = merged AND s.ended_at IS NULL;
-  PERFORM gate.give_rows(link, merged, survivor);
+  PERFORM gate.move_linked_rows(link, merged, survivor);
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
@@ -4330,6 +3962,71 @@ END $$;
 
 
 ALTER FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) OWNER TO discreet_gate;
+
+-- FUNCTION merge_details(text, jsonb, gate.inbound)
+CREATE FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
+    coalesce(said.details, '{}') || coalesce(details, '{}') || jsonb_build_object(
+      'text', concat_ws(E'\n', coalesce(details->>'text', before),
+                        coalesce(said.details->>'text', said.body)),
+      'parts', coalesce(details->'parts', '[]') || coalesce(said.details->'parts', '[]')) END
+$$;
+
+
+ALTER FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION message_command(gate.inbound, uuid, boolean)
+CREATE FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF starts_with(said.body, '/') THEN
+    RETURN gate.parse_command(said.body, contact IS NULL AND NOT of_all);
+  ELSIF contact IS NOT NULL AND said.group_id IS NULL AND length(said.body) <= 80 THEN
+    RETURN gate.record_opt_out(contact, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) OWNER TO discreet_gate;
+
+-- FUNCTION message_refusal(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN coalesce(gate.admission_refusal(owner, via, shared, said),
+                  gate.enforce_limits(owner, via, shared, said));
+END $$;
+
+
+ALTER FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION messages_in_other_sessions(uuid, uuid[], text[])
+CREATE FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.agent_id = ANY (ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner))
+     AND m.sender_contact_id = ANY (gone)
+     AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+   UNION
+  SELECT m.id FROM discreet.messages m
+   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
+     AND m.sender_address <> '' AND m.sender_address = ANY (addresses)
+     AND NOT coalesce(m.contact_id = ANY (gone), false)
+$$;
+
+
+ALTER FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION metrics_owner(bytea)
 CREATE FUNCTION gate.metrics_owner(shown bytea) RETURNS uuid
@@ -4404,7 +4101,7 @@ CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
   stays uuid;
 BEGIN
   SELECT a.contact_id INTO stays
@@ -4423,185 +4120,300 @@ BEGIN
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, new_id, stays)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
-  RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
+  RETURN FOUND OR gate.reassign_group_address(owner, of_platform, new_id, stays);
 END $$;
 
 
 ALTER FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) OWNER TO discreet_gate;
 
--- FUNCTION new_code()
-CREATE FUNCTION gate.new_code() RETURNS text
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT string_agg(substr('ABCDEFGHJKMNPQRSTUVWXYZ23456789', 1 + get_byte(r.bytes, i) % 31, 1), '')
-    -- The bytes of a random UUID that hold neither version nor variant.
-    FROM (SELECT uuid_send(gen_random_uuid()) AS bytes) r, unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) i
-$$;
-
-
-ALTER FUNCTION gate.new_code() OWNER TO discreet_gate;
-
--- FUNCTION not_admitted(uuid, discreet.channels, boolean, gate.inbound)
-CREATE FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+-- FUNCTION move_linked_rows(uuid, uuid, uuid)
+CREATE FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  sender  uuid := gate.known_contact(owner, said.sender_platform, said.sender_id);
-  a_group uuid := gate.known_contact(owner, said.group_platform, said.group_id);
-  party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
+  sessions uuid[] := gate.linked_row_ids(link, 'session');
+  memories uuid[] := gate.linked_row_ids(link, 'memory');
+  waiting  uuid;
 BEGIN
-  IF EXISTS (SELECT 1 FROM discreet.contacts c
-              WHERE c.owner_id = owner AND c.blocked_at IS NOT NULL
-                AND c.id IN (said.sender_contact, sender, a_group)) THEN
-    RETURN 'blocked';
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.outbox o
+              WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
+    RAISE EXCEPTION 'answer_being_sent' USING ERRCODE = 'DS003';
   END IF;
-  IF via.platform = 'terminal' OR said.sender_kind NOT IN ('address', 'group') THEN
-    RETURN NULL;
-  END IF;
-  IF gate.links_owner(owner, via, said) THEN
-    RETURN 'linked';
-  END IF;
-  IF (via.admission = 'open'
-      AND NOT EXISTS (SELECT 1 FROM discreet.pairings p
-                       WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = party
-                         AND p.state = 'denied'))
-     OR EXISTS (SELECT 1 FROM discreet.admissions a
-                 WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
-     OR (said.group_id IS NULL
-         AND EXISTS (SELECT 1 FROM discreet.addresses a
-                      WHERE a.owner_id = owner AND a.platform = said.sender_platform
-                        AND a.platform_id = said.sender_id AND a.of_owner)) THEN
-    RETURN NULL;
-  END IF;
-  IF via.admission = 'pairing' AND said.addressed THEN
-    RETURN gate.ask_to_pair(owner, via, said, party);
-  END IF;
-  RETURN 'stranger';
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  -- MCP sessions that were bound to it start unbound; they must not follow to another contact.
+  DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
+  -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
+  -- would let anybody test which ids exist.
+  WITH s AS (
+    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
+  ), r AS (
+    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
+  ), t AS (
+    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
+  ), m AS (
+    UPDATE discreet.messages m
+       SET contact_id = taker,
+           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+                                    ELSE m.sender_contact_id END
+     WHERE m.session_id = ANY (sessions)
+  ), n AS (
+    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
+  ), o AS (
+    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
+  )
+  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
+  UPDATE discreet.memories m
+     SET contact_id = taker,
+         topic_key = CASE WHEN NOT EXISTS (
+             SELECT FROM discreet.memories t
+              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
+                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
+           THEN coalesce(m.topic_key, l.was) END
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+  -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
+  DELETE FROM discreet.connections c
+   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
+  UPDATE discreet.connections c SET contact_id = taker
+   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = giver;
+  UPDATE discreet.memory_history h SET contact_id = taker
+   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
 END $$;
 
 
-ALTER FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
 
--- FUNCTION note_access(uuid[], text, text, interval)
-CREATE FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) RETURNS void
+-- FUNCTION normalize_text(text)
+CREATE FUNCTION gate.normalize_text(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(nullif(rtrim(string_agg(
+           CASE WHEN word !~ '[[:digit:]]' AND (word = upper(word)
+                     OR substr(word, 2) = lower(substr(word, 2)))
+                THEN lower(word) ELSE word END, ' ' ORDER BY place), ' .!'), ''), said)
+    FROM (SELECT part COLLATE pg_c_utf8 AS word, place
+            FROM regexp_split_to_table(
+              translate(normalize(said, NFKC), '‘’“”', '''''""') COLLATE pg_c_utf8, '\s+')
+              WITH ORDINALITY AS split (part, place)
+           WHERE part <> '') words
+$$;
+
+
+ALTER FUNCTION gate.normalize_text(said text) OWNER TO discreet_gate;
+
+-- FUNCTION notify_access_changed()
+CREATE FUNCTION gate.notify_access_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM pg_notify('discreet_answers', 'access');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.notify_access_changed() OWNER TO discreet_gate;
+
+-- FUNCTION notify_channels_changed()
+CREATE FUNCTION gate.notify_channels_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM pg_notify('discreet_answers', 'channels');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.notify_channels_changed() OWNER TO discreet_gate;
+
+-- FUNCTION notify_delivery_changed()
+CREATE FUNCTION gate.notify_delivery_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.notify_turn_changed(
+    (SELECT m.turn_id FROM discreet.messages m WHERE m.id = NEW.message_id));
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.notify_delivery_changed() OWNER TO discreet_gate;
+
+-- FUNCTION notify_draft_changed()
+CREATE FUNCTION gate.notify_draft_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.notify_turn_changed(NEW.turn_id);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.notify_draft_changed() OWNER TO discreet_gate;
+
+-- FUNCTION notify_locks_freed(text[])
+CREATE FUNCTION gate.notify_locks_freed(locks text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.notify_workers(j.queue_name) FROM procrastinate_jobs j
+    WHERE j.lock = ANY (locks) AND j.status = 'todo'
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
+END $$;
+
+
+ALTER FUNCTION gate.notify_locks_freed(locks text[]) OWNER TO discreet_gate;
+
+-- FUNCTION notify_owner(jsonb, text, uuid)
+CREATE FUNCTION gate.notify_owner(told jsonb, body text, session uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   owner  uuid := gate.require_owner();
-  one    uuid;
-  number integer;
-  before text;
-  moment timestamptz;
+  chat   discreet.owner_chats := gate.owner_chat(owner);
+  here   discreet.sessions;
+  route  uuid;
+  result uuid;
 BEGIN
-  FOR one IN SELECT c.id FROM discreet.contacts c
-              WHERE c.owner_id = owner AND c.id = ANY (contacts)
-              ORDER BY c.id FOR NO KEY UPDATE LOOP
-    IF EXISTS (SELECT FROM discreet.access_log l
-                WHERE l.contact_id = one AND l.did = what AND l.place = way
-                  AND l.noted_at > clock_timestamp() - pause) THEN
-      CONTINUE;
-    END IF;
-    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
-     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
-    number := coalesce(number, 0) + 1;
-    moment := clock_timestamp();
-    INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
-    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
-      concat_ws('|', coalesce(before, ''), one, number, what, way,
-                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
-  END LOOP;
+  IF session IS NOT NULL THEN
+    SELECT m.route_id INTO route FROM discreet.messages m
+      JOIN discreet.owner_chats c
+        ON c.owner_id = owner AND (c.channel_id, c.chat_id) = (m.channel_id, m.chat_id)
+      JOIN discreet.addresses a
+        ON (a.owner_id, a.platform, a.platform_id) = (c.owner_id, c.platform, c.platform_id)
+           AND a.of_owner
+     WHERE m.session_id = session AND m.owner_id = owner AND m.direction = 'in'
+     ORDER BY m.position DESC LIMIT 1;
+    UPDATE discreet.sessions s
+       SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+     WHERE s.id = session AND s.owner_id = owner AND s.speaks_to IS NOT NULL
+       AND route IS NOT NULL
+     RETURNING s.* INTO here;
+  ELSIF chat.channel_id IS NOT NULL THEN
+    here := gate.find_or_create_session(owner, chat.agent_id, NULL, false, '', false);
+    route := gate.find_or_create_route(here, chat.channel_id, chat.chat_id, '');
+  END IF;
+  IF here.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, command)
+  VALUES (owner, here.agent_id, false, here.id, route, here.last_position, 'out', 'sent', body,
+          'owner_notice')
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, shared, session_id, route_id)
+  VALUES (result, owner, here.agent_id, false, here.id, route);
+  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
+  SELECT owner, t.kind, t.key, t.contact_id, result
+    FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
+  DELETE FROM discreet.owner_notices n
+   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft', 'call')
+     AND n.told_at < clock_timestamp() - interval '30 days';
+  RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.notify_owner(told jsonb, body text, session uuid) OWNER TO discreet_gate;
 
--- FUNCTION note_failure(text, text, interval, interval)
-CREATE FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'queue', 'pg_temp'
-    AS $$
-BEGIN
-  INSERT INTO failures AS f (lock, error, next_try_at)
-  VALUES (key, error_type, clock_timestamp() + first_wait)
-  ON CONFLICT (lock) DO UPDATE
-     SET error = excluded.error, failures = f.failures + 1,
-         next_try_at = clock_timestamp() + least(max_wait, first_wait * 2 ^ least(f.failures, 20));
-END $$;
-
-
-ALTER FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) OWNER TO discreet_gate;
-
--- FUNCTION note_opt_out(uuid, text)
-CREATE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
-    LANGUAGE plpgsql
+-- FUNCTION notify_state_changed()
+CREATE FUNCTION gate.notify_state_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  word text := gate.only_word(body);
 BEGIN
-  IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
-                       'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
-                       'desabonner', 'pare', 'descadastrar', 'стоп', 'отписаться', 'توقف', 'قف', 'إيقاف',
-                       'ايقاف', '停止', '停', '退订', '取消订阅']) THEN
-    UPDATE discreet.contacts c SET stopped_at = coalesce(c.stopped_at, clock_timestamp())
-     WHERE c.id = contact;
-    RETURN 'opt_out';
-  ELSIF word = ANY (ARRAY['start', 'unstop', 'subscribe', 'optin', 'starten', 'anmelden', 'empezar',
-                          'comenzar', 'iniciar', 'alta', 'démarrer', 'demarrer', 'commencer', 'reprendre',
-                          'começar', 'voltar', 'старт', 'начать', 'подписаться', 'ابدأ', 'ابدا', 'اشتراك',
-                          '开始', '订阅', '恢复']) AND gate.has_opted_out(contact) THEN
-    UPDATE discreet.contacts c SET stopped_at = NULL
-     WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id));
-    RETURN 'opt_in';
+  IF EXISTS (SELECT FROM discreet.channels c
+              WHERE c.id = NEW.channel_id AND c.platform = 'terminal') THEN
+    PERFORM gate.notify_waiting_clients(NEW.id);
   END IF;
   RETURN NULL;
 END $$;
 
 
-ALTER FUNCTION gate.note_opt_out(contact uuid, body text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.notify_state_changed() OWNER TO discreet_gate;
 
--- FUNCTION note_owner_chat(uuid, discreet.channels, gate.inbound)
-CREATE FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) RETURNS void
+-- FUNCTION notify_turn_changed(uuid)
+CREATE FUNCTION gate.notify_turn_changed(turn uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT gate.notify_waiting_clients(m.id) FROM discreet.messages m
+    JOIN discreet.channels c ON c.id = m.channel_id AND c.platform = 'terminal'
+   WHERE m.turn_id = turn AND m.direction = 'in'
+$$;
+
+
+ALTER FUNCTION gate.notify_turn_changed(turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION notify_unreadable(uuid, gate.inbound)
+CREATE FUNCTION gate.notify_unreadable(owner uuid, said gate.inbound) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  via     discreet.channels;
+  shared  boolean;
+  contact uuid;
 BEGIN
-  INSERT INTO discreet.owner_chats AS c
-    (owner_id, platform, platform_id, agent_id, channel_id, chat_id)
-  VALUES (owner, said.sender_platform, said.sender_id, via.agent_id, via.id, said.chat)
-  ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET
-    agent_id = excluded.agent_id, channel_id = excluded.channel_id, chat_id = excluded.chat_id,
-    used_at = excluded.used_at;
+  SELECT c.* INTO STRICT via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
+  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
+   WHERE a.id = via.agent_id;
+  IF gate.message_refusal(owner, via, shared, said) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  contact := gate.resolve_speaker(owner, via, said);
+  IF EXISTS (
+    SELECT FROM discreet.messages m
+      JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
+     WHERE m.owner_id = owner AND m.agent_id = via.agent_id
+       AND m.contact_id IS NOT DISTINCT FROM contact AND m.command = 'notice'
+       AND m.created_at > statement_timestamp() - interval '1 minute') THEN
+    RETURN;
+  END IF;
+  PERFORM gate.send_notice(owner, via.agent_id, contact, 'notices', via.id, said.chat,
+                           said.platform_thread, 'unreadable', NULL, NULL);
 END $$;
 
 
-ALTER FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.notify_unreadable(owner uuid, said gate.inbound) OWNER TO discreet_gate;
 
--- FUNCTION note_receipt(text, uuid, text[], text, text, timestamp with time zone, text)
-CREATE FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION notify_waiting_clients(uuid)
+CREATE FUNCTION gate.notify_waiting_clients(message uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  owner  uuid := gate.enter(ticket);
-  answer discreet.outbox := gate.answer_taken_as(owner, channel, chats, platform_message);
-BEGIN
-  IF answer.message_id IS NOT NULL THEN
-    PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
-    RETURN true;
-  END IF;
-  DELETE FROM discreet.early_receipts e WHERE e.created_at < statement_timestamp() - interval '1 hour';
-  INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
-  SELECT owner, c.id, chats, platform_message, stage, at, why
-    FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
-  RETURN false;
-END $$;
+  SELECT pg_notify('discreet_answers',
+                   left(encode(sha256(convert_to(message::text, 'UTF8')), 'hex'), 16))
+$$;
 
 
-ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.notify_waiting_clients(message uuid) OWNER TO discreet_gate;
+
+-- FUNCTION notify_workers(text)
+CREATE FUNCTION gate.notify_workers(queue text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
+         pg_notify('procrastinate_queue_v1#' || queue, '{}'),
+         CASE WHEN starts_with(queue, 'turns-') THEN pg_notify('discreet_turns', '') END
+$$;
+
+
+ALTER FUNCTION gate.notify_workers(queue text) OWNER TO discreet_gate;
 
 -- FUNCTION offer_connection(uuid, uuid, bytea, interval)
 CREATE FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) RETURNS text
@@ -4614,7 +4426,7 @@ DECLARE
   whose   uuid := gate.connecting_party(of_group);
   of_agent uuid;
 BEGIN
-  IF here.contact_id IS NOT NULL AND gate.person_here() IS NULL THEN
+  IF here.contact_id IS NOT NULL AND gate.current_person() IS NULL THEN
     RETURN 'group';
   END IF;
   SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
@@ -4634,50 +4446,6 @@ END $$;
 
 
 ALTER FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) OWNER TO discreet_gate;
-
--- FUNCTION on_hold(uuid)
-CREATE FUNCTION gate.on_hold(contact uuid) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT EXISTS (SELECT FROM discreet.contacts c WHERE c.id = contact AND c.on_hold_at IS NOT NULL)
-$$;
-
-
-ALTER FUNCTION gate.on_hold(contact uuid) OWNER TO discreet_gate;
-
--- FUNCTION one_person(uuid)
-CREATE FUNCTION gate.one_person(contact uuid) RETURNS SETOF uuid
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  WITH RECURSIVE of_it AS (
-    SELECT contact AS id
-    UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
-  SELECT o.id FROM of_it o
-$$;
-
-
-ALTER FUNCTION gate.one_person(contact uuid) OWNER TO discreet_gate;
-
--- FUNCTION only_word(text)
-CREATE FUNCTION gate.only_word(body text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
-              THEN replace(b.text, ' ', '')
-              WHEN b.text !~ ' ' THEN b.text END
-    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
-         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
-           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
-           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
-           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
-$_$;
-
-
-ALTER FUNCTION gate.only_word(body text) OWNER TO discreet_gate;
 
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
@@ -4704,20 +4472,6 @@ $$;
 
 
 ALTER FUNCTION gate.open_channels() OWNER TO discreet_gate;
-
--- FUNCTION open_connection(bytea, bytea)
-CREATE FUNCTION gate.open_connection(link bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
-     AND gate.may_connect(c.contact_id)
-  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
-$$;
-
-
-ALTER FUNCTION gate.open_connection(link bytea, browser bytea) OWNER TO discreet_gate;
 
 -- FUNCTION open_scope(text)
 CREATE FUNCTION gate.open_scope(ticket text) RETURNS double precision
@@ -4752,73 +4506,6 @@ END $$;
 
 
 ALTER FUNCTION gate.open_session(thread text, force_new boolean) OWNER TO discreet_gate;
-
--- FUNCTION over_limit(uuid, discreet.channels, boolean, gate.inbound)
-CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  contact uuid;
-  now_is  timestamptz := clock_timestamp();
-  beyond  text;
-  is_new  boolean;
-BEGIN
-  IF (via.platform = 'terminal' AND NOT said.limited)
-     OR NOT said.addressed THEN
-    RETURN NULL;
-  END IF;
-  contact := CASE WHEN said.group_id IS NULL
-    THEN coalesce(said.sender_contact,
-                  gate.known_contact(owner, said.sender_platform, said.sender_id))
-    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
-  IF contact IS NULL AND said.sender_kind = 'address'
-     AND gate.budget_is_used_up(owner, via.agent_id) THEN
-    -- Without this, strangers could use more than any budget, one message each.
-    contact := CASE WHEN said.group_id IS NULL
-      THEN gate.find_or_create_contact(
-        owner, said.sender_platform, said.sender_id, 'external', said.sender_display)
-      ELSE gate.find_or_create_contact(
-        owner, said.group_platform, said.group_id, 'group', said.group_name) END;
-  END IF;
-  IF contact IS NULL THEN
-    RETURN NULL;
-  END IF;
-  UPDATE discreet.limit_hits h SET refused = h.refused + 1
-   WHERE h.agent_id = via.agent_id AND h.contact_id = contact AND h.until > now_is
-     AND h.kind <> 'waiting';
-  IF FOUND THEN
-    RETURN 'limited';
-  END IF;
-  beyond := gate.limit_reached(owner, via.agent_id, contact, shared);
-  IF beyond IS NULL THEN
-    RETURN NULL;
-  END IF;
-  INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
-  VALUES (via.agent_id, contact, beyond, owner, now_is,
-          CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
-                      WHEN 'waiting' THEN
-                        now_is + (SELECT p.waiting_silence_seconds FROM gate.policy p)
-                                 * interval '1 second'
-                      ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
-  ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
-    refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
-    since = CASE WHEN h.until > now_is THEN h.since ELSE excluded.since END,
-    until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
-  RETURNING h.since = now_is INTO is_new;
-  IF is_new THEN
-    -- In a session of its own: the agent didn't say it, and in a shared session others would read it.
-    PERFORM gate.send_notice(
-      owner, via.agent_id, contact, 'notices', via.id, said.chat,
-      said.platform_thread,
-      'limit_' || beyond, NULL,
-      said.platform_message);
-  END IF;
-  RETURN 'limited';
-END $$;
-
-
-ALTER FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION owner_candidates(text, integer, public.vector, text[], double precision[], double precision, double precision, integer)
 CREATE FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) RETURNS TABLE(id uuid)
@@ -4928,6 +4615,51 @@ $$;
 
 ALTER FUNCTION gate.owner_chat(owner uuid) OWNER TO discreet_gate;
 
+-- FUNCTION owner_command(discreet.sessions, text, gate.inbound, boolean)
+CREATE FUNCTION gate.owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before discreet.sessions;
+BEGIN
+  IF here.last_position = 1 THEN
+    SELECT s.* INTO before FROM discreet.sessions s
+     WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
+       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
+     ORDER BY s.ended_at DESC LIMIT 1;
+    UPDATE discreet.sessions s
+       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
+     WHERE s.id IN (here.id, before.id);
+    here.speaks_to := before.speaks_to;
+  END IF;
+  IF command IS NOT NULL THEN
+    RETURN command;
+  ELSIF here.speaks_to IS NOT NULL THEN
+    RETURN gate.relay_to_contact(here, said, is_edit);
+  ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
+    RETURN gate.parse_owner_decision(here.owner_id, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
+
+-- FUNCTION owner_messages_about(uuid[], uuid[])
+CREATE FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT ARRAY(
+  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
+   UNION
+  SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
+$$;
+
+
+ALTER FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) OWNER TO discreet_gate;
+
 -- FUNCTION owner_term_counts(text[], integer)
 CREATE FUNCTION gate.owner_term_counts(words text[], few integer) RETURNS TABLE(word text, document_frequency bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4955,6 +4687,27 @@ END $_$;
 
 ALTER FUNCTION gate.owner_term_counts(words text[], few integer) OWNER TO discreet_gate;
 
+-- FUNCTION owner_turns_showing(uuid, uuid[], text[])
+CREATE FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  called text := (
+    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
+             || ')($|[^[:alnum:]])'
+      FROM unnest(addresses || gone::text[]) w);
+BEGIN
+  RETURN ARRAY(
+    SELECT t.id FROM discreet.turns t
+     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner)) AND t.party = owner
+       AND t.contact_id IS NULL AND NOT t.shared
+       AND concat(t.prompt, t.steps) ~ called);
+END $_$;
+
+
+ALTER FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
 -- FUNCTION owners()
 CREATE FUNCTION gate.owners() RETURNS TABLE(owner_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -4966,8 +4719,8 @@ $$;
 
 ALTER FUNCTION gate.owners() OWNER TO discreet_gate;
 
--- FUNCTION owners_to_tell()
-CREATE FUNCTION gate.owners_to_tell() RETURNS TABLE(owner_id uuid)
+-- FUNCTION owners_to_notify()
+CREATE FUNCTION gate.owners_to_notify() RETURNS TABLE(owner_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4975,210 +4728,83 @@ CREATE FUNCTION gate.owners_to_tell() RETURNS TABLE(owner_id uuid)
 $$;
 
 
-ALTER FUNCTION gate.owners_to_tell() OWNER TO discreet_gate;
+ALTER FUNCTION gate.owners_to_notify() OWNER TO discreet_gate;
 
--- FUNCTION pairing_of_code(text)
-CREATE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION parse_code(text)
+CREATE FUNCTION gate.parse_code(typed text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT substring(upper(regexp_replace(left(typed, 40), '[[:space:]-]', '', 'g'))
+                   FROM '^[A-HJKMNP-Z2-9]{8}$')
+$_$;
+
+
+ALTER FUNCTION gate.parse_code(typed text) OWNER TO discreet_gate;
+
+-- FUNCTION parse_command(text, boolean)
+CREATE FUNCTION gate.parse_command(body text, of_owner boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT c.word FROM (SELECT substring(replace(lower(left(body, 40)), '/erase_me', '/erase-me') FROM CASE WHEN of_owner
+      -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
+      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+(?:-me)?)(?:[[:space:]]|$)' END)) c(word)
+   WHERE c.word = ANY (CASE WHEN of_owner
+     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
+                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
+                'drafts', 'edit', 'reject', 'reminders', 'connections']
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
+                'human', 'reminders', 'connections', 'why', 'who', 'erase-me'] END)
+$_$;
+
+
+ALTER FUNCTION gate.parse_command(body text, of_owner boolean) OWNER TO discreet_gate;
+
+-- FUNCTION parse_owner_decision(uuid, text)
+CREATE FUNCTION gate.parse_owner_decision(owner uuid, body text) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  owner uuid := gate.require_owner();
-BEGIN
-  -- Concurrent tries are counted one after the other.
-  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
-  locked := (SELECT count(*) FROM discreet.wrong_codes w
-              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
-            >= (SELECT p.wrong_codes_an_hour FROM gate.policy p);
-  IF locked THEN
-    RETURN;
-  END IF;
-  SELECT p.id INTO pairing FROM discreet.pairings p
-   WHERE p.owner_id = owner AND p.code = gate.as_code(typed) AND p.state = 'pending'
-     AND p.expires_at > clock_timestamp();
-  IF NOT FOUND THEN
-    INSERT INTO discreet.wrong_codes (owner_id) VALUES (owner);
-  END IF;
-END $$;
-
-
-ALTER FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) OWNER TO discreet_gate;
-
--- FUNCTION pass_on(discreet.sessions, gate.inbound, boolean)
-CREATE FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) RETURNS text
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
-    RETURN 'unsent';
-  END IF;
-  RETURN CASE WHEN gate.speak_for(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
-              ELSE 'passed' END;
-END $$;
-
-
-ALTER FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
-
--- FUNCTION person_here()
-CREATE FUNCTION gate.person_here() RETURNS uuid
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  here gate.scope := gate.scope();
-BEGIN
-  PERFORM gate.require_owner();
-  RETURN (SELECT c.id FROM discreet.contacts c
-           WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
-             AND c.merged_into IS NULL);
-END $$;
-
-
-ALTER FUNCTION gate.person_here() OWNER TO discreet_gate;
-
--- TABLE reminders
-CREATE TABLE discreet.reminders (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid NOT NULL,
-    agent_id uuid NOT NULL,
-    contact_id uuid,
-    shared boolean NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    route_id uuid NOT NULL,
-    text text NOT NULL,
-    rule text DEFAULT ''::text NOT NULL,
-    starts_at timestamp without time zone NOT NULL,
-    zone text NOT NULL,
-    due_at timestamp with time zone NOT NULL,
-    asked_by uuid,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT reminders_rule_check CHECK ((length(rule) <= 200)),
-    CONSTRAINT reminders_text_check CHECK (((text <> ''::text) AND (length(text) <= 1000))),
-    CONSTRAINT reminders_zone_check CHECK ((length(zone) <= 64))
-);
-ALTER TABLE ONLY discreet.reminders ALTER COLUMN text SET STATISTICS 0;
-ALTER TABLE ONLY discreet.reminders ALTER COLUMN rule SET STATISTICS 0;
-ALTER TABLE ONLY discreet.reminders ALTER COLUMN zone SET STATISTICS 0;
-ALTER TABLE ONLY discreet.reminders ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.reminders ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.reminders FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.reminders OWNER TO discreet_schema;
-
--- COMMENT COLUMN reminders.rule
-COMMENT ON COLUMN discreet.reminders.rule IS 'the recurrence as in RFC 5545, without its start; empty: once';
-
--- COMMENT COLUMN reminders.starts_at
-COMMENT ON COLUMN discreet.reminders.starts_at IS 'the first time on the clock of the zone; the clock''s time stays when daylight saving begins or ends';
-
--- COMMENT COLUMN reminders.asked_by
-COMMENT ON COLUMN discreet.reminders.asked_by IS 'the contact that wrote it; in a group a member; no foreign key, because that would show which ids exist';
-
--- TABLE routes
-CREATE TABLE discreet.routes (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid NOT NULL,
-    agent_id uuid NOT NULL,
-    contact_id uuid,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    channel_id uuid NOT NULL,
-    chat_id text NOT NULL,
-    thread_id text DEFAULT ''::text NOT NULL,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    draft_message text,
-    draft_at timestamp with time zone,
-    CONSTRAINT routes_chat_id_check CHECK ((chat_id <> ''::text))
-);
-ALTER TABLE ONLY discreet.routes ALTER COLUMN chat_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN thread_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.routes ALTER COLUMN draft_message SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.routes OWNER TO discreet_schema;
-
--- COMMENT COLUMN routes.draft_message
-COMMENT ON COLUMN discreet.routes.draft_message IS 'the platform''s id of the message that shows a growing answer; the next answer takes its place';
-
--- COMMENT COLUMN routes.draft_at
-COMMENT ON COLUMN discreet.routes.draft_at IS 'when that was last written; null: its text there is unknown, so it is replaced, not edited';
-
--- FUNCTION place_of_reminder(discreet.reminders)
-CREATE FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) RETURNS record
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  made  discreet.routes;
-  chat  text;
-  found uuid;
-BEGIN
-  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
-  chat := made.chat_id;
-  SELECT newest.platform_id INTO chat
-    FROM discreet.channels v
-    JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
-    JOIN discreet.addresses known
-      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
-    JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
-   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
-  here := gate.find_or_create_session(
-    due.owner_id, due.agent_id, due.contact_id, due.shared,
-    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
-  found := gate.find_or_create_route(
-    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
-  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
-END $$;
-
-
-ALTER FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) OWNER TO discreet_gate;
-
--- FUNCTION plain_text(text)
-CREATE FUNCTION gate.plain_text(said text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT coalesce(nullif(rtrim(string_agg(
-           CASE WHEN word !~ '[[:digit:]]' AND (word = upper(word)
-                     OR substr(word, 2) = lower(substr(word, 2)))
-                THEN lower(word) ELSE word END, ' ' ORDER BY place), ' .!'), ''), said)
-    FROM (SELECT part COLLATE pg_c_utf8 AS word, place
-            FROM regexp_split_to_table(
-              translate(normalize(said, NFKC), '‘’“”', '''''""') COLLATE pg_c_utf8, '\s+')
-              WITH ORDINALITY AS split (part, place)
-           WHERE part <> '') words
+  SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
+   WHERE (c.word IN ('approve', 'deny')
+          AND EXISTS (SELECT FROM discreet.pairings p
+                       WHERE p.owner_id = owner AND p.state = 'pending'))
+      OR (c.word IN ('approve', 'reject')
+          AND EXISTS (SELECT FROM discreet.held_answers h
+                       WHERE h.owner_id = owner AND h.state = 'waiting'))
 $$;
 
 
-ALTER FUNCTION gate.plain_text(said text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.parse_owner_decision(owner uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION predates_erasure(uuid, timestamp with time zone, text, text)
+CREATE FUNCTION gate.predates_erasure(owner uuid, written_at timestamp with time zone, sender text, of_group text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  -- Nearly always nobody was erased, and then nothing is hashed.
+  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
+    AND EXISTS (SELECT FROM discreet.erased_addresses e
+                 WHERE e.owner_id = owner AND written_at <= e.erased_at
+                   AND e.digest IN (gate.keyed_digest(sender), gate.keyed_digest(of_group)));
+END $$;
+
+
+ALTER FUNCTION gate.predates_erasure(owner uuid, written_at timestamp with time zone, sender text, of_group text) OWNER TO discreet_gate;
+
+-- FUNCTION prevent_undercounting()
+CREATE FUNCTION gate.prevent_undercounting() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'counts_less' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION gate.prevent_undercounting() OWNER TO discreet_gate;
 
 -- FUNCTION preview_retention()
 CREATE FUNCTION gate.preview_retention() RETURNS jsonb
@@ -5219,8 +4845,8 @@ END $$;
 
 ALTER FUNCTION gate.purge_events(kept interval, most integer) OWNER TO discreet_gate;
 
--- FUNCTION purge_expired(interval, integer)
-CREATE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
+-- FUNCTION purge_expired_memories(interval, integer)
+CREATE FUNCTION gate.purge_expired_memories(kept interval, most integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5235,7 +4861,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.purge_expired(kept interval, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.purge_expired_memories(kept interval, most integer) OWNER TO discreet_gate;
 
 -- FUNCTION purge_mcp_sessions(interval)
 CREATE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
@@ -5254,7 +4880,7 @@ CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.enter(ticket);
+  owner  uuid := gate.enter_scope(ticket);
   policy gate.policy;
   result uuid;
   is_new boolean;
@@ -5274,7 +4900,7 @@ BEGIN
                 policy.quarantine_retry_seconds * 2 ^ least(quarantine.attempts, 20)) * interval '1 second'
     RETURNING id, attempts = 1 INTO result, is_new;
   IF is_new AND tell IS NOT NULL THEN
-    PERFORM gate.tell_unreadable(owner, jsonb_populate_record(NULL::gate.inbound, tell));
+    PERFORM gate.notify_unreadable(owner, jsonb_populate_record(NULL::gate.inbound, tell));
   END IF;
   RETURN result;
 END $$;
@@ -5282,13 +4908,61 @@ END $$;
 
 ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) OWNER TO discreet_gate;
 
+-- FUNCTION reassign_group_address(uuid, text, text, uuid)
+CREATE FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  other uuid;
+  asked discreet.pairings;
+  said  jsonb;
+  all_said jsonb;
+BEGIN
+  SELECT a.contact_id INTO other
+    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id
+     AND c.type = 'group' AND c.id <> stays
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE discreet.addresses a SET contact_id = stays
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id;
+  UPDATE discreet.contacts c
+     SET blocked_at = coalesce(c.blocked_at, o.blocked_at),
+         taken_over_at = coalesce(c.taken_over_at, o.taken_over_at)
+    FROM discreet.contacts o WHERE c.id = stays AND o.id = other;
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = other
+  ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT l.owner_id, stays, l.label FROM discreet.contact_labels l
+   WHERE l.contact_id = other
+  ON CONFLICT DO NOTHING;
+  FOR asked IN SELECT p.* FROM discreet.pairings p
+                WHERE p.contact_id = other AND p.state = 'pending' LOOP
+    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
+      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
+    DELETE FROM discreet.pairings p WHERE p.id = asked.id;
+    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
+      PERFORM gate.replay_held_messages(owner, asked.channel_id, said);
+    END LOOP;
+  END LOOP;
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) OWNER TO discreet_gate;
+
 -- FUNCTION receive_cursor(text, uuid)
 CREATE FUNCTION gate.receive_cursor(ticket text, channel uuid) RETURNS TABLE(received_through timestamp with time zone, chats jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   RETURN QUERY
   SELECT c.received_through,
@@ -5301,6 +4975,40 @@ END $$;
 
 
 ALTER FUNCTION gate.receive_cursor(ticket text, channel uuid) OWNER TO discreet_gate;
+
+-- FUNCTION record_access(uuid[], text, text, interval)
+CREATE FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  one    uuid;
+  number integer;
+  before text;
+  moment timestamptz;
+BEGIN
+  FOR one IN SELECT c.id FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.id = ANY (contacts)
+              ORDER BY c.id FOR NO KEY UPDATE LOOP
+    IF EXISTS (SELECT FROM discreet.access_log l
+                WHERE l.contact_id = one AND l.did = what AND l.place = way
+                  AND l.noted_at > clock_timestamp() - pause) THEN
+      CONTINUE;
+    END IF;
+    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
+     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
+    number := coalesce(number, 0) + 1;
+    moment := clock_timestamp();
+    INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
+    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
+      concat_ws('|', coalesce(before, ''), one, number, what, way,
+                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
 
 -- FUNCTION record_agent()
 CREATE FUNCTION gate.record_agent() RETURNS trigger
@@ -5323,7 +5031,7 @@ CREATE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) R
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   UPDATE discreet.channels c SET last_error = why
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.last_error <> why;
@@ -5389,6 +5097,22 @@ END $$;
 
 ALTER FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) OWNER TO discreet_gate;
 
+-- FUNCTION record_failure(text, text, interval, interval)
+CREATE FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO failures AS f (lock, error, next_try_at)
+  VALUES (key, error_type, clock_timestamp() + first_wait)
+  ON CONFLICT (lock) DO UPDATE
+     SET error = excluded.error, failures = f.failures + 1,
+         next_try_at = clock_timestamp() + least(max_wait, first_wait * 2 ^ least(f.failures, 20));
+END $$;
+
+
+ALTER FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) OWNER TO discreet_gate;
+
 -- FUNCTION record_held_answer()
 CREATE FUNCTION gate.record_held_answer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5426,6 +5150,52 @@ END $$;
 
 ALTER FUNCTION gate.record_message() OWNER TO discreet_gate;
 
+-- FUNCTION record_opt_out(uuid, text)
+CREATE FUNCTION gate.record_opt_out(contact uuid, body text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  word text := gate.single_word(body);
+BEGIN
+  IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
+                       'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
+                       'desabonner', 'pare', 'descadastrar', 'стоп', 'отписаться', 'توقف', 'قف', 'إيقاف',
+                       'ايقاف', '停止', '停', '退订', '取消订阅']) THEN
+    UPDATE discreet.contacts c SET stopped_at = coalesce(c.stopped_at, clock_timestamp())
+     WHERE c.id = contact;
+    RETURN 'opt_out';
+  ELSIF word = ANY (ARRAY['start', 'unstop', 'subscribe', 'optin', 'starten', 'anmelden', 'empezar',
+                          'comenzar', 'iniciar', 'alta', 'démarrer', 'demarrer', 'commencer', 'reprendre',
+                          'começar', 'voltar', 'старт', 'начать', 'подписаться', 'ابدأ', 'ابدا', 'اشتراك',
+                          '开始', '订阅', '恢复']) AND gate.has_opted_out(contact) THEN
+    UPDATE discreet.contacts c SET stopped_at = NULL
+     WHERE c.id IN (SELECT o.id FROM gate.contact_with_merged(contact) o (id));
+    RETURN 'opt_in';
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.record_opt_out(contact uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION record_owner_chat(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.record_owner_chat(owner uuid, via discreet.channels, said gate.inbound) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.owner_chats AS c
+    (owner_id, platform, platform_id, agent_id, channel_id, chat_id)
+  VALUES (owner, said.sender_platform, said.sender_id, via.agent_id, via.id, said.chat)
+  ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET
+    agent_id = excluded.agent_id, channel_id = excluded.channel_id, chat_id = excluded.chat_id,
+    used_at = excluded.used_at;
+END $$;
+
+
+ALTER FUNCTION gate.record_owner_chat(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION record_pairing()
 CREATE FUNCTION gate.record_pairing() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5459,8 +5229,171 @@ END $$;
 
 ALTER FUNCTION gate.record_person_request() OWNER TO discreet_gate;
 
--- FUNCTION refuse_merged()
-CREATE FUNCTION gate.refuse_merged() RETURNS trigger
+-- FUNCTION record_receipt(text, uuid, text[], text, text, timestamp with time zone, text)
+CREATE FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.enter_scope(ticket);
+  answer discreet.outbox := gate.find_answer_by_platform_id(owner, channel, chats, platform_message);
+BEGIN
+  IF answer.message_id IS NOT NULL THEN
+    PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
+    RETURN true;
+  END IF;
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < statement_timestamp() - interval '1 hour';
+  INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
+  SELECT owner, c.id, chats, platform_message, stage, at, why
+    FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  RETURN false;
+END $$;
+
+
+ALTER FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+
+-- FUNCTION redeem_connection_link(bytea, bytea)
+CREATE FUNCTION gate.redeem_connection_link(link bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
+   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+     AND gate.may_connect(c.contact_id)
+  RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
+$$;
+
+
+ALTER FUNCTION gate.redeem_connection_link(link bytea, browser bytea) OWNER TO discreet_gate;
+
+-- FUNCTION redeem_link_code(text)
+CREATE FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  person  uuid := gate.current_person();
+  wanted  text := gate.parse_code(typed);
+  request discreet.link_requests;
+BEGIN
+  IF person IS NULL THEN
+    outcome := 'nobody';
+    RETURN;
+  END IF;
+  -- Concurrent tries are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
+    outcome := 'locked';
+    RETURN;
+  END IF;
+  SELECT r.* INTO request FROM discreet.link_requests r
+   WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
+  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+    outcome := 'own';
+  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+    BEGIN
+      PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
+      outcome := 'linked';
+    EXCEPTION WHEN SQLSTATE 'DS003' THEN
+      -- Nothing was changed, and the code stays valid until it expires.
+      outcome := SQLERRM;
+    END;
+  ELSE
+    UPDATE discreet.link_requests r
+       SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
+           expires_at = clock_timestamp()
+             + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
+      FROM (SELECT gate.generate_code() AS new) c
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+       AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
+    RETURNING left(c.new, 4) || '-' || right(c.new, 4),
+      (SELECT concat_ws(' ', nullif(k.name, ''), (
+          SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+           WHERE a.contact_id = k.id ORDER BY a.created_at LIMIT 1))
+         FROM discreet.contacts k WHERE k.id = r.contact_id)
+      INTO code, other;
+    outcome := CASE WHEN FOUND THEN 'answered' ELSE 'wrong' END;
+  END IF;
+  IF outcome = 'wrong' THEN
+    INSERT INTO discreet.wrong_codes (owner_id, contact_id) VALUES (owner, person);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) OWNER TO discreet_gate;
+
+-- FUNCTION redeem_owner_code(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  wanted text := gate.parse_code(said.body);
+  who    bytea;
+  link   discreet.owner_links;
+  before uuid;
+  here   discreet.sessions;
+BEGIN
+  IF wanted IS NULL OR said.group_id IS NOT NULL
+     OR said.sender_platform IS DISTINCT FROM via.platform THEN
+    RETURN false;
+  END IF;
+  SELECT l.* INTO link FROM discreet.owner_links l
+   WHERE l.owner_id = owner AND l.platform = via.platform AND l.used_at IS NULL
+     AND l.expires_at > clock_timestamp()
+   FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  who := gate.keyed_digest(via.platform || ':' || said.sender_id);
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
+    RETURN false;
+  END IF;
+  IF link.digest <> sha256(convert_to(link.id || wanted, 'UTF8')) THEN
+    INSERT INTO discreet.wrong_codes (owner_id, sender) VALUES (owner, who);
+    RETURN false;
+  END IF;
+  UPDATE discreet.owner_links l
+     SET used_at = clock_timestamp(), used_by = via.platform || ':' || said.sender_id
+   WHERE l.id = link.id;
+  before := gate.find_contact(owner, via.platform, said.sender_id);
+  DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
+  VALUES (owner, via.platform, said.sender_id, NULL, true)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
+  PERFORM gate.record_owner_chat(owner, via, said);
+  -- Stored as an answered message, so that a repeated delivery is recognised.
+  here := gate.find_or_create_session(
+    owner, via.agent_id, NULL,
+    (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
+    said.thread, false);
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, sender_address,
+    sender_name, channel_id, chat_id, platform_message_id, sent_at)
+  VALUES (
+    owner, via.agent_id, here.shared, here.id,
+    gate.find_or_create_route(here, via.id, said.chat, said.platform_thread),
+    here.last_position, 'in', 'answered',
+    (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
+    via.platform || ':' || said.sender_id, said.sender_display, via.id,
+    said.chat, said.platform_message, said.written_at);
+  PERFORM gate.send_notice(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+                   said.platform_thread,
+                   'owner_linked', NULL,
+                   said.platform_message);
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION reject_merged_contact()
+CREATE FUNCTION gate.reject_merged_contact() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5476,10 +5409,10 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.refuse_merged() OWNER TO discreet_gate;
+ALTER FUNCTION gate.reject_merged_contact() OWNER TO discreet_gate;
 
--- FUNCTION refuse_shared_and_open()
-CREATE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
+-- FUNCTION reject_open_shared_agent()
+CREATE FUNCTION gate.reject_open_shared_agent() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5497,43 +5430,23 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.refuse_shared_and_open() OWNER TO discreet_gate;
+ALTER FUNCTION gate.reject_open_shared_agent() OWNER TO discreet_gate;
 
--- FUNCTION refuse_to_count_less()
-CREATE FUNCTION gate.refuse_to_count_less() RETURNS trigger
+-- FUNCTION relay_to_contact(discreet.sessions, gate.inbound, boolean)
+CREATE FUNCTION gate.relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  RAISE EXCEPTION 'counts_less' USING ERRCODE = 'insufficient_privilege';
+  IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
+    RETURN 'unsent';
+  END IF;
+  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+              ELSE 'passed' END;
 END $$;
 
 
-ALTER FUNCTION gate.refuse_to_count_less() OWNER TO discreet_gate;
-
--- FUNCTION refuse_too_many_memories()
-CREATE FUNCTION gate.refuse_too_many_memories() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  most integer := (SELECT p.memories_per_contact FROM gate.policy p);
-  it   record;
-BEGIN
-  FOR it IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
-             WHERE (a.contact_id IS NOT NULL OR a.shared) AND a.source <> 'compaction' LOOP
-    IF (SELECT count(*) FROM (
-          SELECT FROM discreet.memories m
-           WHERE m.owner_id = it.owner_id AND m.agent_id = it.agent_id AND m.party = it.party
-           LIMIT most + 1) found) > most THEN
-      RAISE EXCEPTION '%', most USING ERRCODE = 'DS004';
-    END IF;
-  END LOOP;
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.refuse_too_many_memories() OWNER TO discreet_gate;
+ALTER FUNCTION gate.relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
 
 -- FUNCTION release_quarantined(text, uuid)
 CREATE FUNCTION gate.release_quarantined(ticket text, quarantined uuid) RETURNS void
@@ -5541,7 +5454,7 @@ CREATE FUNCTION gate.release_quarantined(ticket text, quarantined uuid) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   UPDATE discreet.quarantine q SET released_at = clock_timestamp()
    WHERE q.id = quarantined AND q.owner_id = owner AND q.released_at IS NULL;
@@ -5549,6 +5462,181 @@ END $$;
 
 
 ALTER FUNCTION gate.release_quarantined(ticket text, quarantined uuid) OWNER TO discreet_gate;
+
+-- TABLE reminders
+CREATE TABLE discreet.reminders (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    text text NOT NULL,
+    rule text DEFAULT ''::text NOT NULL,
+    starts_at timestamp without time zone NOT NULL,
+    zone text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    asked_by uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT reminders_rule_check CHECK ((length(rule) <= 200)),
+    CONSTRAINT reminders_text_check CHECK (((text <> ''::text) AND (length(text) <= 1000))),
+    CONSTRAINT reminders_zone_check CHECK ((length(zone) <= 64))
+);
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN rule SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN zone SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.reminders ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.reminders FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.reminders OWNER TO discreet_schema;
+
+-- COMMENT COLUMN reminders.rule
+COMMENT ON COLUMN discreet.reminders.rule IS 'the recurrence as in RFC 5545, without its start; empty: once';
+
+-- COMMENT COLUMN reminders.starts_at
+COMMENT ON COLUMN discreet.reminders.starts_at IS 'the first time on the clock of the zone; the clock''s time stays when daylight saving begins or ends';
+
+-- COMMENT COLUMN reminders.asked_by
+COMMENT ON COLUMN discreet.reminders.asked_by IS 'the contact that wrote it; in a group a member; no foreign key, because that would show which ids exist';
+
+-- FUNCTION reminder_delay_reason(discreet.reminders)
+CREATE FUNCTION gate.reminder_delay_reason(due discreet.reminders) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+                WHEN c.platform = 'whatsapp' AND NOT EXISTS (
+                  SELECT FROM discreet.messages m
+                   WHERE (m.owner_id, m.agent_id, m.party) = (due.owner_id, due.agent_id, due.party)
+                     AND m.direction = 'in' AND (m.channel_id, m.chat_id) = (r.channel_id, r.chat_id)
+                     AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END
+      FROM discreet.routes r
+      JOIN discreet.channels c ON c.id = r.channel_id
+      JOIN discreet.agents a ON a.id = r.agent_id
+     WHERE r.id = due.route_id);
+END $$;
+
+
+ALTER FUNCTION gate.reminder_delay_reason(due discreet.reminders) OWNER TO discreet_gate;
+
+-- TABLE routes
+CREATE TABLE discreet.routes (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    thread_id text DEFAULT ''::text NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    draft_message text,
+    draft_at timestamp with time zone,
+    CONSTRAINT routes_chat_id_check CHECK ((chat_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.routes ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN thread_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN draft_message SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.routes OWNER TO discreet_schema;
+
+-- COMMENT COLUMN routes.draft_message
+COMMENT ON COLUMN discreet.routes.draft_message IS 'the platform''s id of the message that shows a growing answer; the next answer takes its place';
+
+-- COMMENT COLUMN routes.draft_at
+COMMENT ON COLUMN discreet.routes.draft_at IS 'when that was last written; null: its text there is unknown, so it is replaced, not edited';
+
+-- FUNCTION reminder_destination(discreet.reminders)
+CREATE FUNCTION gate.reminder_destination(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  made  discreet.routes;
+  chat  text;
+  found uuid;
+BEGIN
+  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
+  chat := made.chat_id;
+  SELECT newest.platform_id INTO chat
+    FROM discreet.channels v
+    JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
+    JOIN discreet.addresses known
+      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
+    JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
+   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
+  here := gate.find_or_create_session(
+    due.owner_id, due.agent_id, due.contact_id, due.shared,
+    (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
+  found := gate.find_or_create_route(
+    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
+  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
+END $$;
+
+
+ALTER FUNCTION gate.reminder_destination(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) OWNER TO discreet_gate;
+
+-- FUNCTION reminder_end_reason(discreet.reminders)
+CREATE FUNCTION gate.reminder_end_reason(due discreet.reminders) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN v.closed_at IS NOT NULL OR r.party <> due.party THEN 'gone'
+                WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                WHEN EXISTS (SELECT FROM discreet.pairings p
+                              WHERE p.channel_id IN (v.id, v.parent_id) AND p.contact_id = c.id
+                                AND p.state = 'denied') THEN 'denied'
+                WHEN due.contact_id IS NULL AND NOT due.shared AND v.platform <> 'terminal'
+                     AND NOT EXISTS (
+                       SELECT FROM discreet.owner_chats o
+                         JOIN discreet.addresses a
+                           ON (a.owner_id, a.platform, a.platform_id)
+                              = (o.owner_id, o.platform, o.platform_id) AND a.of_owner
+                        WHERE o.owner_id = due.owner_id
+                          AND (o.channel_id, o.chat_id) = (r.channel_id, r.chat_id)) THEN 'gone' END
+      FROM discreet.routes r
+      JOIN discreet.channels v ON v.id = r.channel_id
+      LEFT JOIN discreet.contacts c ON c.id = due.contact_id
+     WHERE r.id = due.route_id);
+END $$;
+
+
+ALTER FUNCTION gate.reminder_end_reason(due discreet.reminders) OWNER TO discreet_gate;
 
 -- FUNCTION reminder_scope(uuid)
 CREATE FUNCTION gate.reminder_scope(reminder uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -5561,6 +5649,26 @@ $$;
 
 
 ALTER FUNCTION gate.reminder_scope(reminder uuid) OWNER TO discreet_gate;
+
+-- FUNCTION reminder_session(uuid)
+CREATE FUNCTION gate.reminder_session(reminder uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (
+    SELECT r.session_id FROM discreet.reminders r
+     WHERE r.id = reminder AND r.owner_id = here.owner_id
+       AND (session_user = 'discreet_owner'
+            OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
+                AND r.shared = (session_user = 'discreet_shared'))));
+END $$;
+
+
+ALTER FUNCTION gate.reminder_session(reminder uuid) OWNER TO discreet_gate;
 
 -- FUNCTION renew_idempotency_key(uuid, bytea, uuid, interval)
 CREATE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) RETURNS boolean
@@ -5576,66 +5684,133 @@ END $$;
 
 ALTER FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) OWNER TO discreet_gate;
 
--- FUNCTION replace_edited(discreet.channels, discreet.sessions, uuid, boolean, gate.inbound)
-CREATE FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) RETURNS uuid
+-- FUNCTION replay_held_messages(uuid, uuid, jsonb)
+CREATE FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  found_line discreet.messages;
+  said gate.inbound := jsonb_populate_record(NULL::gate.inbound, kept);
 BEGIN
-  SELECT m.* INTO found_line FROM discreet.messages m
-   WHERE m.channel_id = via.id AND m.chat_id = said.chat AND m.platform_message_id = said.edit_of
-     AND m.owner_id = here.owner_id AND m.direction = 'in' AND m.session_id = here.id
-     AND m.sender_contact_id IS NOT DISTINCT FROM speaker;
-  IF NOT FOUND THEN
-    RETURN NULL;
-  ELSIF found_line.edited_by = said.platform_message THEN
-    RETURN found_line.id;
-  ELSIF found_line.state = 'taken' THEN
-    IF found_line.restarted OR found_line.command IS NOT NULL OR NOT gate.restart_turn(here.id) THEN
-      RETURN NULL;
-    END IF;
-  ELSIF found_line.state <> 'waiting' OR found_line.command IN ('passed', 'unsent') THEN
-    RETURN NULL;
-  END IF;
-  IF found_line.album <> '' THEN
-    -- Its text was joined from several messages.
-    said.body := found_line.text || E'\n[edited] ' || said.body;
-    said.details := NULL;
-  ELSIF said.files <> '[]' THEN
-    DELETE FROM discreet.attachments f WHERE f.message_id = found_line.id;
-    PERFORM gate.store_files(here, found_line.route_id, found_line.id, via.id, said);
-  END IF;
-  UPDATE discreet.messages m
-     SET text = said.body, details = said.details, edited_by = said.platform_message,
-         command = gate.waiting_command_of(said, of_owner),
-         terms = NULL, tokens = NULL, embedder = NULL, embedding = NULL
-   WHERE m.id = found_line.id;
-  RETURN found_line.id;
+  said.channel := channel;
+  PERFORM gate.accept_message(owner, said);
 END $$;
 
 
-ALTER FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) OWNER TO discreet_gate;
 
--- FUNCTION reply_to_what_was_said()
-CREATE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
+-- FUNCTION reply_in_person(uuid, text)
+CREATE FUNCTION gate.reply_in_person(contact uuid, body text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF NOT EXISTS (
-    SELECT FROM discreet.routes r
-      JOIN discreet.messages m ON m.channel_id = r.channel_id AND m.chat_id = r.chat_id
-     WHERE r.id = NEW.route_id AND m.session_id = NEW.session_id AND m.direction = 'in'
-       AND m.platform_message_id = NEW.reply_to) THEN
-    NEW.reply_to := NULL;
-  END IF;
-  RETURN NEW;
+  RETURN gate.send_as_owner(gate.require_owner(), contact, body);
 END $$;
 
 
-ALTER FUNCTION gate.reply_to_what_was_said() OWNER TO discreet_gate;
+ALTER FUNCTION gate.reply_in_person(contact uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION request_call(uuid, uuid, text, jsonb, interval)
+CREATE FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  server uuid;
+  asker  text;
+  who    text;
+  result uuid;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT a.server_id,
+         CASE WHEN a.confirm = 'owner' AND split_part(session_user::text, '_', -1) <> 'owner'
+              THEN 'owner' ELSE 'contact' END
+    INTO server, who FROM gate.allowed_tools() a WHERE a.called = tool_called;
+  IF server IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT coalesce(m.sender_address, '') INTO STRICT asker FROM discreet.messages m
+   WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
+   ORDER BY m.position DESC LIMIT 1;
+  UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
+   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = who;
+  INSERT INTO discreet.tool_calls (
+    owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
+  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid, who,
+         (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
+    FROM discreet.sessions s WHERE s.id = session
+  RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) OWNER TO discreet_gate;
+
+-- FUNCTION request_pairing(uuid, discreet.channels, gate.inbound, uuid)
+CREATE FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  asked  discreet.pairings;
+  policy gate.policy;
+BEGIN
+  SELECT p.* INTO STRICT policy FROM gate.policy p;
+  -- Serialised per channel, so that strangers are counted correctly.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
+  SELECT p.* INTO asked FROM discreet.pairings p
+   WHERE p.channel_id = via.id AND p.contact_id = stranger;
+  IF asked.state = 'denied' THEN
+    RETURN 'stranger';
+  END IF;
+  IF asked.id IS NULL OR asked.state <> 'pending' OR asked.expires_at <= clock_timestamp() THEN
+    IF (SELECT count(*) FROM discreet.pairings p
+         WHERE p.channel_id = via.id AND p.state = 'pending' AND p.expires_at > clock_timestamp())
+         >= policy.pairings_pending
+       OR (SELECT count(*) FROM discreet.pairings p
+            WHERE p.channel_id = via.id AND p.issued_at > clock_timestamp() - interval '1 hour')
+         >= policy.pairing_codes_an_hour THEN
+      RETURN 'stranger';
+    END IF;
+    IF stranger IS NULL THEN
+      IF said.group_id IS NOT NULL THEN
+        stranger := gate.find_or_create_contact(
+          owner, said.group_platform, said.group_id, 'group', said.group_name);
+      ELSE
+        stranger := gate.find_or_create_contact(
+          owner, said.sender_platform, said.sender_id, 'external',
+          said.sender_display);
+      END IF;
+    END IF;
+    INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
+    VALUES (owner, via.agent_id, via.id, stranger, gate.generate_code(),
+            clock_timestamp() + policy.pairing_code_seconds * interval '1 second')
+    ON CONFLICT (channel_id, contact_id) DO UPDATE SET
+      code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
+      expires_at = excluded.expires_at
+    RETURNING * INTO asked;
+    -- In a session of its own, even if the agent is shared: nobody else reads the code, and a later
+    -- conversation doesn't begin with it.
+    PERFORM gate.send_notice(
+      owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
+      said.platform_thread,
+      'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
+      said.platform_message);
+  END IF;
+  IF (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = asked.id)
+       >= policy.messages_held THEN
+    RETURN 'stranger';
+  END IF;
+  INSERT INTO discreet.held_messages
+    (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
+  VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
+  ON CONFLICT DO NOTHING;
+  RETURN 'aside';
+END $$;
+
+
+ALTER FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) OWNER TO discreet_gate;
 
 -- FUNCTION require_owner()
 CREATE FUNCTION gate.require_owner() RETURNS uuid
@@ -5671,6 +5846,35 @@ END $$;
 
 
 ALTER FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) OWNER TO discreet_gate;
+
+-- FUNCTION resolve_speaker(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.resolve_speaker(owner uuid, via discreet.channels, said gate.inbound) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF said.sender_kind = 'address' THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
+  ELSIF said.sender_kind = 'group' AND said.group_id IS NOT NULL AND NOT said.addressed THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.group_platform, said.group_id, 'group', said.group_name);
+  ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
+    SELECT c.id INTO result FROM discreet.contacts c
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
+  ELSIF said.sender_kind = 'owner' AND via.platform = 'terminal' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
+END $$;
+
+
+ALTER FUNCTION gate.resolve_speaker(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION restart_turn(uuid)
 CREATE FUNCTION gate.restart_turn(session uuid) RETURNS boolean
@@ -5741,8 +5945,8 @@ END $$;
 
 ALTER FUNCTION gate.restore_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
 
--- FUNCTION return_to_connection(bytea, bytea)
-CREATE FUNCTION gate.return_to_connection(of_state bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
+-- FUNCTION resume_sign_in(bytea, bytea)
+CREATE FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5753,7 +5957,36 @@ CREATE FUNCTION gate.return_to_connection(of_state bytea, browser bytea) RETURNS
 $$;
 
 
-ALTER FUNCTION gate.return_to_connection(of_state bytea, browser bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) OWNER TO discreet_gate;
+
+-- FUNCTION retention_cutoffs(uuid, text, boolean)
+CREATE FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, horizon timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM discreet.retention r
+                  WHERE r.owner_id = owner AND r.kind = of_kind AND r.days IS NOT NULL) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
+    FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
+           WHERE a.owner_id = owner AND of_agents
+          UNION ALL
+          SELECT c.agent_id, c.id FROM discreet.channels c
+           WHERE c.owner_id = owner AND NOT of_agents) p
+   CROSS JOIN LATERAL (
+     SELECT r.days FROM discreet.retention r
+      WHERE r.owner_id = owner AND r.kind = of_kind
+        AND (r.channel_id = p.channel
+             OR (r.channel_id IS NULL AND coalesce(r.agent_id = p.agent, true)))
+      ORDER BY r.channel_id IS NULL, r.agent_id IS NULL LIMIT 1) n
+   WHERE n.days IS NOT NULL;
+END $$;
+
+
+ALTER FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) OWNER TO discreet_gate;
 
 -- FUNCTION route_scope(uuid)
 CREATE FUNCTION gate.route_scope(route uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean, platform text, account text)
@@ -5768,18 +6001,6 @@ $$;
 
 
 ALTER FUNCTION gate.route_scope(route uuid) OWNER TO discreet_gate;
-
--- FUNCTION rows_of_link(uuid, text)
-CREATE FUNCTION gate.rows_of_link(link uuid, of_kind text) RETURNS uuid[]
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = of_kind
-$$;
-
-
-ALTER FUNCTION gate.rows_of_link(link uuid, of_kind text) OWNER TO discreet_gate;
 
 -- FUNCTION runnable_queues(text[], boolean, text[], integer[], text[])
 CREATE FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) RETURNS TABLE(queue_name text, running integer)
@@ -5799,77 +6020,171 @@ $$;
 
 ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
 
--- FUNCTION said_elsewhere(uuid, uuid[], text[])
-CREATE FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS SETOF uuid
-    LANGUAGE sql STABLE
+-- FUNCTION schedule_delivery()
+CREATE FUNCTION gate.schedule_delivery() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT m.id FROM discreet.messages m
-   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
-     AND m.agent_id = ANY (ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner))
-     AND m.sender_contact_id = ANY (gone)
-     AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id)
-     AND NOT coalesce(m.contact_id = ANY (gone), false)
-   UNION
-  SELECT m.id FROM discreet.messages m
-   WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
-     AND m.sender_address <> '' AND m.sender_address = ANY (addresses)
-     AND NOT coalesce(m.contact_id = ANY (gone), false)
-$$;
+BEGIN
+  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
+    PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  END IF;
+  RETURN NULL;
+END $$;
 
 
-ALTER FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.schedule_delivery() OWNER TO discreet_gate;
 
--- FUNCTION say_reminder(discreet.reminders, text)
-CREATE FUNCTION gate.say_reminder(due discreet.reminders, line text) RETURNS void
+-- FUNCTION seed_audit(uuid, uuid, uuid)
+CREATE FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  late timestamptz := clock_timestamp() + interval '1 year';
+  h    record;
+BEGIN
+  SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
+         r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id
+    INTO h
+    FROM discreet.owners o
+    JOIN discreet.sessions s ON s.owner_id = o.id
+                            AND (s.contact_id = one OR s.shared AND (s.agent_id = one OR EXISTS (
+                              SELECT FROM discreet.contacts c WHERE c.id = one AND NOT EXISTS (
+                                SELECT FROM discreet.sessions t WHERE t.contact_id = one))))
+    JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
+    JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
+   WHERE o.id = audit AND o.name = 'sb audit'
+   ORDER BY s.created_at, m.position LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_audit' USING ERRCODE = 'DS001';
+  END IF;
+  INSERT INTO discreet.turns (id, owner_id, agent_id, contact_id, shared, session_id, route_id, state,
+                              finished_at)
+  VALUES (h.turn_id, h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id,
+          'failed', now());
+  INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, shared, session_id, route_id,
+         message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id, state)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, h.message_id, 99,
+          'photo', 'audit', h.channel_id, h.chat_id, 'audit', 'refused');
+  INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, shared, session_id, route_id, text,
+                                  starts_at, zone, due_at)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, 'audit',
+          late AT TIME ZONE 'UTC', 'UTC', late);
+  INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text, state)
+  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', 'rejected');
+  INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited,
+                                        answered_at)
+  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', now(), false, now());
+  INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, state,
+                                   expires_at)
+  SELECT h.owner_id, h.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
+    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
+  PERFORM set_config('discreet.delivers', h.route_id::text, true);  -- no job for it
+  INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
+                               state)
+  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.message_id, h.session_id, h.route_id,
+          'failed');
+  INSERT INTO discreet.connections (owner_id, agent_id, contact_id, shared, server_id, link_hash,
+                                    expires_at)
+  SELECT h.owner_id, h.agent_id, h.contact_id, h.shared, s.id, uuid_send(gen_random_uuid()), now()
+    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  IF one = h.agent_id THEN
+    RETURN;
+  END IF;
+  PERFORM gate.seed_audit_contact(
+    h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
+END $$;
+
+
+ALTER FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) OWNER TO discreet_gate;
+
+-- FUNCTION seed_audit_contact(uuid, uuid, uuid, text, uuid, uuid, uuid)
+CREATE FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  late    timestamptz := clock_timestamp() + interval '1 year';
+  link    uuid := gen_random_uuid();
+  pairing uuid := gen_random_uuid();
+BEGIN
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, one, 'audit');
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  VALUES (channel, one, owner, agent) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
+  VALUES (agent, one, 'budget', owner, now());
+  INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
+  VALUES (link, owner, one, other, 'owner', now());
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
+  VALUES (link, owner, 'label', 'audit');
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
+  INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
+  VALUES (pairing, owner, agent, channel, one, 'audit', 'denied', now());
+  INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
+  VALUES (channel, chat, 'audit', owner, pairing, '{}');
+  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
+                                   released_at)
+  VALUES (owner, channel, 'audit', '{}', 'audit', late, now());
+  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
+  VALUES (owner, 'said', one, one, message);
+  INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
+  VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
+END $$;
+
+
+ALTER FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) OWNER TO discreet_gate;
+
+-- FUNCTION send_as_owner(uuid, uuid, text)
+CREATE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  place  record;
+  last   discreet.messages;
+  here   discreet.sessions;
   spoken uuid;
-  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
+  result uuid;
 BEGIN
-  SELECT p.* INTO place FROM gate.place_of_reminder(due) p;
-  INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
-    sender_contact_id, sender_name, sender_address, channel_id, chat_id)
-  VALUES (
-    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
-    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
-    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
-    CASE WHEN runs THEN due.contact_id END,
-    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
-    -- Everybody's: without an address the line would look like the owner's.
-    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
-    CASE WHEN runs THEN (place.route).channel_id END,
-    CASE WHEN runs THEN (place.route).chat_id END)
-  RETURNING id INTO spoken;
-  IF runs THEN
-    PERFORM gate.defer_turn((place.here).id, NULL, true);
-  ELSE
-    INSERT INTO discreet.outbox (
-      message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
-    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
-            (place.route).id);
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id = contact AND c.owner_id = owner AND c.taken_over_at IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN NULL;
   END IF;
+  SELECT m.* INTO last FROM discreet.messages m
+   WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
+   ORDER BY m.created_at DESC, m.position DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
+   WHERE s.id = last.session_id RETURNING s.* INTO here;
+  UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
+   WHERE t.session_id = here.id AND t.state = 'running';
+  INSERT INTO discreet.turns (
+    owner_id, agent_id, contact_id, session_id, route_id, state, model, finished_at)
+  VALUES (owner, here.agent_id, contact, here.id, last.route_id, 'answered', 'in person',
+          clock_timestamp())
+  RETURNING id INTO spoken;
+  UPDATE discreet.messages m SET state = 'answered', turn_id = spoken
+   WHERE m.session_id = here.id AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, turn_id,
+    in_person)
+  VALUES (owner, here.agent_id, contact, here.id, last.route_id, here.last_position, 'out', 'sent',
+          body, spoken, true)
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
+  VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
+  RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.say_reminder(due discreet.reminders, line text) OWNER TO discreet_gate;
-
--- FUNCTION scope_of_job(jsonb)
-CREATE FUNCTION gate.scope_of_job(args jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT to_jsonb(s) FROM gate.session_scope((args->>'session_id')::uuid) s
-  UNION ALL
-  SELECT to_jsonb(r) FROM gate.route_scope((args->>'route_id')::uuid) r
-$$;
-
-
-ALTER FUNCTION gate.scope_of_job(args jsonb) OWNER TO discreet_gate;
+ALTER FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION send_notice(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
 CREATE FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
@@ -5901,42 +6216,43 @@ END $$;
 
 ALTER FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
 
--- FUNCTION servers_to_connect()
-CREATE FUNCTION gate.servers_to_connect() RETURNS TABLE(server_id uuid, name text, url text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT s.id, s.name, s.url FROM discreet.tool_servers s
-   WHERE s.signs_in AND (s.owner_id, s.agent_id) = (SELECT h.owner_id, h.agent_id FROM gate.scope() h)
-     AND (s.id IN (SELECT a.server_id FROM gate.allowed_tools() a)
-          OR s.id IN (SELECT c.server_id FROM discreet.connections c
-                       WHERE (c.owner_id, c.agent_id, c.party)
-                           = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)))
-   ORDER BY s.name
-$$;
-
-
-ALTER FUNCTION gate.servers_to_connect() OWNER TO discreet_gate;
-
--- FUNCTION session_of_reminder(uuid)
-CREATE FUNCTION gate.session_of_reminder(reminder uuid) RETURNS uuid
+-- FUNCTION send_reminder(discreet.reminders, text)
+CREATE FUNCTION gate.send_reminder(due discreet.reminders, line text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  here gate.scope := gate.scope();
+  place  record;
+  spoken uuid;
+  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
 BEGIN
-  PERFORM gate.require_owner();
-  RETURN (
-    SELECT r.session_id FROM discreet.reminders r
-     WHERE r.id = reminder AND r.owner_id = here.owner_id
-       AND (session_user = 'discreet_owner'
-            OR (r.agent_id = here.agent_id AND r.contact_id IS NOT DISTINCT FROM here.contact_id
-                AND r.shared = (session_user = 'discreet_shared'))));
+  SELECT p.* INTO place FROM gate.reminder_destination(due) p;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    sender_contact_id, sender_name, sender_address, channel_id, chat_id)
+  VALUES (
+    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
+    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
+    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
+    CASE WHEN runs THEN due.contact_id END,
+    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
+    -- Everybody's: without an address the line would look like the owner's.
+    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
+    CASE WHEN runs THEN (place.route).channel_id END,
+    CASE WHEN runs THEN (place.route).chat_id END)
+  RETURNING id INTO spoken;
+  IF runs THEN
+    PERFORM gate.defer_turn((place.here).id, NULL, true);
+  ELSE
+    INSERT INTO discreet.outbox (
+      message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
+            (place.route).id);
+  END IF;
 END $$;
 
 
-ALTER FUNCTION gate.session_of_reminder(reminder uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.send_reminder(due discreet.reminders, line text) OWNER TO discreet_gate;
 
 -- FUNCTION session_scope(uuid)
 CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -5999,7 +6315,7 @@ CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OU
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
+  SELECT l.* FROM gate.contact_limits(gate.require_owner(), contact) l
 $$;
 
 
@@ -6030,94 +6346,23 @@ END $$;
 
 ALTER FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) OWNER TO discreet_gate;
 
--- FUNCTION speak_for(uuid, uuid, text)
-CREATE FUNCTION gate.speak_for(owner uuid, contact uuid, body text) RETURNS uuid
-    LANGUAGE plpgsql
+-- FUNCTION single_word(text)
+CREATE FUNCTION gate.single_word(body text) RETURNS text
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  last   discreet.messages;
-  here   discreet.sessions;
-  spoken uuid;
-  result uuid;
-BEGIN
-  PERFORM 1 FROM discreet.contacts c
-    WHERE c.id = contact AND c.owner_id = owner AND c.taken_over_at IS NOT NULL;
-  IF NOT FOUND THEN
-    RETURN NULL;
-  END IF;
-  SELECT m.* INTO last FROM discreet.messages m
-   WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
-   ORDER BY m.created_at DESC, m.position DESC LIMIT 1;
-  IF NOT FOUND THEN
-    RETURN NULL;
-  END IF;
-  UPDATE discreet.sessions s
-     SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
-   WHERE s.id = last.session_id RETURNING s.* INTO here;
-  UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
-   WHERE t.session_id = here.id AND t.state = 'running';
-  INSERT INTO discreet.turns (
-    owner_id, agent_id, contact_id, session_id, route_id, state, model, finished_at)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, 'answered', 'in person',
-          clock_timestamp())
-  RETURNING id INTO spoken;
-  UPDATE discreet.messages m SET state = 'answered', turn_id = spoken
-   WHERE m.session_id = here.id AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
-  INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, turn_id,
-    in_person)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, here.last_position, 'out', 'sent',
-          body, spoken, true)
-  RETURNING id INTO result;
-  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
-  RETURN result;
-END $$;
+    AS $_$
+  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
+              THEN replace(b.text, ' ', '')
+              WHEN b.text !~ ' ' THEN b.text END
+    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
+         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
+           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
+           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
+           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
+$_$;
 
 
-ALTER FUNCTION gate.speak_for(owner uuid, contact uuid, body text) OWNER TO discreet_gate;
-
--- FUNCTION speak_in_person(uuid, text)
-CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN gate.speak_for(gate.require_owner(), contact, body);
-END $$;
-
-
-ALTER FUNCTION gate.speak_in_person(contact uuid, body text) OWNER TO discreet_gate;
-
--- FUNCTION speaker_of(uuid, discreet.channels, gate.inbound)
-CREATE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) RETURNS uuid
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  result uuid;
-BEGIN
-  IF said.sender_kind = 'address' THEN
-    RETURN gate.find_or_create_contact(
-      owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
-  ELSIF said.sender_kind = 'group' AND said.group_id IS NOT NULL AND NOT said.addressed THEN
-    RETURN gate.find_or_create_contact(
-      owner, said.group_platform, said.group_id, 'group', said.group_name);
-  ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
-    SELECT c.id INTO result FROM discreet.contacts c
-     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
-    END IF;
-    RETURN result;
-  ELSIF said.sender_kind = 'owner' AND via.platform = 'terminal' THEN
-    RETURN NULL;
-  END IF;
-  RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
-END $$;
-
-
-ALTER FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+ALTER FUNCTION gate.single_word(body text) OWNER TO discreet_gate;
 
 -- FUNCTION stop_turn(uuid)
 CREATE FUNCTION gate.stop_turn(session uuid) RETURNS void
@@ -6127,7 +6372,7 @@ CREATE FUNCTION gate.stop_turn(session uuid) RETURNS void
 BEGIN
   UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
    WHERE t.session_id = session AND t.state = 'running';
-  PERFORM gate.drop_draft(session, s.current_turn) FROM discreet.sessions s WHERE s.id = session;
+  PERFORM gate.delete_draft(session, s.current_turn) FROM discreet.sessions s WHERE s.id = session;
   UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
   UPDATE discreet.messages m SET state = 'context'
    WHERE m.session_id = session AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
@@ -6161,10 +6406,10 @@ CREATE FUNCTION gate.store_message(via discreet.channels, here discreet.sessions
 DECLARE
   album   discreet.messages;
   due     timestamptz;
-  replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
+  replied uuid := gate.find_replied_message(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
-  said.details := gate.kept_details(said.details, replied);
+  said.details := gate.details_to_store(said.details, replied);
   IF said.album_id <> '' THEN
     SELECT m.* INTO album FROM discreet.messages m
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
@@ -6178,7 +6423,7 @@ BEGIN
     wanted := wanted OR album.state = 'waiting';
     UPDATE discreet.messages m
        SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
-           details = gate.joined_details(m.text, m.details, said),
+           details = gate.merge_details(m.text, m.details, said),
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
   ELSE
@@ -6204,6 +6449,45 @@ END $$;
 
 ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
 
+-- FUNCTION store_tokens(uuid, bytea)
+CREATE FUNCTION gate.store_tokens(connection uuid, kept bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected';
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.store_tokens(connection uuid, kept bytea) OWNER TO discreet_gate;
+
+-- FUNCTION strip_agent_name(gate.inbound, text)
+CREATE FUNCTION gate.strip_agent_name(said gate.inbound, agent text) RETURNS gate.inbound
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
+                || '(?![[:alnum:]_])([!?.\u2026\u061f]+(?=\s|$))?'
+                || '[[:space:],:;\u060c\u061b\uff0c\u3001\uff1a\uff1b\uff01\uff1f\u3002]*'
+                || '([\u2014\u2013-]+\s*(?=/))?)+';
+  rest  text := regexp_replace(said.body, front, '', 'i');
+BEGIN
+  IF rest <> '' THEN
+    said.body := rest;
+    IF said.details IS NOT NULL THEN
+      said.details := jsonb_set(
+        said.details, '{text}', to_jsonb(regexp_replace(said.details->>'text', front, '', 'i')));
+    END IF;
+  END IF;
+  RETURN said;
+END $_$;
+
+
+ALTER FUNCTION gate.strip_agent_name(said gate.inbound, agent text) OWNER TO discreet_gate;
+
 -- FUNCTION sweep(interval, bigint[], bigint[], bigint[], interval, integer, interval)
 CREATE FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) RETURNS record
     LANGUAGE plpgsql
@@ -6222,19 +6506,59 @@ BEGIN
                         WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled))
     RETURNING j.lock)
   SELECT array_agg(d.lock) INTO freed FROM dropped d;
-  PERFORM gate.tell_of_freed(freed);
-  PERFORM gate.purge_expired(expired_kept, max_purged);
+  PERFORM gate.notify_locks_freed(freed);
+  PERFORM gate.purge_expired_memories(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
-  PERFORM gate.forget_failures();
-  PERFORM gate.drop_expired_connections();
+  PERFORM gate.clear_failures();
+  PERFORM gate.delete_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
-  has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
+  has_owners := EXISTS (SELECT FROM gate.owners_to_notify());
   has_webhooks := gate.has_webhooks();
 END $$;
 
 
 ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) OWNER TO discreet_gate;
+
+-- FUNCTION sync_decoys(text[], text[])
+CREATE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  agent record;
+  who   uuid;
+  made  integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
+  DELETE FROM discreet.memories m WHERE m.decoy AND m.owner_key IS NOT NULL AND m.content <> ALL (facts);
+  FOR agent IN SELECT a.owner_id, a.id FROM discreet.agents a
+                 JOIN discreet.owners o ON o.id = a.owner_id
+                WHERE o.name <> 'sb audit' ORDER BY a.created_at, a.id LOOP
+    FOR place IN 1 .. cardinality(facts) LOOP
+      CONTINUE WHEN EXISTS (
+        SELECT FROM discreet.memories m
+         WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.agent_id = agent.id
+           AND m.content = facts[place]);
+      SELECT m.contact_id INTO who FROM discreet.memories m
+       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[place] LIMIT 1;
+      IF NOT FOUND THEN
+        who := gen_random_uuid();
+        INSERT INTO discreet.contacts (id, owner_id, name, decoy)
+        VALUES (who, agent.owner_id, names[place], true);
+      END IF;
+      -- Not indexed: the owner's recall doesn't even meet it.
+      INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, content, salience,
+                                     embedder, decoy)
+      VALUES (agent.owner_id, agent.id, who, false, facts[place], 'critical', '', true);
+      made := made + 1;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END $$;
+
+
+ALTER FUNCTION gate.sync_decoys(names text[], facts text[]) OWNER TO discreet_gate;
 
 -- FUNCTION take_expired_sign_ins(integer)
 CREATE FUNCTION gate.take_expired_sign_ins(max_taken integer) RETURNS TABLE(id uuid, owner_id uuid, server_id uuid, sealed bytea)
@@ -6295,132 +6619,16 @@ BEGIN
     more := job.id IS NOT NULL
       AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
   END IF;
-  job.args := job.args || jsonb_build_object('scope', gate.scope_of_job(job.args));
+  job.args := job.args || jsonb_build_object('scope', gate.job_scope(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
      AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
-  PERFORM gate.tell_of_freed(freed);  -- for another process, where this one doesn't take it
+  PERFORM gate.notify_locks_freed(freed);  -- for another process, where this one doesn't take it
 END $$;
 
 
 ALTER FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) OWNER TO discreet_gate;
-
--- FUNCTION take_message(uuid, discreet.channels, boolean, gate.inbound)
-CREATE FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  speaker uuid := gate.speaker_of(owner, via, said);
-  here    discreet.sessions;
-  route   uuid;
-  command text;
-  wanted  boolean;
-  is_edit boolean := coalesce(said.edit_of, '') <> '';
-BEGIN
-  contact_id := speaker;
-  IF said.group_id IS NOT NULL THEN
-    contact_id := gate.find_or_create_contact(
-      owner, said.group_platform, said.group_id, 'group', said.group_name);
-  END IF;
-  IF speaker IS NULL AND said.group_id IS NULL AND said.sender_kind = 'address' THEN
-    PERFORM gate.note_owner_chat(owner, via, said);
-    -- What only the owner may ask for isn't said where everybody reads it.
-    of_all := of_all AND NOT (gate.command_of(said.body, true) IS NOT NULL
-                              AND gate.command_of(said.body, false) IS NULL);
-  END IF;
-  IF of_all THEN
-    contact_id := NULL;
-  END IF;
-  IF speaker IS DISTINCT FROM contact_id AND speaker IS NOT NULL THEN
-    -- No foreign key leads from a message to its speaker in a group; one who is being erased must not
-    -- come back.
-    PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';
-    END IF;
-  END IF;
-
-  IF is_edit THEN
-    here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
-    message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
-    session_id := here.id;
-    IF message_id IS NOT NULL THEN
-      RETURN;
-    END IF;
-    said := gate.edit_as_line(said);
-  END IF;
-  IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
-    said := gate.without_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
-  END IF;
-  IF said.addressed AND said.album_id = '' AND said.files = '[]' THEN
-    command := gate.command_in(said, contact_id, of_all);
-  END IF;
-  here := gate.find_or_create_session(
-    owner, via.agent_id, contact_id, of_all, said.thread,
-    said.force_new OR command IS NOT DISTINCT FROM 'new');
-  session_id := here.id;
-  IF contact_id IS NULL AND NOT of_all THEN
-    command := gate.command_of_owner(here, command, said, is_edit);
-    said.addressed := said.addressed OR command IS NOT NULL;
-  END IF;
-  IF command = 'stop' THEN
-    PERFORM gate.stop_turn(here.id);
-  END IF;
-  route := gate.find_or_create_route(here, via.id, said.chat, said.platform_thread);
-  SELECT s.message_id, s.wanted INTO message_id, wanted
-    FROM gate.store_message(via, here, route, speaker, command, said) s;
-  IF wanted THEN
-    PERFORM gate.wake_for_message(via, here.id, command, said);
-  ELSE
-    PERFORM gate.trim_context(here.id);
-  END IF;
-END $$;
-
-
-ALTER FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
-
--- TABLE addresses
-CREATE TABLE discreet.addresses (
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    platform text NOT NULL,
-    platform_id text NOT NULL,
-    contact_id uuid,
-    of_owner boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(contact_id)))) STORED,
-    name text DEFAULT ''::text NOT NULL,
-    CONSTRAINT addresses_check CHECK ((of_owner = (contact_id IS NULL))),
-    CONSTRAINT addresses_platform_id_check CHECK ((platform_id <> ''::text))
-);
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN platform_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN name SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.addresses OWNER TO discreet_schema;
-
--- COMMENT COLUMN addresses.name
-COMMENT ON COLUMN discreet.addresses.name IS 'the last display name seen there; a contact called the same follows its changes';
-
--- FUNCTION take_over_name(discreet.addresses, text)
-CREATE FUNCTION gate.take_over_name(address discreet.addresses, display_name text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-  UPDATE discreet.addresses a SET name = display_name
-   WHERE a.owner_id = address.owner_id AND a.platform = address.platform
-     AND a.platform_id = address.platform_id;
-  UPDATE discreet.contacts c SET name = display_name
-   WHERE c.id = address.contact_id AND c.name IN (address.name, '') AND c.name <> display_name;
-END $$;
-
-
-ALTER FUNCTION gate.take_over_name(address discreet.addresses, display_name text) OWNER TO discreet_gate;
 
 -- FUNCTION tell_contact(uuid, text)
 CREATE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
@@ -6438,11 +6646,11 @@ DECLARE
 BEGIN
   -- Who writes the word at this moment has written it before, or after.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
-  why := gate.why_not_told(contact);
+  why := gate.tell_contact_blocker(contact);
   IF why IS NOT NULL THEN
     RETURN why;
   END IF;
-  last := gate.last_heard(owner, contact);
+  last := gate.last_inbound_message(owner, contact);
   SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
   here := gate.find_or_create_session(
     owner, last.agent_id, contact, false,
@@ -6460,210 +6668,40 @@ END $$;
 
 ALTER FUNCTION gate.tell_contact(contact uuid, body text) OWNER TO discreet_gate;
 
--- FUNCTION tell_of_access()
-CREATE FUNCTION gate.tell_of_access() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM pg_notify('discreet_answers', 'access');
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_access() OWNER TO discreet_gate;
-
--- FUNCTION tell_of_channels()
-CREATE FUNCTION gate.tell_of_channels() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM pg_notify('discreet_answers', 'channels');
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_channels() OWNER TO discreet_gate;
-
--- FUNCTION tell_of_delivery()
-CREATE FUNCTION gate.tell_of_delivery() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM gate.tell_of_turn(
-    (SELECT m.turn_id FROM discreet.messages m WHERE m.id = NEW.message_id));
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_delivery() OWNER TO discreet_gate;
-
--- FUNCTION tell_of_draft()
-CREATE FUNCTION gate.tell_of_draft() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM gate.tell_of_turn(NEW.turn_id);
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_draft() OWNER TO discreet_gate;
-
--- FUNCTION tell_of_freed(text[])
-CREATE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'queue', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM gate.tell_workers(j.queue_name) FROM procrastinate_jobs j
-    WHERE j.lock = ANY (locks) AND j.status = 'todo'
-      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_freed(locks text[]) OWNER TO discreet_gate;
-
--- FUNCTION tell_of_state()
-CREATE FUNCTION gate.tell_of_state() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  IF EXISTS (SELECT FROM discreet.channels c
-              WHERE c.id = NEW.channel_id AND c.platform = 'terminal') THEN
-    PERFORM gate.tell_waiting(NEW.id);
-  END IF;
-  RETURN NULL;
-END $$;
-
-
-ALTER FUNCTION gate.tell_of_state() OWNER TO discreet_gate;
-
--- FUNCTION tell_of_turn(uuid)
-CREATE FUNCTION gate.tell_of_turn(turn uuid) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT gate.tell_waiting(m.id) FROM discreet.messages m
-    JOIN discreet.channels c ON c.id = m.channel_id AND c.platform = 'terminal'
-   WHERE m.turn_id = turn AND m.direction = 'in'
-$$;
-
-
-ALTER FUNCTION gate.tell_of_turn(turn uuid) OWNER TO discreet_gate;
-
--- FUNCTION tell_owner(jsonb, text, uuid)
-CREATE FUNCTION gate.tell_owner(told jsonb, body text, session uuid) RETURNS uuid
+-- FUNCTION tell_contact_blocker(uuid)
+CREATE FUNCTION gate.tell_contact_blocker(contact uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  chat   discreet.owner_chats := gate.owner_chat(owner);
-  here   discreet.sessions;
-  route  uuid;
-  result uuid;
+  owner uuid := gate.require_owner();
+  one   discreet.contacts;
+  last  discreet.messages;
+  via   discreet.channels;
 BEGIN
-  IF session IS NOT NULL THEN
-    SELECT m.route_id INTO route FROM discreet.messages m
-      JOIN discreet.owner_chats c
-        ON c.owner_id = owner AND (c.channel_id, c.chat_id) = (m.channel_id, m.chat_id)
-      JOIN discreet.addresses a
-        ON (a.owner_id, a.platform, a.platform_id) = (c.owner_id, c.platform, c.platform_id)
-           AND a.of_owner
-     WHERE m.session_id = session AND m.owner_id = owner AND m.direction = 'in'
-     ORDER BY m.position DESC LIMIT 1;
-    UPDATE discreet.sessions s
-       SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
-     WHERE s.id = session AND s.owner_id = owner AND s.speaks_to IS NOT NULL
-       AND route IS NOT NULL
-     RETURNING s.* INTO here;
-  ELSIF chat.channel_id IS NOT NULL THEN
-    here := gate.find_or_create_session(owner, chat.agent_id, NULL, false, '', false);
-    route := gate.find_or_create_route(here, chat.channel_id, chat.chat_id, '');
+  SELECT c.* INTO one FROM discreet.contacts c
+   WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   END IF;
-  IF here.id IS NULL THEN
-    RETURN NULL;
-  END IF;
-  INSERT INTO discreet.messages (
-    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, command)
-  VALUES (owner, here.agent_id, false, here.id, route, here.last_position, 'out', 'sent', body,
-          'owner_notice')
-  RETURNING id INTO result;
-  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, shared, session_id, route_id)
-  VALUES (result, owner, here.agent_id, false, here.id, route);
-  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  SELECT owner, t.kind, t.key, t.contact_id, result
-    FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
-  DELETE FROM discreet.owner_notices n
-   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft', 'call')
-     AND n.told_at < clock_timestamp() - interval '30 days';
-  RETURN result;
+  last := gate.last_inbound_message(owner, contact);
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
+  RETURN CASE
+    WHEN gate.has_opted_out(contact) THEN 'stopped'
+    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN last.id IS NULL THEN 'nowhere'
+    WHEN EXISTS (SELECT FROM discreet.pairings p
+                  WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
+                    AND p.state = 'denied') THEN 'denied'
+    WHEN via.platform = 'whatsapp' AND NOT EXISTS (
+      SELECT FROM discreet.messages m
+       WHERE m.contact_id = contact AND m.direction = 'in'
+         AND (m.channel_id, m.chat_id) = (last.channel_id, last.chat_id)
+         AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END;
 END $$;
 
 
-ALTER FUNCTION gate.tell_owner(told jsonb, body text, session uuid) OWNER TO discreet_gate;
-
--- FUNCTION tell_unreadable(uuid, gate.inbound)
-CREATE FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  via     discreet.channels;
-  shared  boolean;
-  contact uuid;
-BEGIN
-  SELECT c.* INTO STRICT via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
-  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
-   WHERE a.id = via.agent_id;
-  IF gate.turned_away(owner, via, shared, said) IS NOT NULL THEN
-    RETURN;
-  END IF;
-  contact := gate.speaker_of(owner, via, said);
-  IF EXISTS (
-    SELECT FROM discreet.messages m
-      JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
-     WHERE m.owner_id = owner AND m.agent_id = via.agent_id
-       AND m.contact_id IS NOT DISTINCT FROM contact AND m.command = 'notice'
-       AND m.created_at > statement_timestamp() - interval '1 minute') THEN
-    RETURN;
-  END IF;
-  PERFORM gate.send_notice(owner, via.agent_id, contact, 'notices', via.id, said.chat,
-                           said.platform_thread, 'unreadable', NULL, NULL);
-END $$;
-
-
-ALTER FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) OWNER TO discreet_gate;
-
--- FUNCTION tell_waiting(uuid)
-CREATE FUNCTION gate.tell_waiting(message uuid) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT pg_notify('discreet_answers',
-                   left(encode(sha256(convert_to(message::text, 'UTF8')), 'hex'), 16))
-$$;
-
-
-ALTER FUNCTION gate.tell_waiting(message uuid) OWNER TO discreet_gate;
-
--- FUNCTION tell_workers(text)
-CREATE FUNCTION gate.tell_workers(queue text) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
-         pg_notify('procrastinate_queue_v1#' || queue, '{}'),
-         CASE WHEN starts_with(queue, 'turns-') THEN pg_notify('discreet_turns', '') END
-$$;
-
-
-ALTER FUNCTION gate.tell_workers(queue text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.tell_contact_blocker(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION token_scope(bytea)
 CREATE FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
@@ -6697,6 +6735,110 @@ END $$;
 
 ALTER FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
 
+-- FUNCTION token_scope_with_ticket(text, bytea)
+CREATE FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.open_scope(ticket);
+  RETURN QUERY SELECT t.* FROM gate.token_scope(shown) t;
+END $$;
+
+
+ALTER FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
+
+-- FUNCTION transfer_agent_memories(uuid, uuid, uuid)
+CREATE FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  erased record;
+  moved  bigint;
+BEGIN
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m JOIN discreet.memories k
+        ON (k.owner_id, k.agent_id, k.digest) = (owner, taker, m.digest)
+           AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END
+     WHERE m.agent_id = agent));
+  UPDATE discreet.memories m
+     SET agent_id = taker,
+         topic_key = CASE WHEN NOT EXISTS (
+           SELECT FROM discreet.memories k
+            WHERE (k.owner_id, k.agent_id, k.topic_key) = (owner, taker, m.topic_key)
+              AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END) THEN m.topic_key END
+   WHERE m.agent_id = agent;
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  UPDATE discreet.memory_history h SET agent_id = taker WHERE h.agent_id = agent;
+  RETURN jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions,
+                            'moved_memories', moved);
+END $$;
+
+
+ALTER FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+
+-- FUNCTION transfer_agent_rows(uuid, uuid, uuid)
+CREATE FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  moved  bigint;
+  counts jsonb;
+BEGIN
+  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+   WHERE s.agent_id = agent AND s.ended_at IS NULL AND EXISTS (
+     SELECT FROM discreet.sessions o
+      WHERE o.owner_id = owner AND o.agent_id = taker AND o.thread_key = s.thread_key
+        AND o.party = CASE WHEN s.shared THEN taker ELSE s.party END AND o.ended_at IS NULL);
+  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp()
+   WHERE t.agent_id = agent AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.agent_id = agent AND m.state = 'taken';
+  -- One statement, because the foreign keys between these tables hold again at its end.
+  WITH c AS (
+    UPDATE discreet.channels c
+       SET agent_id = taker,
+           closed_at = CASE WHEN c.platform = 'terminal' THEN clock_timestamp() ELSE c.closed_at END
+     WHERE c.agent_id = agent
+  ), a AS (
+    UPDATE discreet.admissions a SET agent_id = taker WHERE a.agent_id = agent
+  ), p AS (
+    UPDATE discreet.pairings p SET agent_id = taker WHERE p.agent_id = agent
+  ), h AS (
+    UPDATE discreet.owner_chats h SET agent_id = taker WHERE h.agent_id = agent
+  ), r AS (
+    UPDATE discreet.routes r SET agent_id = taker WHERE r.agent_id = agent
+  ), t AS (
+    UPDATE discreet.turns t SET agent_id = taker WHERE t.agent_id = agent
+  ), m AS (
+    UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
+  ), o AS (
+    UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
+  ), n AS (
+    UPDATE discreet.reminders n SET agent_id = taker WHERE n.agent_id = agent
+  ), f AS (
+    UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
+  )
+  UPDATE discreet.sessions s SET agent_id = taker, current_turn = NULL WHERE s.agent_id = agent;
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  counts := jsonb_build_object('moved_sessions', moved)
+            || gate.transfer_agent_memories(owner, agent, taker);
+  PERFORM gate.defer_turn(w.session_id, NULL, false) FROM (
+    SELECT DISTINCT m.session_id FROM discreet.messages m
+     WHERE m.agent_id = taker AND m.state = 'waiting') w;
+  PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
+    SELECT DISTINCT o.route_id FROM discreet.outbox o
+     WHERE o.agent_id = taker AND o.state = 'pending') w;
+  PERFORM gate.defer_reminder(n.id, n.session_id, n.due_at) FROM discreet.reminders n
+   WHERE n.agent_id = taker;
+  RETURN counts;
+END $$;
+
+
+ALTER FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+
 -- FUNCTION trim_context(uuid)
 CREATE FUNCTION gate.trim_context(session uuid) RETURNS void
     LANGUAGE plpgsql
@@ -6713,39 +6855,28 @@ END $$;
 
 ALTER FUNCTION gate.trim_context(session uuid) OWNER TO discreet_gate;
 
--- FUNCTION turned_away(uuid, discreet.channels, boolean, gate.inbound)
-CREATE FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+-- FUNCTION try_lock_session(uuid)
+CREATE FUNCTION gate.try_lock_session(session uuid) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  here gate.scope := gate.scope();
 BEGIN
-  RETURN coalesce(gate.not_admitted(owner, via, shared, said),
-                  gate.over_limit(owner, via, shared, said));
+  IF here.owner_id IS NULL THEN
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  PERFORM 1 FROM discreet.sessions s
+    WHERE s.id = session AND s.owner_id = here.owner_id
+      AND (session_user = 'discreet_owner'
+           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
+               AND s.shared = (session_user = 'discreet_shared')))
+    FOR UPDATE;
+  RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
-
--- FUNCTION turns_shown(uuid, uuid[], text[])
-CREATE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-DECLARE
-  called text := (
-    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
-             || ')($|[^[:alnum:]])'
-      FROM unnest(addresses || gone::text[]) w);
-BEGIN
-  RETURN ARRAY(
-    SELECT t.id FROM discreet.turns t
-     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner)) AND t.party = owner
-       AND t.contact_id IS NULL AND NOT t.shared
-       AND concat(t.prompt, t.steps) ~ called);
-END $_$;
-
-
-ALTER FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.try_lock_session(session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION undo_link(uuid)
 CREATE FUNCTION gate.undo_link(link uuid) RETURNS void
@@ -6767,15 +6898,15 @@ BEGIN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  IF gate.on_hold(made.survivor_id) THEN
+  IF gate.is_on_hold(made.survivor_id) THEN
     RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
+   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.give_rows(link, made.survivor_id, made.merged_id);
+  PERFORM gate.move_linked_rows(link, made.survivor_id, made.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
@@ -6832,17 +6963,97 @@ END $$;
 
 ALTER FUNCTION gate.unlink_owner(of_platform text, of_id text) OWNER TO discreet_gate;
 
--- FUNCTION waiting_command_of(gate.inbound, boolean)
-CREATE FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) RETURNS text
+-- TABLE addresses
+CREATE TABLE discreet.addresses (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    platform text NOT NULL,
+    platform_id text NOT NULL,
+    contact_id uuid,
+    of_owner boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(contact_id)))) STORED,
+    name text DEFAULT ''::text NOT NULL,
+    CONSTRAINT addresses_check CHECK ((of_owner = (contact_id IS NULL))),
+    CONSTRAINT addresses_platform_id_check CHECK ((platform_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN platform_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN name SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.addresses OWNER TO discreet_schema;
+
+-- COMMENT COLUMN addresses.name
+COMMENT ON COLUMN discreet.addresses.name IS 'the last display name seen there; a contact called the same follows its changes';
+
+-- FUNCTION update_display_name(discreet.addresses, text)
+CREATE FUNCTION gate.update_display_name(address discreet.addresses, display_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  UPDATE discreet.addresses a SET name = display_name
+   WHERE a.owner_id = address.owner_id AND a.platform = address.platform
+     AND a.platform_id = address.platform_id;
+  UPDATE discreet.contacts c SET name = display_name
+   WHERE c.id = address.contact_id AND c.name IN (address.name, '') AND c.name <> display_name;
+END $$;
+
+
+ALTER FUNCTION gate.update_display_name(address discreet.addresses, display_name text) OWNER TO discreet_gate;
+
+-- FUNCTION validate_reply_target()
+CREATE FUNCTION gate.validate_reply_target() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.messages m ON m.channel_id = r.channel_id AND m.chat_id = r.chat_id
+     WHERE r.id = NEW.route_id AND m.session_id = NEW.session_id AND m.direction = 'in'
+       AND m.platform_message_id = NEW.reply_to) THEN
+    NEW.reply_to := NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION gate.validate_reply_target() OWNER TO discreet_gate;
+
+-- FUNCTION verify_turn_lease(uuid, uuid)
+CREATE FUNCTION gate.verify_turn_lease(session uuid, turn uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT gate.try_lock_session(session) THEN
+    RETURN false;
+  END IF;
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = session AND s.current_turn = turn;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  RETURN gate.withheld_reason(session, turn) IS NULL;
+END $$;
+
+
+ALTER FUNCTION gate.verify_turn_lease(session uuid, turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION waiting_command(gate.inbound, boolean)
+CREATE FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT nullif(nullif(gate.command_of(said.body, of_owner), 'new'), 'stop')
+  SELECT nullif(nullif(gate.parse_command(said.body, of_owner), 'new'), 'stop')
    WHERE said.files = '[]' AND starts_with(said.body, '/')
 $$;
 
 
-ALTER FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) OWNER TO discreet_gate;
 
 -- FUNCTION wake_for_message(discreet.channels, uuid, text, gate.inbound)
 CREATE FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) RETURNS void
@@ -6877,10 +7088,10 @@ BEGIN
      WHERE r.due_at <= clock_timestamp()
        AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('remind:' || r.id)
+       AND NOT gate.is_backing_off('remind:' || r.id)
      ORDER BY r.due_at LIMIT 1000
   LOOP
-    IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
+    IF gate.reminder_delay_reason(due) IS NULL OR gate.reminder_end_reason(due) IS NOT NULL THEN
       PERFORM gate.defer_reminder(due.id, due.session_id, NULL);
       woken := woken + 1;
     END IF;
@@ -6930,10 +7141,10 @@ BEGIN
     SELECT w.session_id
       FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
              WHERE m.state IN ('waiting', 'taken')) w
-     WHERE gate.why_withheld(w.session_id, NULL) IS NULL
+     WHERE gate.withheld_reason(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('turn:' || w.session_id)
+       AND NOT gate.is_backing_off('turn:' || w.session_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -6946,7 +7157,7 @@ BEGIN
      WHERE o.state IN ('pending', 'sending')
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('deliver:' || o.route_id)
+       AND NOT gate.is_backing_off('deliver:' || o.route_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -6960,180 +7171,8 @@ END $$;
 
 ALTER FUNCTION gate.wake_stranded() OWNER TO discreet_gate;
 
--- FUNCTION was_erased(uuid, timestamp with time zone, text, text)
-CREATE FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  -- Nearly always nobody was erased, and then nothing is hashed.
-  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
-    AND EXISTS (SELECT FROM discreet.erased_addresses e
-                 WHERE e.owner_id = owner AND written_at <= e.erased_at
-                   AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
-END $$;
-
-
-ALTER FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) OWNER TO discreet_gate;
-
--- FUNCTION why_not_deletable(uuid, uuid, uuid)
-CREATE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT CASE
-    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
-    WHEN agent = taker THEN 'same_agent'
-    WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
-    THEN 'last_agent'
-    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
-    WHEN taker IS NULL AND EXISTS (
-      SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
-       WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
-    WHEN taker IS NULL AND EXISTS (
-      SELECT FROM discreet.sessions s
-       WHERE s.agent_id = agent AND gate.on_hold(s.contact_id)) THEN 'contact_on_hold'
-    WHEN taker IS NULL AND EXISTS (
-      SELECT FROM discreet.contacts c
-       WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
-         AND (EXISTS (SELECT FROM discreet.sessions s
-                       WHERE s.agent_id = agent
-                         AND (s.contact_id = c.id OR s.shared))
-              OR EXISTS (SELECT FROM discreet.memory_history h
-                          WHERE h.agent_id = agent AND h.contact_id = c.id)
-              OR EXISTS (SELECT FROM discreet.memories m
-                          WHERE m.agent_id = agent AND m.contact_id = c.id))) THEN 'agent_on_hold'
-    WHEN EXISTS (
-      SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
-       WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
-    FROM (SELECT 1) one
-    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
-    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
-$$;
-
-
-ALTER FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
-
--- FUNCTION why_not_mergeable(uuid, uuid, uuid)
-CREATE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  PERFORM 1 FROM discreet.contacts c
-    WHERE c.id IN (survivor, merged) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
-  IF survivor = merged THEN
-    RETURN 'same_contact';
-  END IF;
-  RETURN (
-    SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
-                WHEN bool_or(c.merged_into IS NOT NULL)
-                THEN 'already_merged'
-                WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
-                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
-                WHEN bool_or(c.on_hold_at IS NOT NULL) THEN 'contact_on_hold'
-                WHEN bool_or(EXISTS (SELECT FROM discreet.self_erasures e
-                                      WHERE e.contact_id = c.id AND e.confirmed_at IS NOT NULL))
-                THEN 'contact_erases_itself'
-                WHEN bool_or(c.taken_over_at IS NOT NULL)
-                THEN 'contact_taken_over'
-                WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
-                                      WHERE p.contact_id = c.id AND p.state = 'pending'))
-                THEN 'contact_not_admitted' END
-      FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
-END $$;
-
-
-ALTER FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
-
--- FUNCTION why_not_told(uuid)
-CREATE FUNCTION gate.why_not_told(contact uuid) RETURNS text
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.require_owner();
-  one   discreet.contacts;
-  last  discreet.messages;
-  via   discreet.channels;
-BEGIN
-  SELECT c.* INTO one FROM discreet.contacts c
-   WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
-  END IF;
-  last := gate.last_heard(owner, contact);
-  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
-  RETURN CASE
-    WHEN gate.has_opted_out(contact) THEN 'stopped'
-    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
-    WHEN last.id IS NULL THEN 'nowhere'
-    WHEN EXISTS (SELECT FROM discreet.pairings p
-                  WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
-                    AND p.state = 'denied') THEN 'denied'
-    WHEN via.platform = 'whatsapp' AND NOT EXISTS (
-      SELECT FROM discreet.messages m
-       WHERE m.contact_id = contact AND m.direction = 'in'
-         AND (m.channel_id, m.chat_id) = (last.channel_id, last.chat_id)
-         AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END;
-END $$;
-
-
-ALTER FUNCTION gate.why_not_told(contact uuid) OWNER TO discreet_gate;
-
--- FUNCTION why_reminder_ends(discreet.reminders)
-CREATE FUNCTION gate.why_reminder_ends(due discreet.reminders) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN (
-    SELECT CASE WHEN v.closed_at IS NOT NULL OR r.party <> due.party THEN 'gone'
-                WHEN c.blocked_at IS NOT NULL THEN 'blocked'
-                WHEN EXISTS (SELECT FROM discreet.pairings p
-                              WHERE p.channel_id IN (v.id, v.parent_id) AND p.contact_id = c.id
-                                AND p.state = 'denied') THEN 'denied'
-                WHEN due.contact_id IS NULL AND NOT due.shared AND v.platform <> 'terminal'
-                     AND NOT EXISTS (
-                       SELECT FROM discreet.owner_chats o
-                         JOIN discreet.addresses a
-                           ON (a.owner_id, a.platform, a.platform_id)
-                              = (o.owner_id, o.platform, o.platform_id) AND a.of_owner
-                        WHERE o.owner_id = due.owner_id
-                          AND (o.channel_id, o.chat_id) = (r.channel_id, r.chat_id)) THEN 'gone' END
-      FROM discreet.routes r
-      JOIN discreet.channels v ON v.id = r.channel_id
-      LEFT JOIN discreet.contacts c ON c.id = due.contact_id
-     WHERE r.id = due.route_id);
-END $$;
-
-
-ALTER FUNCTION gate.why_reminder_ends(due discreet.reminders) OWNER TO discreet_gate;
-
--- FUNCTION why_reminder_waits(discreet.reminders)
-CREATE FUNCTION gate.why_reminder_waits(due discreet.reminders) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  RETURN (
-    SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
-                WHEN c.platform = 'whatsapp' AND NOT EXISTS (
-                  SELECT FROM discreet.messages m
-                   WHERE (m.owner_id, m.agent_id, m.party) = (due.owner_id, due.agent_id, due.party)
-                     AND m.direction = 'in' AND (m.channel_id, m.chat_id) = (r.channel_id, r.chat_id)
-                     AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END
-      FROM discreet.routes r
-      JOIN discreet.channels c ON c.id = r.channel_id
-      JOIN discreet.agents a ON a.id = r.agent_id
-     WHERE r.id = due.route_id);
-END $$;
-
-
-ALTER FUNCTION gate.why_reminder_waits(due discreet.reminders) OWNER TO discreet_gate;
-
--- FUNCTION why_withheld(uuid, uuid)
-CREATE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
+-- FUNCTION withheld_reason(uuid, uuid)
+CREATE FUNCTION gate.withheld_reason(session uuid, turn uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7153,46 +7192,7 @@ CREATE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
 $$;
 
 
-ALTER FUNCTION gate.why_withheld(session uuid, turn uuid) OWNER TO discreet_gate;
-
--- FUNCTION without_name(gate.inbound, text)
-CREATE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-DECLARE
-  front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
-                || '(?![[:alnum:]_])([!?.\u2026\u061f]+(?=\s|$))?'
-                || '[[:space:],:;\u060c\u061b\uff0c\u3001\uff1a\uff1b\uff01\uff1f\u3002]*'
-                || '([\u2014\u2013-]+\s*(?=/))?)+';
-  rest  text := regexp_replace(said.body, front, '', 'i');
-BEGIN
-  IF rest <> '' THEN
-    said.body := rest;
-    IF said.details IS NOT NULL THEN
-      said.details := jsonb_set(
-        said.details, '{text}', to_jsonb(regexp_replace(said.details->>'text', front, '', 'i')));
-    END IF;
-  END IF;
-  RETURN said;
-END $_$;
-
-
-ALTER FUNCTION gate.without_name(said gate.inbound, agent text) OWNER TO discreet_gate;
-
--- FUNCTION words_to_the_owner(uuid[], uuid[])
-CREATE FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) RETURNS uuid[]
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT ARRAY(
-  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
-   UNION
-  SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
-$$;
-
-
-ALTER FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.withheld_reason(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION procrastinate_cancel_job_v1(bigint, boolean, boolean)
 CREATE FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) RETURNS bigint
@@ -8282,7 +8282,7 @@ CASE
     ELSE owner_id
 END)) STORED NOT NULL,
     content text NOT NULL,
-    digest text GENERATED ALWAYS AS (md5(gate.plain_text(content))) STORED NOT NULL,
+    digest text GENERATED ALWAYS AS (md5(gate.normalize_text(content))) STORED NOT NULL,
     summary text DEFAULT ''::text NOT NULL,
     topic_key text,
     topics text[] DEFAULT '{}'::text[] NOT NULL,
@@ -9796,14 +9796,44 @@ CREATE UNIQUE INDEX procrastinate_jobs_queueing_lock_idx_v1 ON queue.procrastina
 -- INDEX procrastinate_periodic_defers_job_id_fkey_v1
 CREATE INDEX procrastinate_periodic_defers_job_id_fkey_v1 ON queue.procrastinate_periodic_defers USING btree (job_id);
 
--- TRIGGER memories archive
-CREATE TRIGGER archive BEFORE DELETE OR UPDATE ON discreet.memories FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
+-- TRIGGER outbox apply_early_receipts
+CREATE TRIGGER apply_early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
 
--- TRIGGER outbox deliver
-CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNCTION gate.deliver_outbox();
+-- TRIGGER memories archive_memory
+CREATE TRIGGER archive_memory BEFORE DELETE OR UPDATE ON discreet.memories FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
 
--- TRIGGER outbox early_receipts
-CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
+-- TRIGGER memories enforce_memory_limit
+CREATE TRIGGER enforce_memory_limit AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN ((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name]))) EXECUTE FUNCTION gate.enforce_memory_limit();
+
+-- TRIGGER contacts notify_access_changed
+CREATE TRIGGER notify_access_changed AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.merged_into IS DISTINCT FROM old.merged_into))) EXECUTE FUNCTION gate.notify_access_changed();
+
+-- TRIGGER tokens notify_access_changed
+CREATE TRIGGER notify_access_changed AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_access_changed();
+
+-- TRIGGER channel_secrets notify_channels_changed
+CREATE TRIGGER notify_channels_changed AFTER INSERT OR DELETE OR UPDATE ON discreet.channel_secrets FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_channels_changed();
+
+-- TRIGGER channels notify_channels_changed
+CREATE TRIGGER notify_channels_changed AFTER INSERT OR DELETE OR UPDATE OF closed_at ON discreet.channels FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_channels_changed();
+
+-- TRIGGER contacts notify_erasure
+CREATE TRIGGER notify_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_access_changed();
+
+-- TRIGGER drafts notify_waiting_clients
+CREATE TRIGGER notify_waiting_clients AFTER INSERT OR UPDATE ON discreet.drafts FOR EACH ROW EXECUTE FUNCTION gate.notify_draft_changed();
+
+-- TRIGGER messages notify_waiting_clients
+CREATE TRIGGER notify_waiting_clients AFTER UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'in'::text) AND (old.state = ANY (ARRAY['waiting'::text, 'taken'::text])) AND (new.state <> 'taken'::text) AND (new.state <> old.state))) EXECUTE FUNCTION gate.notify_state_changed();
+
+-- TRIGGER outbox notify_waiting_clients
+CREATE TRIGGER notify_waiting_clients AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN ((new.state = 'sent'::text)) EXECUTE FUNCTION gate.notify_delivery_changed();
+
+-- TRIGGER messages prevent_undercounting
+CREATE TRIGGER prevent_undercounting BEFORE UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.state = 'context'::text) AND (old.state <> 'context'::text) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])))) EXECUTE FUNCTION gate.prevent_undercounting();
+
+-- TRIGGER turns prevent_undercounting
+CREATE TRIGGER prevent_undercounting BEFORE UPDATE OF usage ON discreet.turns FOR EACH ROW WHEN (((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])) AND (NOT gate.is_valid_usage(new.usage, old.usage)))) EXECUTE FUNCTION gate.prevent_undercounting();
 
 -- TRIGGER agents record_agent
 CREATE TRIGGER record_agent AFTER UPDATE OF paused_at ON discreet.agents FOR EACH ROW WHEN (((old.paused_at IS NULL) <> (new.paused_at IS NULL))) EXECUTE FUNCTION gate.record_agent();
@@ -9838,56 +9868,26 @@ CREATE TRIGGER record_pairing AFTER INSERT ON discreet.pairings FOR EACH ROW EXE
 -- TRIGGER person_requests record_person_request
 CREATE TRIGGER record_person_request AFTER INSERT ON discreet.person_requests FOR EACH ROW EXECUTE FUNCTION gate.record_person_request();
 
--- TRIGGER contact_labels refuse_merged
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.contact_labels FOR EACH ROW EXECUTE FUNCTION gate.refuse_merged();
+-- TRIGGER contact_labels reject_merged_contact
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.contact_labels FOR EACH ROW EXECUTE FUNCTION gate.reject_merged_contact();
 
--- TRIGGER memories refuse_merged
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_merged();
+-- TRIGGER memories reject_merged_contact
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.reject_merged_contact();
 
--- TRIGGER sessions refuse_merged
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.sessions FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_merged();
+-- TRIGGER sessions reject_merged_contact
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.sessions FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.reject_merged_contact();
 
--- TRIGGER messages reply_to_what_was_said
-CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'out'::text) AND (new.reply_to IS NOT NULL) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name])))) EXECUTE FUNCTION gate.reply_to_what_was_said();
+-- TRIGGER agents reject_open_shared_agent
+CREATE TRIGGER reject_open_shared_agent AFTER UPDATE OF memory_model ON discreet.agents FOR EACH ROW EXECUTE FUNCTION gate.reject_open_shared_agent();
 
--- TRIGGER agents shared_and_open
-CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+-- TRIGGER channels reject_open_shared_agent
+CREATE TRIGGER reject_open_shared_agent AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.reject_open_shared_agent();
 
--- TRIGGER channels shared_and_open
-CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+-- TRIGGER outbox schedule_delivery
+CREATE TRIGGER schedule_delivery AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNCTION gate.schedule_delivery();
 
--- TRIGGER messages stay_counted
-CREATE TRIGGER stay_counted BEFORE UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.state = 'context'::text) AND (old.state <> 'context'::text) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])))) EXECUTE FUNCTION gate.refuse_to_count_less();
-
--- TRIGGER turns stay_counted
-CREATE TRIGGER stay_counted BEFORE UPDATE OF usage ON discreet.turns FOR EACH ROW WHEN (((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])) AND (NOT gate.is_usage(new.usage, old.usage)))) EXECUTE FUNCTION gate.refuse_to_count_less();
-
--- TRIGGER contacts tell_of_access
-CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.merged_into IS DISTINCT FROM old.merged_into))) EXECUTE FUNCTION gate.tell_of_access();
-
--- TRIGGER tokens tell_of_access
-CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
-
--- TRIGGER channel_secrets tell_of_channels
-CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE ON discreet.channel_secrets FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
-
--- TRIGGER channels tell_of_channels
-CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE OF closed_at ON discreet.channels FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
-
--- TRIGGER contacts tell_of_erasure
-CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
-
--- TRIGGER drafts tell_waiting
-CREATE TRIGGER tell_waiting AFTER INSERT OR UPDATE ON discreet.drafts FOR EACH ROW EXECUTE FUNCTION gate.tell_of_draft();
-
--- TRIGGER messages tell_waiting
-CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'in'::text) AND (old.state = ANY (ARRAY['waiting'::text, 'taken'::text])) AND (new.state <> 'taken'::text) AND (new.state <> old.state))) EXECUTE FUNCTION gate.tell_of_state();
-
--- TRIGGER outbox tell_waiting
-CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN ((new.state = 'sent'::text)) EXECUTE FUNCTION gate.tell_of_delivery();
-
--- TRIGGER memories too_many
-CREATE TRIGGER too_many AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN ((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name]))) EXECUTE FUNCTION gate.refuse_too_many_memories();
+-- TRIGGER messages validate_reply_target
+CREATE TRIGGER validate_reply_target BEFORE INSERT ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'out'::text) AND (new.reply_to IS NOT NULL) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name])))) EXECUTE FUNCTION gate.validate_reply_target();
 
 -- TRIGGER procrastinate_jobs procrastinate_jobs_notify_queue_job_aborted_v1
 CREATE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 AFTER UPDATE OF abort_requested ON queue.procrastinate_jobs FOR EACH ROW WHEN (((old.abort_requested = false) AND (new.abort_requested = true) AND (new.status = 'doing'::queue.procrastinate_job_status))) EXECUTE FUNCTION queue.procrastinate_notify_queue_abort_job_v1();
@@ -11088,19 +11088,12 @@ GRANT USAGE ON SCHEMA queue TO discreet_worker;
 GRANT ALL ON FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) TO discreet_worker;
 REVOKE ALL ON FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) FROM PUBLIC;
 
--- ACL FUNCTION accept_again(owner uuid, channel uuid, kept jsonb)
-REVOKE ALL ON FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) FROM PUBLIC;
-
 -- ACL FUNCTION accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
 REVOKE ALL ON FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
 
 -- ACL FUNCTION accept_messages(ticket text, messages gate.inbound[])
 GRANT ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) FROM PUBLIC;
-
--- ACL FUNCTION access_of_scope()
-GRANT ALL ON FUNCTION gate.access_of_scope() TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.access_of_scope() FROM PUBLIC;
 
 -- ACL FUNCTION add_counts(one jsonb, other jsonb)
 REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
@@ -11110,23 +11103,6 @@ GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recu
 GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) FROM PUBLIC;
-
--- ACL FUNCTION admit(channel uuid, of_platform text, of_id text, kind text)
-GRANT ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) FROM PUBLIC;
-
--- ACL FUNCTION advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone)
-GRANT ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
-
--- ACL FUNCTION agents_of(owner uuid)
-REVOKE ALL ON FUNCTION gate.agents_of(owner uuid) FROM PUBLIC;
-
--- ACL FUNCTION allowed_tools()
-GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_contact;
-GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_owner;
-GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.allowed_tools() FROM PUBLIC;
 
 -- ACL FUNCTION key_of(ids bytea)
 GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_contact;
@@ -11144,15 +11120,47 @@ GRANT ALL ON FUNCTION gate.scope() TO discreet_shared;
 GRANT ALL ON FUNCTION gate.scope() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.scope() FROM PUBLIC;
 
--- ACL TABLE outbox
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.outbox TO discreet_gate;
+-- ACL TABLE channels
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.channels TO discreet_gate;
 
--- ACL FUNCTION answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
-REVOKE ALL ON FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) FROM PUBLIC;
+-- ACL FUNCTION admission_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.admission_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION admit_sender(channel uuid, of_platform text, of_id text, kind text)
+GRANT ALL ON FUNCTION gate.admit_sender(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.admit_sender(channel uuid, of_platform text, of_id text, kind text) FROM PUBLIC;
+
+-- ACL FUNCTION advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone)
+GRANT ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION agent_ids(owner uuid)
+REVOKE ALL ON FUNCTION gate.agent_ids(owner uuid) FROM PUBLIC;
+
+-- ACL FUNCTION allowed_tools()
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_owner;
+GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.allowed_tools() FROM PUBLIC;
+
+-- ACL FUNCTION anonymize_turn_reads(owner uuid, gone uuid[])
+REVOKE ALL ON FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION apply_channel_labels(via discreet.channels, contact uuid)
+REVOKE ALL ON FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION apply_early_receipts()
 GRANT ALL ON FUNCTION gate.apply_early_receipts() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.apply_early_receipts() FROM PUBLIC;
+
+-- ACL TABLE sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
+
+-- ACL FUNCTION apply_edit(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.apply_edit(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL TABLE outbox
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.outbox TO discreet_gate;
 
 -- ACL FUNCTION apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text)
 REVOKE ALL ON FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
@@ -11165,20 +11173,8 @@ REVOKE ALL ON FUNCTION gate.apply_retention(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.archive_memory() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
 
--- ACL TABLE sessions
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
-
 -- ACL FUNCTION are_answers_held(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.are_answers_held(here discreet.sessions) FROM PUBLIC;
-
--- ACL FUNCTION as_code(typed text)
-REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
-
--- ACL FUNCTION ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval)
-GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.ask_for_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) FROM PUBLIC;
 
 -- ACL FUNCTION ask_for_erasure(code text)
 GRANT ALL ON FUNCTION gate.ask_for_erasure(code text) TO discreet_contact;
@@ -11189,22 +11185,8 @@ GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT
 GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) FROM PUBLIC;
 
--- ACL FUNCTION ask_to_link()
-GRANT ALL ON FUNCTION gate.ask_to_link() TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.ask_to_link() FROM PUBLIC;
-
--- ACL TABLE channels
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.channels TO discreet_gate;
-
--- ACL FUNCTION ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
-REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
-
 -- ACL FUNCTION awaits_person(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
-
--- ACL FUNCTION bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
-GRANT ALL ON FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.bearer_of(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
 
 -- ACL FUNCTION begin_audit()
 GRANT ALL ON FUNCTION gate.begin_audit() TO discreet_worker;
@@ -11220,13 +11202,13 @@ REVOKE ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outc
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
 
+-- ACL FUNCTION begin_owner_notices()
+GRANT ALL ON FUNCTION gate.begin_owner_notices() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.begin_owner_notices() FROM PUBLIC;
+
 -- ACL FUNCTION begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval)
 GRANT ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) FROM PUBLIC;
-
--- ACL FUNCTION begin_telling_owner()
-GRANT ALL ON FUNCTION gate.begin_telling_owner() TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
 
 -- ACL FUNCTION begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean)
 GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_contact;
@@ -11238,9 +11220,6 @@ REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id u
 GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) FROM PUBLIC;
 
--- ACL FUNCTION budget_is_used_up(of_owner uuid, agent uuid)
-REVOKE ALL ON FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) FROM PUBLIC;
-
 -- ACL FUNCTION budgets_today(of_owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.budgets_today(of_owner uuid, agent uuid) FROM PUBLIC;
 
@@ -11250,30 +11229,28 @@ GRANT ALL ON FUNCTION gate.cancel_reminder(reminder uuid) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.cancel_reminder(reminder uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.cancel_reminder(reminder uuid) FROM PUBLIC;
 
--- ACL FUNCTION channels_for(via discreet.channels, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION channel_and_branches(via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid)
 GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
 
--- ACL FUNCTION claim_renewal(connection uuid, seen bytea, lasts interval)
-GRANT ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) FROM PUBLIC;
+-- ACL FUNCTION claim_token_renewal(connection uuid, seen bytea, lasts interval)
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) FROM PUBLIC;
 
 -- ACL FUNCTION claim_webhooks(lease interval)
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_webhooks(lease interval) FROM PUBLIC;
 
--- ACL FUNCTION command_in(said gate.inbound, contact uuid, of_all boolean)
-REVOKE ALL ON FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) FROM PUBLIC;
+-- ACL FUNCTION clear_failures()
+GRANT ALL ON FUNCTION gate.clear_failures() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.clear_failures() FROM PUBLIC;
 
--- ACL FUNCTION command_of(body text, of_owner boolean)
-REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
-
--- ACL FUNCTION command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean)
-REVOKE ALL ON FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) FROM PUBLIC;
+-- ACL FUNCTION clear_turns(sessions uuid[])
+REVOKE ALL ON FUNCTION gate.clear_turns(sessions uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION configure(numbers jsonb, texts jsonb)
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
@@ -11283,18 +11260,22 @@ REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) FROM PUBLIC;
 
+-- ACL FUNCTION connectable_servers()
+GRANT ALL ON FUNCTION gate.connectable_servers() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.connectable_servers() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.connectable_servers() FROM PUBLIC;
+
 -- ACL FUNCTION connecting_party(of_group uuid)
 REVOKE ALL ON FUNCTION gate.connecting_party(of_group uuid) FROM PUBLIC;
 
--- ACL FUNCTION connection_of_link(link bytea)
-GRANT ALL ON FUNCTION gate.connection_of_link(link bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.connection_of_link(link bytea) FROM PUBLIC;
+-- ACL FUNCTION contact_digest(contact uuid)
+REVOKE ALL ON FUNCTION gate.contact_digest(contact uuid) FROM PUBLIC;
 
--- ACL TABLE connections
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.connections TO discreet_gate;
+-- ACL FUNCTION contact_limits(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
+REVOKE ALL ON FUNCTION gate.contact_limits(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
 
--- ACL FUNCTION connects_here(c discreet.connections)
-REVOKE ALL ON FUNCTION gate.connects_here(c discreet.connections) FROM PUBLIC;
+-- ACL FUNCTION contact_with_merged(contact uuid)
+REVOKE ALL ON FUNCTION gate.contact_with_merged(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION contacts_with_digests(wanted text[])
 GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
@@ -11307,6 +11288,13 @@ REVOKE ALL ON FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb,
 -- ACL FUNCTION count_owner_terms(many bigint)
 GRANT ALL ON FUNCTION gate.count_owner_terms(many bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
+
+-- ACL FUNCTION create_link_code()
+GRANT ALL ON FUNCTION gate.create_link_code() TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.create_link_code() FROM PUBLIC;
+
+-- ACL FUNCTION current_person()
+REVOKE ALL ON FUNCTION gate.current_person() FROM PUBLIC;
 
 -- ACL FUNCTION current_policy()
 GRANT ALL ON FUNCTION gate.current_policy() TO discreet_worker;
@@ -11334,18 +11322,15 @@ REVOKE ALL ON FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) FROM
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
 
--- ACL FUNCTION decision_of(owner uuid, body text)
-REVOKE ALL ON FUNCTION gate.decision_of(owner uuid, body text) FROM PUBLIC;
-
 -- ACL FUNCTION decoys()
 GRANT ALL ON FUNCTION gate.decoys() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decoys() FROM PUBLIC;
 
--- ACL FUNCTION defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
-REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
-
 -- ACL FUNCTION defer_delivery(route uuid, at timestamp with time zone)
 REVOKE ALL ON FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION defer_job(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
+REVOKE ALL ON FUNCTION gate.defer_job(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
 
 -- ACL FUNCTION defer_reminder(reminder uuid, session uuid, at timestamp with time zone)
 REVOKE ALL ON FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamp with time zone) FROM PUBLIC;
@@ -11357,34 +11342,27 @@ REVOKE ALL ON FUNCTION gate.defer_turn(session uuid, at timestamp with time zone
 GRANT ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) FROM PUBLIC;
 
--- ACL FUNCTION deliver_outbox()
-GRANT ALL ON FUNCTION gate.deliver_outbox() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.deliver_outbox() FROM PUBLIC;
+-- ACL FUNCTION delete_agent_and_settings(agent uuid)
+REVOKE ALL ON FUNCTION gate.delete_agent_and_settings(agent uuid) FROM PUBLIC;
 
--- ACL FUNCTION digest_of(address text)
-REVOKE ALL ON FUNCTION gate.digest_of(address text) FROM PUBLIC;
+-- ACL FUNCTION delete_agent_rows(owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) FROM PUBLIC;
 
--- ACL FUNCTION digest_of_contact(contact uuid)
-REVOKE ALL ON FUNCTION gate.digest_of_contact(contact uuid) FROM PUBLIC;
+-- ACL FUNCTION delete_draft(session uuid, turn uuid)
+REVOKE ALL ON FUNCTION gate.delete_draft(session uuid, turn uuid) FROM PUBLIC;
 
--- ACL FUNCTION drop_agent(agent uuid)
-REVOKE ALL ON FUNCTION gate.drop_agent(agent uuid) FROM PUBLIC;
+-- ACL FUNCTION delete_expired_connections()
+GRANT ALL ON FUNCTION gate.delete_expired_connections() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.delete_expired_connections() FROM PUBLIC;
 
--- ACL FUNCTION drop_draft(session uuid, turn uuid)
-REVOKE ALL ON FUNCTION gate.drop_draft(session uuid, turn uuid) FROM PUBLIC;
+-- ACL FUNCTION delete_jobs(sessions uuid[])
+REVOKE ALL ON FUNCTION gate.delete_jobs(sessions uuid[]) FROM PUBLIC;
 
--- ACL FUNCTION drop_expired_connections()
-GRANT ALL ON FUNCTION gate.drop_expired_connections() TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.drop_expired_connections() FROM PUBLIC;
+-- ACL FUNCTION deletion_blocker(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
--- ACL FUNCTION drop_jobs(sessions uuid[])
-REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
-
--- ACL FUNCTION drop_lost_turn(session uuid, lost uuid)
-REVOKE ALL ON FUNCTION gate.drop_lost_turn(session uuid, lost uuid) FROM PUBLIC;
-
--- ACL FUNCTION drop_rows_of_agent(owner uuid, agent uuid)
-REVOKE ALL ON FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) FROM PUBLIC;
+-- ACL FUNCTION details_to_store(details jsonb, replies_to uuid)
+REVOKE ALL ON FUNCTION gate.details_to_store(details jsonb, replies_to uuid) FROM PUBLIC;
 
 -- ACL FUNCTION due_erasures(patience interval)
 GRANT ALL ON FUNCTION gate.due_erasures(patience interval) TO discreet_worker;
@@ -11394,11 +11372,8 @@ REVOKE ALL ON FUNCTION gate.due_erasures(patience interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.due_quarantined() FROM PUBLIC;
 
--- ACL FUNCTION edit_as_line(said gate.inbound)
-REVOKE ALL ON FUNCTION gate.edit_as_line(said gate.inbound) FROM PUBLIC;
-
--- ACL FUNCTION empty_turns(sessions uuid[])
-REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
+-- ACL FUNCTION edit_as_context(said gate.inbound)
+REVOKE ALL ON FUNCTION gate.edit_as_context(said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION end_audit(audit uuid)
 GRANT ALL ON FUNCTION gate.end_audit(audit uuid) TO discreet_worker;
@@ -11438,27 +11413,30 @@ GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answ
 GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) FROM PUBLIC;
 
--- ACL FUNCTION enter(ticket text)
-REVOKE ALL ON FUNCTION gate.enter(ticket text) FROM PUBLIC;
+-- ACL FUNCTION enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION enforce_memory_limit()
+GRANT ALL ON FUNCTION gate.enforce_memory_limit() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.enforce_memory_limit() FROM PUBLIC;
 
 -- ACL FUNCTION enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid)
 GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) FROM PUBLIC;
 
--- ACL FUNCTION enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
-GRANT ALL ON FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) FROM PUBLIC;
+-- ACL FUNCTION enter_scope(ticket text)
+REVOKE ALL ON FUNCTION gate.enter_scope(ticket text) FROM PUBLIC;
 
 -- ACL FUNCTION erase_contact(contact uuid)
 GRANT ALL ON FUNCTION gate.erase_contact(contact uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.erase_contact(contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION erase_elsewhere(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION erase_exclusive_contacts(owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) FROM PUBLIC;
 
--- ACL FUNCTION erase_known_only_to(owner uuid, agent uuid)
-REVOKE ALL ON FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) FROM PUBLIC;
+-- ACL FUNCTION erase_from_other_sessions(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
 REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) FROM PUBLIC;
@@ -11469,12 +11447,15 @@ REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresse
 -- ACL FUNCTION erase_rows(owner uuid, gone uuid[], sessions uuid[])
 REVOKE ALL ON FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) FROM PUBLIC;
 
--- ACL FUNCTION erase_unsorted(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION erase_unassigned(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION erased_contacts()
 GRANT ALL ON FUNCTION gate.erased_contacts() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.erased_contacts() FROM PUBLIC;
+
+-- ACL FUNCTION exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean)
+REVOKE ALL ON FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;
 
 -- ACL FUNCTION expire_messages(owner uuid, most integer)
 REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, most integer) FROM PUBLIC;
@@ -11482,8 +11463,8 @@ REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, most integer) FROM PUBLI
 -- ACL FUNCTION expire_sign_ins(connections uuid[])
 REVOKE ALL ON FUNCTION gate.expire_sign_ins(connections uuid[]) FROM PUBLIC;
 
--- ACL FUNCTION expire_unsorted(owner uuid)
-REVOKE ALL ON FUNCTION gate.expire_unsorted(owner uuid) FROM PUBLIC;
+-- ACL FUNCTION expire_unassigned(owner uuid)
+REVOKE ALL ON FUNCTION gate.expire_unassigned(owner uuid) FROM PUBLIC;
 
 -- ACL FUNCTION expired_files(owner uuid, most integer)
 REVOKE ALL ON FUNCTION gate.expired_files(owner uuid, most integer) FROM PUBLIC;
@@ -11497,9 +11478,20 @@ REVOKE ALL ON FUNCTION gate.expired_messages(owner uuid, most integer) FROM PUBL
 -- ACL FUNCTION expired_versions(owner uuid, most integer)
 REVOKE ALL ON FUNCTION gate.expired_versions(owner uuid, most integer) FROM PUBLIC;
 
--- ACL FUNCTION failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone)
-GRANT ALL ON FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.failing_work(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) FROM PUBLIC;
+-- ACL FUNCTION explain_last_answer()
+GRANT ALL ON FUNCTION gate.explain_last_answer() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.explain_last_answer() TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.explain_last_answer() FROM PUBLIC;
+
+-- ACL FUNCTION find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text)
+REVOKE ALL ON FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text) FROM PUBLIC;
+
+-- ACL FUNCTION find_connection_by_link(link bytea)
+GRANT ALL ON FUNCTION gate.find_connection_by_link(link bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.find_connection_by_link(link bytea) FROM PUBLIC;
+
+-- ACL FUNCTION find_contact(owner uuid, of_platform text, of_id text)
+REVOKE ALL ON FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
 
 -- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
 REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;
@@ -11514,6 +11506,13 @@ REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel
 -- ACL FUNCTION find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) FROM PUBLIC;
 
+-- ACL FUNCTION find_pairing(typed text, OUT pairing uuid, OUT locked boolean)
+GRANT ALL ON FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolean) FROM PUBLIC;
+
+-- ACL FUNCTION find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text)
+REVOKE ALL ON FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
+
 -- ACL FUNCTION finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval)
 GRANT ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) FROM PUBLIC;
@@ -11524,37 +11523,14 @@ GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time
 GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) FROM PUBLIC;
 
--- ACL FUNCTION forget_failures()
-GRANT ALL ON FUNCTION gate.forget_failures() TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.forget_failures() FROM PUBLIC;
-
 -- ACL FUNCTION forget_memory(memory uuid, wanted integer)
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBLIC;
 
--- ACL FUNCTION forget_whose_were_read(owner uuid, gone uuid[])
-REVOKE ALL ON FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) FROM PUBLIC;
-
--- ACL FUNCTION furnish_audit(audit uuid, one uuid, other uuid)
-GRANT ALL ON FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) FROM PUBLIC;
-
--- ACL FUNCTION furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid)
-REVOKE ALL ON FUNCTION gate.furnish_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) FROM PUBLIC;
-
--- ACL FUNCTION give_memories_of_agent(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
-
--- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
-
--- ACL FUNCTION give_rows_of_agent(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
-
--- ACL FUNCTION has_locked_session(session uuid)
-REVOKE ALL ON FUNCTION gate.has_locked_session(session uuid) FROM PUBLIC;
+-- ACL FUNCTION generate_code()
+REVOKE ALL ON FUNCTION gate.generate_code() FROM PUBLIC;
 
 -- ACL FUNCTION has_opted_out(contact uuid)
 REVOKE ALL ON FUNCTION gate.has_opted_out(contact uuid) FROM PUBLIC;
@@ -11569,48 +11545,43 @@ GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO di
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION hold_turn(session uuid, turn uuid)
-GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.hold_turn(session uuid, turn uuid) FROM PUBLIC;
+-- ACL FUNCTION ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
+REVOKE ALL ON FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
 
--- ACL FUNCTION horizons(owner uuid, of_kind text, of_agents boolean)
-REVOKE ALL ON FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean) FROM PUBLIC;
+-- ACL FUNCTION is_backing_off(key text)
+REVOKE ALL ON FUNCTION gate.is_backing_off(key text) FROM PUBLIC;
 
--- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
-REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
+-- ACL FUNCTION is_budget_exhausted(of_owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) FROM PUBLIC;
 
 -- ACL FUNCTION is_new_contact(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION is_put_off(key text)
-REVOKE ALL ON FUNCTION gate.is_put_off(key text) FROM PUBLIC;
+-- ACL FUNCTION is_on_hold(contact uuid)
+REVOKE ALL ON FUNCTION gate.is_on_hold(contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION is_usage(given jsonb, before jsonb)
-GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_schema;
-GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) FROM PUBLIC;
+-- ACL TABLE connections
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.connections TO discreet_gate;
 
--- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
-REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
+-- ACL FUNCTION is_own_connection(c discreet.connections)
+REVOKE ALL ON FUNCTION gate.is_own_connection(c discreet.connections) FROM PUBLIC;
 
--- ACL FUNCTION joined_details(before text, details jsonb, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION is_same_chat(owner uuid, of_platform text, chat text, chats text[])
+REVOKE ALL ON FUNCTION gate.is_same_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
 
--- ACL FUNCTION keep_decoys(names text[], facts text[])
-GRANT ALL ON FUNCTION gate.keep_decoys(names text[], facts text[]) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.keep_decoys(names text[], facts text[]) FROM PUBLIC;
+-- ACL FUNCTION is_valid_usage(given jsonb, before jsonb)
+GRANT ALL ON FUNCTION gate.is_valid_usage(given jsonb, before jsonb) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.is_valid_usage(given jsonb, before jsonb) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.is_valid_usage(given jsonb, before jsonb) TO discreet_schema;
+GRANT ALL ON FUNCTION gate.is_valid_usage(given jsonb, before jsonb) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.is_valid_usage(given jsonb, before jsonb) FROM PUBLIC;
 
--- ACL FUNCTION keep_tokens(connection uuid, kept bytea)
-GRANT ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.keep_tokens(connection uuid, kept bytea) FROM PUBLIC;
+-- ACL FUNCTION job_scope(args jsonb)
+GRANT ALL ON FUNCTION gate.job_scope(args jsonb) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.job_scope(args jsonb) FROM PUBLIC;
 
--- ACL FUNCTION kept_details(details jsonb, replies_to uuid)
-REVOKE ALL ON FUNCTION gate.kept_details(details jsonb, replies_to uuid) FROM PUBLIC;
+-- ACL FUNCTION keyed_digest(address text)
+REVOKE ALL ON FUNCTION gate.keyed_digest(address text) FROM PUBLIC;
 
 -- ACL FUNCTION keys()
 GRANT ALL ON FUNCTION gate.keys() TO discreet_contact;
@@ -11619,32 +11590,11 @@ GRANT ALL ON FUNCTION gate.keys() TO discreet_schema;
 GRANT ALL ON FUNCTION gate.keys() TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.keys() FROM PUBLIC;
 
--- ACL FUNCTION known_contact(owner uuid, of_platform text, of_id text)
-REVOKE ALL ON FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
-
--- ACL FUNCTION label_by_channel(via discreet.channels, contact uuid)
-REVOKE ALL ON FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) FROM PUBLIC;
-
 -- ACL TABLE messages
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
 
--- ACL FUNCTION last_heard(owner uuid, contact uuid)
-REVOKE ALL ON FUNCTION gate.last_heard(owner uuid, contact uuid) FROM PUBLIC;
-
--- ACL FUNCTION leads_back(route uuid, session uuid, turn uuid, answer uuid)
-GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) FROM PUBLIC;
-
--- ACL FUNCTION limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
-REVOKE ALL ON FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;
-
--- ACL FUNCTION limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
-REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
-
--- ACL FUNCTION line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text)
-REVOKE ALL ON FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
+-- ACL FUNCTION last_inbound_message(owner uuid, contact uuid)
+REVOKE ALL ON FUNCTION gate.last_inbound_message(owner uuid, contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION link_alias(ticket text, of_platform text, main text, other text)
 GRANT ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) TO discreet_intake;
@@ -11658,8 +11608,16 @@ REVOKE ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) FROM PUBLI
 GRANT ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) FROM PUBLIC;
 
--- ACL FUNCTION links_owner(owner uuid, via discreet.channels, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION linked_row_ids(link uuid, of_kind text)
+REVOKE ALL ON FUNCTION gate.linked_row_ids(link uuid, of_kind text) FROM PUBLIC;
+
+-- ACL FUNCTION list_access()
+GRANT ALL ON FUNCTION gate.list_access() TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.list_access() FROM PUBLIC;
+
+-- ACL FUNCTION list_failures(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.list_failures(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.list_failures(OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamp with time zone, OUT next_try_at timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION lock_connections(party uuid)
 REVOKE ALL ON FUNCTION gate.lock_connections(party uuid) FROM PUBLIC;
@@ -11667,28 +11625,47 @@ REVOKE ALL ON FUNCTION gate.lock_connections(party uuid) FROM PUBLIC;
 -- ACL FUNCTION lock_session(session uuid)
 REVOKE ALL ON FUNCTION gate.lock_session(session uuid) FROM PUBLIC;
 
--- ACL FUNCTION made_of()
-GRANT ALL ON FUNCTION gate.made_of() TO discreet_contact;
-GRANT ALL ON FUNCTION gate.made_of() TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.made_of() FROM PUBLIC;
-
 -- ACL FUNCTION make_owner_link(of_platform text)
 GRANT ALL ON FUNCTION gate.make_owner_link(of_platform text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
 
+-- ACL FUNCTION mark_turn_lost(session uuid, lost uuid)
+REVOKE ALL ON FUNCTION gate.mark_turn_lost(session uuid, lost uuid) FROM PUBLIC;
+
 -- ACL FUNCTION may_connect(contact uuid)
 REVOKE ALL ON FUNCTION gate.may_connect(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION may_send_on_route(route uuid, session uuid, turn uuid, answer uuid)
+GRANT ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) FROM PUBLIC;
 
 -- ACL FUNCTION mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
 GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
 
--- ACL FUNCTION mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
-GRANT ALL ON FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.mcp_session_of(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+-- ACL FUNCTION mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+GRANT ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION merge_blocker(owner uuid, survivor uuid, merged uuid)
+REVOKE ALL ON FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
 
 -- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, how text)
 REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) FROM PUBLIC;
+
+-- ACL FUNCTION merge_details(before text, details jsonb, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION message_command(said gate.inbound, contact uuid, of_all boolean)
+REVOKE ALL ON FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) FROM PUBLIC;
+
+-- ACL FUNCTION message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION messages_in_other_sessions(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION metrics_owner(shown bytea)
 GRANT ALL ON FUNCTION gate.metrics_owner(shown bytea) TO discreet_worker;
@@ -11702,43 +11679,61 @@ REVOKE ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, h
 GRANT ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) FROM PUBLIC;
 
--- ACL FUNCTION new_code()
-REVOKE ALL ON FUNCTION gate.new_code() FROM PUBLIC;
+-- ACL FUNCTION move_linked_rows(link uuid, giver uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
 
--- ACL FUNCTION not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION normalize_text(said text)
+GRANT ALL ON FUNCTION gate.normalize_text(said text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.normalize_text(said text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.normalize_text(said text) TO discreet_schema;
+GRANT ALL ON FUNCTION gate.normalize_text(said text) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.normalize_text(said text) FROM PUBLIC;
 
--- ACL FUNCTION note_access(contacts uuid[], what text, way text, pause interval)
-GRANT ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
+-- ACL FUNCTION notify_access_changed()
+GRANT ALL ON FUNCTION gate.notify_access_changed() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.notify_access_changed() FROM PUBLIC;
 
--- ACL FUNCTION note_failure(key text, error_type text, first_wait interval, max_wait interval)
-GRANT ALL ON FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval) FROM PUBLIC;
+-- ACL FUNCTION notify_channels_changed()
+GRANT ALL ON FUNCTION gate.notify_channels_changed() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.notify_channels_changed() FROM PUBLIC;
 
--- ACL FUNCTION note_opt_out(contact uuid, body text)
-REVOKE ALL ON FUNCTION gate.note_opt_out(contact uuid, body text) FROM PUBLIC;
+-- ACL FUNCTION notify_delivery_changed()
+GRANT ALL ON FUNCTION gate.notify_delivery_changed() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.notify_delivery_changed() FROM PUBLIC;
 
--- ACL FUNCTION note_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION notify_draft_changed()
+GRANT ALL ON FUNCTION gate.notify_draft_changed() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.notify_draft_changed() FROM PUBLIC;
 
--- ACL FUNCTION note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
-GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
+-- ACL FUNCTION notify_locks_freed(locks text[])
+GRANT ALL ON FUNCTION gate.notify_locks_freed(locks text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.notify_locks_freed(locks text[]) FROM PUBLIC;
+
+-- ACL FUNCTION notify_owner(told jsonb, body text, session uuid)
+GRANT ALL ON FUNCTION gate.notify_owner(told jsonb, body text, session uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.notify_owner(told jsonb, body text, session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION notify_state_changed()
+GRANT ALL ON FUNCTION gate.notify_state_changed() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.notify_state_changed() FROM PUBLIC;
+
+-- ACL FUNCTION notify_turn_changed(turn uuid)
+REVOKE ALL ON FUNCTION gate.notify_turn_changed(turn uuid) FROM PUBLIC;
+
+-- ACL FUNCTION notify_unreadable(owner uuid, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.notify_unreadable(owner uuid, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION notify_waiting_clients(message uuid)
+REVOKE ALL ON FUNCTION gate.notify_waiting_clients(message uuid) FROM PUBLIC;
+
+-- ACL FUNCTION notify_workers(queue text)
+GRANT ALL ON FUNCTION gate.notify_workers(queue text) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.notify_workers(queue text) FROM PUBLIC;
 
 -- ACL FUNCTION offer_connection(server uuid, of_group uuid, link bytea, valid interval)
 GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) FROM PUBLIC;
-
--- ACL FUNCTION on_hold(contact uuid)
-REVOKE ALL ON FUNCTION gate.on_hold(contact uuid) FROM PUBLIC;
-
--- ACL FUNCTION one_person(contact uuid)
-REVOKE ALL ON FUNCTION gate.one_person(contact uuid) FROM PUBLIC;
-
--- ACL FUNCTION only_word(body text)
-REVOKE ALL ON FUNCTION gate.only_word(body text) FROM PUBLIC;
 
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
@@ -11747,10 +11742,6 @@ REVOKE ALL ON FUNCTION gate.open_audits() FROM PUBLIC;
 -- ACL FUNCTION open_channels()
 GRANT ALL ON FUNCTION gate.open_channels() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.open_channels() FROM PUBLIC;
-
--- ACL FUNCTION open_connection(link bytea, browser bytea)
-GRANT ALL ON FUNCTION gate.open_connection(link bytea, browser bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.open_connection(link bytea, browser bytea) FROM PUBLIC;
 
 -- ACL FUNCTION open_scope(ticket text)
 GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_contact;
@@ -11765,9 +11756,6 @@ GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discr
 GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.open_session(thread text, force_new boolean) FROM PUBLIC;
 
--- ACL FUNCTION over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
-
 -- ACL FUNCTION owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer)
 GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) FROM PUBLIC;
@@ -11778,43 +11766,42 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_chats TO discreet_gate
 -- ACL FUNCTION owner_chat(owner uuid)
 REVOKE ALL ON FUNCTION gate.owner_chat(owner uuid) FROM PUBLIC;
 
+-- ACL FUNCTION owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean)
+REVOKE ALL ON FUNCTION gate.owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean) FROM PUBLIC;
+
+-- ACL FUNCTION owner_messages_about(gone uuid[], turns uuid[])
+REVOKE ALL ON FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) FROM PUBLIC;
+
 -- ACL FUNCTION owner_term_counts(words text[], few integer)
 GRANT ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) FROM PUBLIC;
+
+-- ACL FUNCTION owner_turns_showing(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION owners()
 GRANT ALL ON FUNCTION gate.owners() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.owners() FROM PUBLIC;
 
--- ACL FUNCTION owners_to_tell()
-GRANT ALL ON FUNCTION gate.owners_to_tell() TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.owners_to_tell() FROM PUBLIC;
+-- ACL FUNCTION owners_to_notify()
+GRANT ALL ON FUNCTION gate.owners_to_notify() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.owners_to_notify() FROM PUBLIC;
 
--- ACL FUNCTION pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean)
-GRANT ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) FROM PUBLIC;
+-- ACL FUNCTION parse_code(typed text)
+REVOKE ALL ON FUNCTION gate.parse_code(typed text) FROM PUBLIC;
 
--- ACL FUNCTION pass_on(here discreet.sessions, said gate.inbound, is_edit boolean)
-REVOKE ALL ON FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) FROM PUBLIC;
+-- ACL FUNCTION parse_command(body text, of_owner boolean)
+REVOKE ALL ON FUNCTION gate.parse_command(body text, of_owner boolean) FROM PUBLIC;
 
--- ACL FUNCTION person_here()
-REVOKE ALL ON FUNCTION gate.person_here() FROM PUBLIC;
+-- ACL FUNCTION parse_owner_decision(owner uuid, body text)
+REVOKE ALL ON FUNCTION gate.parse_owner_decision(owner uuid, body text) FROM PUBLIC;
 
--- ACL TABLE reminders
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.reminders TO discreet_gate;
+-- ACL FUNCTION predates_erasure(owner uuid, written_at timestamp with time zone, sender text, of_group text)
+REVOKE ALL ON FUNCTION gate.predates_erasure(owner uuid, written_at timestamp with time zone, sender text, of_group text) FROM PUBLIC;
 
--- ACL TABLE routes
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
-
--- ACL FUNCTION place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
-REVOKE ALL ON FUNCTION gate.place_of_reminder(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) FROM PUBLIC;
-
--- ACL FUNCTION plain_text(said text)
-GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_schema;
-GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.plain_text(said text) FROM PUBLIC;
+-- ACL FUNCTION prevent_undercounting()
+GRANT ALL ON FUNCTION gate.prevent_undercounting() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.prevent_undercounting() FROM PUBLIC;
 
 -- ACL FUNCTION preview_retention()
 GRANT ALL ON FUNCTION gate.preview_retention() TO discreet_owner;
@@ -11824,9 +11811,9 @@ REVOKE ALL ON FUNCTION gate.preview_retention() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.purge_events(kept interval, most integer) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.purge_events(kept interval, most integer) FROM PUBLIC;
 
--- ACL FUNCTION purge_expired(kept interval, most integer)
-GRANT ALL ON FUNCTION gate.purge_expired(kept interval, most integer) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.purge_expired(kept interval, most integer) FROM PUBLIC;
+-- ACL FUNCTION purge_expired_memories(kept interval, most integer)
+GRANT ALL ON FUNCTION gate.purge_expired_memories(kept interval, most integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_expired_memories(kept interval, most integer) FROM PUBLIC;
 
 -- ACL FUNCTION purge_mcp_sessions(unused interval)
 GRANT ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) TO discreet_worker;
@@ -11836,9 +11823,16 @@ REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) FROM PUBLIC;
 
+-- ACL FUNCTION reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid)
+REVOKE ALL ON FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
+
 -- ACL FUNCTION receive_cursor(ticket text, channel uuid)
 GRANT ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) FROM PUBLIC;
+
+-- ACL FUNCTION record_access(contacts uuid[], what text, way text, pause interval)
+GRANT ALL ON FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
 
 -- ACL FUNCTION record_agent()
 GRANT ALL ON FUNCTION gate.record_agent() TO discreet_schema;
@@ -11859,6 +11853,10 @@ REVOKE ALL ON FUNCTION gate.record_delivery() FROM PUBLIC;
 -- ACL FUNCTION record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb)
 REVOKE ALL ON FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) FROM PUBLIC;
 
+-- ACL FUNCTION record_failure(key text, error_type text, first_wait interval, max_wait interval)
+GRANT ALL ON FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) FROM PUBLIC;
+
 -- ACL FUNCTION record_held_answer()
 GRANT ALL ON FUNCTION gate.record_held_answer() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.record_held_answer() FROM PUBLIC;
@@ -11866,6 +11864,12 @@ REVOKE ALL ON FUNCTION gate.record_held_answer() FROM PUBLIC;
 -- ACL FUNCTION record_message()
 GRANT ALL ON FUNCTION gate.record_message() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.record_message() FROM PUBLIC;
+
+-- ACL FUNCTION record_opt_out(contact uuid, body text)
+REVOKE ALL ON FUNCTION gate.record_opt_out(contact uuid, body text) FROM PUBLIC;
+
+-- ACL FUNCTION record_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.record_owner_chat(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION record_pairing()
 GRANT ALL ON FUNCTION gate.record_pairing() TO discreet_schema;
@@ -11875,40 +11879,77 @@ REVOKE ALL ON FUNCTION gate.record_pairing() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.record_person_request() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.record_person_request() FROM PUBLIC;
 
--- ACL FUNCTION refuse_merged()
-GRANT ALL ON FUNCTION gate.refuse_merged() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.refuse_merged() FROM PUBLIC;
+-- ACL FUNCTION record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
+GRANT ALL ON FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
--- ACL FUNCTION refuse_shared_and_open()
-GRANT ALL ON FUNCTION gate.refuse_shared_and_open() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.refuse_shared_and_open() FROM PUBLIC;
+-- ACL FUNCTION redeem_connection_link(link bytea, browser bytea)
+GRANT ALL ON FUNCTION gate.redeem_connection_link(link bytea, browser bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.redeem_connection_link(link bytea, browser bytea) FROM PUBLIC;
 
--- ACL FUNCTION refuse_to_count_less()
-GRANT ALL ON FUNCTION gate.refuse_to_count_less() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.refuse_to_count_less() FROM PUBLIC;
+-- ACL FUNCTION redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
+GRANT ALL ON FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) FROM PUBLIC;
 
--- ACL FUNCTION refuse_too_many_memories()
-GRANT ALL ON FUNCTION gate.refuse_too_many_memories() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.refuse_too_many_memories() FROM PUBLIC;
+-- ACL FUNCTION redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION reject_merged_contact()
+GRANT ALL ON FUNCTION gate.reject_merged_contact() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.reject_merged_contact() FROM PUBLIC;
+
+-- ACL FUNCTION reject_open_shared_agent()
+GRANT ALL ON FUNCTION gate.reject_open_shared_agent() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.reject_open_shared_agent() FROM PUBLIC;
+
+-- ACL FUNCTION relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean)
+REVOKE ALL ON FUNCTION gate.relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean) FROM PUBLIC;
 
 -- ACL FUNCTION release_quarantined(ticket text, quarantined uuid)
 GRANT ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) FROM PUBLIC;
 
+-- ACL TABLE reminders
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.reminders TO discreet_gate;
+
+-- ACL FUNCTION reminder_delay_reason(due discreet.reminders)
+REVOKE ALL ON FUNCTION gate.reminder_delay_reason(due discreet.reminders) FROM PUBLIC;
+
+-- ACL TABLE routes
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
+
+-- ACL FUNCTION reminder_destination(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
+REVOKE ALL ON FUNCTION gate.reminder_destination(due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes) FROM PUBLIC;
+
+-- ACL FUNCTION reminder_end_reason(due discreet.reminders)
+REVOKE ALL ON FUNCTION gate.reminder_end_reason(due discreet.reminders) FROM PUBLIC;
+
 -- ACL FUNCTION reminder_scope(reminder uuid)
 GRANT ALL ON FUNCTION gate.reminder_scope(reminder uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.reminder_scope(reminder uuid) FROM PUBLIC;
+
+-- ACL FUNCTION reminder_session(reminder uuid)
+REVOKE ALL ON FUNCTION gate.reminder_session(reminder uuid) FROM PUBLIC;
 
 -- ACL FUNCTION renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
 GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) FROM PUBLIC;
 
--- ACL FUNCTION replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION replay_held_messages(owner uuid, channel uuid, kept jsonb)
+REVOKE ALL ON FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) FROM PUBLIC;
 
--- ACL FUNCTION reply_to_what_was_said()
-GRANT ALL ON FUNCTION gate.reply_to_what_was_said() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.reply_to_what_was_said() FROM PUBLIC;
+-- ACL FUNCTION reply_in_person(contact uuid, body text)
+GRANT ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) FROM PUBLIC;
+
+-- ACL FUNCTION request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval)
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) FROM PUBLIC;
+
+-- ACL FUNCTION request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
+REVOKE ALL ON FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
 
 -- ACL FUNCTION require_owner()
 REVOKE ALL ON FUNCTION gate.require_owner() FROM PUBLIC;
@@ -11916,6 +11957,9 @@ REVOKE ALL ON FUNCTION gate.require_owner() FROM PUBLIC;
 -- ACL FUNCTION resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean)
 GRANT ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) FROM PUBLIC;
+
+-- ACL FUNCTION resolve_speaker(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.resolve_speaker(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION restart_turn(session uuid)
 REVOKE ALL ON FUNCTION gate.restart_turn(session uuid) FROM PUBLIC;
@@ -11926,41 +11970,40 @@ GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discre
 GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) FROM PUBLIC;
 
--- ACL FUNCTION return_to_connection(of_state bytea, browser bytea)
-GRANT ALL ON FUNCTION gate.return_to_connection(of_state bytea, browser bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.return_to_connection(of_state bytea, browser bytea) FROM PUBLIC;
+-- ACL FUNCTION resume_sign_in(of_state bytea, browser bytea)
+GRANT ALL ON FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) FROM PUBLIC;
+
+-- ACL FUNCTION retention_cutoffs(owner uuid, of_kind text, of_agents boolean)
+REVOKE ALL ON FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) FROM PUBLIC;
 
 -- ACL FUNCTION route_scope(route uuid)
 GRANT ALL ON FUNCTION gate.route_scope(route uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
 
--- ACL FUNCTION rows_of_link(link uuid, of_kind text)
-REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
-
 -- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
 GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
 
--- ACL FUNCTION said_elsewhere(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION schedule_delivery()
+GRANT ALL ON FUNCTION gate.schedule_delivery() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.schedule_delivery() FROM PUBLIC;
 
--- ACL FUNCTION say_reminder(due discreet.reminders, line text)
-REVOKE ALL ON FUNCTION gate.say_reminder(due discreet.reminders, line text) FROM PUBLIC;
+-- ACL FUNCTION seed_audit(audit uuid, one uuid, other uuid)
+GRANT ALL ON FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) FROM PUBLIC;
 
--- ACL FUNCTION scope_of_job(args jsonb)
-GRANT ALL ON FUNCTION gate.scope_of_job(args jsonb) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.scope_of_job(args jsonb) FROM PUBLIC;
+-- ACL FUNCTION seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid)
+REVOKE ALL ON FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) FROM PUBLIC;
+
+-- ACL FUNCTION send_as_owner(owner uuid, contact uuid, body text)
+REVOKE ALL ON FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) FROM PUBLIC;
 
 -- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
 REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
 
--- ACL FUNCTION servers_to_connect()
-GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_contact;
-GRANT ALL ON FUNCTION gate.servers_to_connect() TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.servers_to_connect() FROM PUBLIC;
-
--- ACL FUNCTION session_of_reminder(reminder uuid)
-REVOKE ALL ON FUNCTION gate.session_of_reminder(reminder uuid) FROM PUBLIC;
+-- ACL FUNCTION send_reminder(due discreet.reminders, line text)
+REVOKE ALL ON FUNCTION gate.send_reminder(due discreet.reminders, line text) FROM PUBLIC;
 
 -- ACL FUNCTION session_scope(session uuid)
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
@@ -11986,15 +12029,8 @@ REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute inte
 GRANT ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) FROM PUBLIC;
 
--- ACL FUNCTION speak_for(owner uuid, contact uuid, body text)
-REVOKE ALL ON FUNCTION gate.speak_for(owner uuid, contact uuid, body text) FROM PUBLIC;
-
--- ACL FUNCTION speak_in_person(contact uuid, body text)
-GRANT ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) FROM PUBLIC;
-
--- ACL FUNCTION speaker_of(owner uuid, via discreet.channels, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+-- ACL FUNCTION single_word(body text)
+REVOKE ALL ON FUNCTION gate.single_word(body text) FROM PUBLIC;
 
 -- ACL FUNCTION stop_turn(session uuid)
 REVOKE ALL ON FUNCTION gate.stop_turn(session uuid) FROM PUBLIC;
@@ -12005,9 +12041,21 @@ REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, mess
 -- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
 
+-- ACL FUNCTION store_tokens(connection uuid, kept bytea)
+GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) FROM PUBLIC;
+
+-- ACL FUNCTION strip_agent_name(said gate.inbound, agent text)
+REVOKE ALL ON FUNCTION gate.strip_agent_name(said gate.inbound, agent text) FROM PUBLIC;
+
 -- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean)
 GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) FROM PUBLIC;
+
+-- ACL FUNCTION sync_decoys(names text[], facts text[])
+GRANT ALL ON FUNCTION gate.sync_decoys(names text[], facts text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sync_decoys(names text[], facts text[]) FROM PUBLIC;
 
 -- ACL FUNCTION take_expired_sign_ins(max_taken integer)
 GRANT ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) TO discreet_worker;
@@ -12021,72 +12069,33 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_jobs TO discreet_
 GRANT ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) FROM PUBLIC;
 
--- ACL FUNCTION take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
-REVOKE ALL ON FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
-
--- ACL TABLE addresses
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
-
--- ACL FUNCTION take_over_name(address discreet.addresses, display_name text)
-REVOKE ALL ON FUNCTION gate.take_over_name(address discreet.addresses, display_name text) FROM PUBLIC;
-
 -- ACL FUNCTION tell_contact(contact uuid, body text)
 GRANT ALL ON FUNCTION gate.tell_contact(contact uuid, body text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.tell_contact(contact uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION tell_of_access()
-GRANT ALL ON FUNCTION gate.tell_of_access() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.tell_of_access() FROM PUBLIC;
-
--- ACL FUNCTION tell_of_channels()
-GRANT ALL ON FUNCTION gate.tell_of_channels() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.tell_of_channels() FROM PUBLIC;
-
--- ACL FUNCTION tell_of_delivery()
-GRANT ALL ON FUNCTION gate.tell_of_delivery() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.tell_of_delivery() FROM PUBLIC;
-
--- ACL FUNCTION tell_of_draft()
-GRANT ALL ON FUNCTION gate.tell_of_draft() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.tell_of_draft() FROM PUBLIC;
-
--- ACL FUNCTION tell_of_freed(locks text[])
-GRANT ALL ON FUNCTION gate.tell_of_freed(locks text[]) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.tell_of_freed(locks text[]) FROM PUBLIC;
-
--- ACL FUNCTION tell_of_state()
-GRANT ALL ON FUNCTION gate.tell_of_state() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.tell_of_state() FROM PUBLIC;
-
--- ACL FUNCTION tell_of_turn(turn uuid)
-REVOKE ALL ON FUNCTION gate.tell_of_turn(turn uuid) FROM PUBLIC;
-
--- ACL FUNCTION tell_owner(told jsonb, body text, session uuid)
-GRANT ALL ON FUNCTION gate.tell_owner(told jsonb, body text, session uuid) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.tell_owner(told jsonb, body text, session uuid) FROM PUBLIC;
-
--- ACL FUNCTION tell_unreadable(owner uuid, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) FROM PUBLIC;
-
--- ACL FUNCTION tell_waiting(message uuid)
-REVOKE ALL ON FUNCTION gate.tell_waiting(message uuid) FROM PUBLIC;
-
--- ACL FUNCTION tell_workers(queue text)
-GRANT ALL ON FUNCTION gate.tell_workers(queue text) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.tell_workers(queue text) FROM PUBLIC;
+-- ACL FUNCTION tell_contact_blocker(contact uuid)
+GRANT ALL ON FUNCTION gate.tell_contact_blocker(contact uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.tell_contact_blocker(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
 GRANT ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
 
+-- ACL FUNCTION token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
+GRANT ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
+
+-- ACL FUNCTION transfer_agent_memories(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+
+-- ACL FUNCTION transfer_agent_rows(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+
 -- ACL FUNCTION trim_context(session uuid)
 REVOKE ALL ON FUNCTION gate.trim_context(session uuid) FROM PUBLIC;
 
--- ACL FUNCTION turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
-
--- ACL FUNCTION turns_shown(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION try_lock_session(session uuid)
+REVOKE ALL ON FUNCTION gate.try_lock_session(session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION undo_link(link uuid)
 GRANT ALL ON FUNCTION gate.undo_link(link uuid) TO discreet_owner;
@@ -12096,8 +12105,24 @@ REVOKE ALL ON FUNCTION gate.undo_link(link uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.unlink_owner(of_platform text, of_id text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.unlink_owner(of_platform text, of_id text) FROM PUBLIC;
 
--- ACL FUNCTION waiting_command_of(said gate.inbound, of_owner boolean)
-REVOKE ALL ON FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) FROM PUBLIC;
+-- ACL TABLE addresses
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
+
+-- ACL FUNCTION update_display_name(address discreet.addresses, display_name text)
+REVOKE ALL ON FUNCTION gate.update_display_name(address discreet.addresses, display_name text) FROM PUBLIC;
+
+-- ACL FUNCTION validate_reply_target()
+GRANT ALL ON FUNCTION gate.validate_reply_target() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.validate_reply_target() FROM PUBLIC;
+
+-- ACL FUNCTION verify_turn_lease(session uuid, turn uuid)
+GRANT ALL ON FUNCTION gate.verify_turn_lease(session uuid, turn uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.verify_turn_lease(session uuid, turn uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.verify_turn_lease(session uuid, turn uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.verify_turn_lease(session uuid, turn uuid) FROM PUBLIC;
+
+-- ACL FUNCTION waiting_command(said gate.inbound, of_owner boolean)
+REVOKE ALL ON FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) FROM PUBLIC;
 
 -- ACL FUNCTION wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) FROM PUBLIC;
@@ -12122,33 +12147,8 @@ REVOKE ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zo
 GRANT ALL ON FUNCTION gate.wake_stranded() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.wake_stranded() FROM PUBLIC;
 
--- ACL FUNCTION was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text)
-REVOKE ALL ON FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) FROM PUBLIC;
-
--- ACL FUNCTION why_not_deletable(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
-
--- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
-REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
-
--- ACL FUNCTION why_not_told(contact uuid)
-GRANT ALL ON FUNCTION gate.why_not_told(contact uuid) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.why_not_told(contact uuid) FROM PUBLIC;
-
--- ACL FUNCTION why_reminder_ends(due discreet.reminders)
-REVOKE ALL ON FUNCTION gate.why_reminder_ends(due discreet.reminders) FROM PUBLIC;
-
--- ACL FUNCTION why_reminder_waits(due discreet.reminders)
-REVOKE ALL ON FUNCTION gate.why_reminder_waits(due discreet.reminders) FROM PUBLIC;
-
--- ACL FUNCTION why_withheld(session uuid, turn uuid)
-REVOKE ALL ON FUNCTION gate.why_withheld(session uuid, turn uuid) FROM PUBLIC;
-
--- ACL FUNCTION without_name(said gate.inbound, agent text)
-REVOKE ALL ON FUNCTION gate.without_name(said gate.inbound, agent text) FROM PUBLIC;
-
--- ACL FUNCTION words_to_the_owner(gone uuid[], turns uuid[])
-REVOKE ALL ON FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) FROM PUBLIC;
+-- ACL FUNCTION withheld_reason(session uuid, turn uuid)
+REVOKE ALL ON FUNCTION gate.withheld_reason(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION currtid2(text, tid)
 REVOKE ALL ON FUNCTION pg_catalog.currtid2(text, tid) FROM PUBLIC;

@@ -1,5 +1,5 @@
 -- When a person was shown a contact's conversation, or changed or exported something of it. Rows are only
--- added, by gate.note_access; each carries the digest of the one before it.
+-- added, by gate.record_access; each carries the digest of the one before it.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.access_log (

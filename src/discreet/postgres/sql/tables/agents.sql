@@ -75,8 +75,8 @@ CREATE POLICY owner ON discreet.agents TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.agents TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents
-  FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+CREATE TRIGGER reject_open_shared_agent AFTER UPDATE OF memory_model ON discreet.agents
+  FOR EACH ROW EXECUTE FUNCTION gate.reject_open_shared_agent();
 CREATE TRIGGER record_agent AFTER UPDATE OF paused_at ON discreet.agents
   FOR EACH ROW WHEN ((OLD.paused_at IS NULL) <> (NEW.paused_at IS NULL))
   EXECUTE FUNCTION gate.record_agent();

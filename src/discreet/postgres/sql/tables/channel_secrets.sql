@@ -33,8 +33,8 @@ CREATE POLICY owner ON discreet.channel_secrets TO discreet_owner
 CREATE POLICY gate ON discreet.channel_secrets FOR SELECT TO discreet_gate
   USING (
     owner_key IS NOT NULL);
-CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE ON discreet.channel_secrets
-  FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
+CREATE TRIGGER notify_channels_changed AFTER INSERT OR DELETE OR UPDATE ON discreet.channel_secrets
+  FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_channels_changed();
 GRANT SELECT (owner_id, platform, account, sealed, changed_at, owner_key),
       INSERT (platform, account, sealed),
       UPDATE (sealed, changed_at),

@@ -57,10 +57,10 @@ CREATE POLICY owner ON discreet.channels TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.channels TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels
-  FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
-CREATE TRIGGER tell_of_channels AFTER INSERT OR DELETE OR UPDATE OF closed_at ON discreet.channels
-  FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_channels();
+CREATE TRIGGER reject_open_shared_agent AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels
+  FOR EACH ROW EXECUTE FUNCTION gate.reject_open_shared_agent();
+CREATE TRIGGER notify_channels_changed AFTER INSERT OR DELETE OR UPDATE OF closed_at ON discreet.channels
+  FOR EACH STATEMENT EXECUTE FUNCTION gate.notify_channels_changed();
 GRANT SELECT (id, owner_id, agent_id, platform, account, created_at, owner_key, name, closed_at,
               parent_id, only_chat, admission, debounce, received_through, last_error,
               contact_labels),

@@ -29,8 +29,8 @@ CREATE POLICY owner ON discreet.contact_labels TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.contact_labels TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.contact_labels
-  FOR EACH ROW EXECUTE FUNCTION gate.refuse_merged();
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.contact_labels
+  FOR EACH ROW EXECUTE FUNCTION gate.reject_merged_contact();
 GRANT SELECT (owner_id, contact_id, label, created_at, owner_key),
       INSERT (contact_id, label),
       DELETE

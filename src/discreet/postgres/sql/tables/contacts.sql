@@ -77,11 +77,11 @@ CREATE POLICY owner ON discreet.contacts TO discreet_owner
 CREATE POLICY gate ON discreet.contacts TO discreet_gate
   USING (owner_key IS NOT NULL AND NOT decoy)
   WITH CHECK (owner_key IS NOT NULL);
-CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts
+CREATE TRIGGER notify_access_changed AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts
   FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.merged_into IS DISTINCT FROM OLD.merged_into))
-  EXECUTE FUNCTION gate.tell_of_access();
-CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
-  EXECUTE FUNCTION gate.tell_of_access();
+  EXECUTE FUNCTION gate.notify_access_changed();
+CREATE TRIGGER notify_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
+  EXECUTE FUNCTION gate.notify_access_changed();
 CREATE TRIGGER record_contact AFTER UPDATE OF taken_over_at, blocked_at ON discreet.contacts
   FOR EACH ROW EXECUTE FUNCTION gate.record_contact();
 GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;

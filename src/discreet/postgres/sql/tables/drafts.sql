@@ -52,8 +52,8 @@ CREATE POLICY owner ON discreet.drafts TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.drafts TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER tell_waiting AFTER INSERT OR UPDATE ON discreet.drafts
-  FOR EACH ROW EXECUTE FUNCTION gate.tell_of_draft();
+CREATE TRIGGER notify_waiting_clients AFTER INSERT OR UPDATE ON discreet.drafts
+  FOR EACH ROW EXECUTE FUNCTION gate.notify_draft_changed();
 GRANT SELECT (turn_id, owner_id, agent_id, contact_id, shared, party, text),
       INSERT (turn_id, text),
       UPDATE (text)

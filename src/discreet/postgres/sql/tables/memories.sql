@@ -10,7 +10,7 @@ CREATE TABLE discreet.memories (
   party      uuid NOT NULL GENERATED ALWAYS AS (
     coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   content    text NOT NULL CHECK (content <> ''),
-  digest     text NOT NULL GENERATED ALWAYS AS (md5(gate.plain_text(content))) STORED,
+  digest     text NOT NULL GENERATED ALWAYS AS (md5(gate.normalize_text(content))) STORED,
   summary    text NOT NULL DEFAULT '',
   topic_key  text,
   topics     text[] NOT NULL DEFAULT '{}',
@@ -112,12 +112,12 @@ CREATE POLICY owner ON discreet.memories TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 -- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.memories TO discreet_gate USING (true);
-CREATE TRIGGER archive BEFORE DELETE OR UPDATE ON discreet.memories
+CREATE TRIGGER archive_memory BEFORE DELETE OR UPDATE ON discreet.memories
   FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
-CREATE TRIGGER too_many AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN (session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
-  EXECUTE FUNCTION gate.refuse_too_many_memories();
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.memories
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.reject_merged_contact();
+CREATE TRIGGER enforce_memory_limit AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN (session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
+  EXECUTE FUNCTION gate.enforce_memory_limit();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest, summary,
               topic_key, topics, salience, source, metadata, expires_at, version, terms,
               tokens, embedder, embedding, turn_id, created_at, updated_at, used_at),

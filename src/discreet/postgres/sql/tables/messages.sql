@@ -140,22 +140,22 @@ CREATE POLICY owner ON discreet.messages TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.messages TO discreet_gate USING (owner_key IS NOT NULL);
 -- The gate's own notices reply to messages that are not stored.
-CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages
+CREATE TRIGGER validate_reply_target BEFORE INSERT ON discreet.messages
   FOR EACH ROW WHEN (NEW.direction = 'out'
     AND NEW.reply_to IS NOT NULL
     AND session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
-  EXECUTE FUNCTION gate.reply_to_what_was_said();
+  EXECUTE FUNCTION gate.validate_reply_target();
 -- What is only context doesn't count towards a limit.
-CREATE TRIGGER stay_counted BEFORE UPDATE OF state ON discreet.messages
+CREATE TRIGGER prevent_undercounting BEFORE UPDATE OF state ON discreet.messages
   FOR EACH ROW WHEN (NEW.state = 'context' AND OLD.state <> 'context'
     AND session_user IN ('discreet_contact', 'discreet_shared'))
-  EXECUTE FUNCTION gate.refuse_to_count_less();
-CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.messages
+  EXECUTE FUNCTION gate.prevent_undercounting();
+CREATE TRIGGER notify_waiting_clients AFTER UPDATE OF state ON discreet.messages
   FOR EACH ROW WHEN (NEW.direction = 'in'
     AND OLD.state IN ('waiting', 'taken')
     AND NEW.state <> 'taken'
     AND NEW.state <> OLD.state)
-  EXECUTE FUNCTION gate.tell_of_state();
+  EXECUTE FUNCTION gate.notify_state_changed();
 CREATE TRIGGER record_message AFTER INSERT ON discreet.messages
   FOR EACH ROW EXECUTE FUNCTION gate.record_message();
 CREATE TRIGGER record_outcome AFTER UPDATE OF state ON discreet.messages

@@ -84,13 +84,13 @@ CREATE POLICY owner ON discreet.outbox TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 -- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
-CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox
-  FOR EACH ROW EXECUTE FUNCTION gate.deliver_outbox();
-CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox
+CREATE TRIGGER schedule_delivery AFTER INSERT ON discreet.outbox
+  FOR EACH ROW EXECUTE FUNCTION gate.schedule_delivery();
+CREATE TRIGGER apply_early_receipts AFTER UPDATE OF state ON discreet.outbox
   FOR EACH ROW WHEN (NEW.state = 'sent' AND OLD.state <> 'sent')
   EXECUTE FUNCTION gate.apply_early_receipts();
-CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.outbox
-  FOR EACH ROW WHEN (NEW.state = 'sent') EXECUTE FUNCTION gate.tell_of_delivery();
+CREATE TRIGGER notify_waiting_clients AFTER UPDATE OF state ON discreet.outbox
+  FOR EACH ROW WHEN (NEW.state = 'sent') EXECUTE FUNCTION gate.notify_delivery_changed();
 CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox
   FOR EACH ROW WHEN (NEW.state IN ('sent', 'failed') AND NEW.state <> OLD.state)
   EXECUTE FUNCTION gate.record_delivery();

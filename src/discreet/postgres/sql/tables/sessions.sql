@@ -91,8 +91,8 @@ CREATE POLICY owner ON discreet.sessions TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.sessions TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.sessions
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
+CREATE TRIGGER reject_merged_contact BEFORE INSERT ON discreet.sessions
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.reject_merged_contact();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, compacted_to,
               summary_id),

@@ -50,8 +50,8 @@ CREATE POLICY owner ON discreet.tokens TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 -- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
-CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
-  EXECUTE FUNCTION gate.tell_of_access();
+CREATE TRIGGER notify_access_changed AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
+  EXECUTE FUNCTION gate.notify_access_changed();
 GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at,
               revoked_at, last_used_at, purpose, minted_by),
       INSERT (agent_id, contact_id, name, prefix, digest, expires_at, purpose),

@@ -83,10 +83,10 @@ CREATE POLICY owner ON discreet.turns TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.turns TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER stay_counted BEFORE UPDATE OF usage ON discreet.turns
+CREATE TRIGGER prevent_undercounting BEFORE UPDATE OF usage ON discreet.turns
   FOR EACH ROW WHEN (session_user IN ('discreet_contact', 'discreet_shared')
-    AND (NOT gate.is_usage(NEW.usage, OLD.usage)))
-  EXECUTE FUNCTION gate.refuse_to_count_less();
+    AND (NOT gate.is_valid_usage(NEW.usage, OLD.usage)))
+  EXECUTE FUNCTION gate.prevent_undercounting();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, route_id, state,
               attempt, model, error, started_at, finished_at, acted),
       INSERT (session_id, route_id, attempt, model),

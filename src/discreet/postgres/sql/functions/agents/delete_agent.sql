@@ -3,7 +3,7 @@
 SET ROLE discreet_gate;
 
 -- Say why an agent can't be deleted, as a code, or null. `taker`: the agent that gets its conversations.
-CREATE OR REPLACE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETURNS text
+CREATE OR REPLACE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE
     WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
@@ -16,7 +16,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
     WHEN taker IS NULL AND EXISTS (
       SELECT FROM discreet.sessions s
-       WHERE s.agent_id = agent AND gate.on_hold(s.contact_id)) THEN 'contact_on_hold'
+       WHERE s.agent_id = agent AND gate.is_on_hold(s.contact_id)) THEN 'contact_on_hold'
     WHEN taker IS NULL AND EXISTS (
       SELECT FROM discreet.contacts c
        WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boole
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner    uuid := gate.require_owner();
-  why      text := gate.why_not_deletable(owner, agent, taker);
+  why      text := gate.deletion_blocker(owner, agent, taker);
   sessions uuid[];
   counts   jsonb := '{}';
   result   uuid;
@@ -52,17 +52,17 @@ BEGIN
   END IF;
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
-  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := jsonb_build_object('jobs', gate.delete_jobs(sessions));
   DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
   DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));  -- they are made side by side
   DELETE FROM discreet.memories m WHERE m.agent_id = agent AND m.decoy;
   IF erase THEN
-    counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
+    counts := gate.add_counts(counts, gate.erase_exclusive_contacts(owner, agent));
   END IF;
-  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.drop_rows_of_agent(owner, agent)
-                                         ELSE gate.give_rows_of_agent(owner, agent, taker) END);
-  counts := gate.add_counts(counts, gate.drop_agent(agent));
+  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.delete_agent_rows(owner, agent)
+                                         ELSE gate.transfer_agent_rows(owner, agent, taker) END);
+  counts := gate.add_counts(counts, gate.delete_agent_and_settings(agent));
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
   RETURN result;
 END $$;
@@ -77,7 +77,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Erase the contacts that no other agent knows.
-CREATE OR REPLACE FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   contact uuid;
@@ -99,7 +99,7 @@ BEGIN
 END $$;
 
 -- Delete the conversations, memories and channels of an agent.
-CREATE OR REPLACE FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   channels uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
@@ -131,7 +131,7 @@ END $$;
 
 -- Delete what belongs to an agent whoever gets its conversations, and the agent. The caller has deleted
 -- its reference texts.
-CREATE OR REPLACE FUNCTION gate.drop_agent(agent uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.delete_agent_and_settings(agent uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   of_table text;
@@ -147,6 +147,6 @@ BEGIN
   RETURN counts || jsonb_build_object('agents', 1);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.why_not_deletable, gate.delete_agent, gate.add_counts,
-  gate.erase_known_only_to, gate.drop_rows_of_agent, gate.drop_agent FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.deletion_blocker, gate.delete_agent, gate.add_counts,
+  gate.erase_exclusive_contacts, gate.delete_agent_rows, gate.delete_agent_and_settings FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.delete_agent TO discreet_owner;

@@ -22,7 +22,7 @@ BEGIN
 END $$;
 
 -- The same in a transaction of its own, which it begins with its ticket: one round trip.
-CREATE OR REPLACE FUNCTION gate.mcp_session_of(
+CREATE OR REPLACE FUNCTION gate.mcp_session_with_ticket(
   ticket text, shown bytea, token uuid,
   OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +59,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM discreet.mcp_sessions m WHERE m.digest = shown AND m.token_id = token
 $$;
 
-REVOKE ALL ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_of,
+REVOKE ALL ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_with_ticket,
   gate.purge_mcp_sessions, gate.bind_mcp_session, gate.end_mcp_session FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_of,
+GRANT EXECUTE ON FUNCTION gate.begin_mcp_session, gate.mcp_session, gate.mcp_session_with_ticket,
   gate.purge_mcp_sessions, gate.bind_mcp_session, gate.end_mcp_session TO discreet_worker;

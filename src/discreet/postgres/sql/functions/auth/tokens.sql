@@ -33,7 +33,7 @@ BEGIN
 END $$;
 
 -- The same in a transaction of its own, which it begins with its ticket: one round trip.
-CREATE OR REPLACE FUNCTION gate.bearer_of(
+CREATE OR REPLACE FUNCTION gate.token_scope_with_ticket(
   ticket text, shown bytea,
   OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -44,7 +44,7 @@ END $$;
 
 -- Notify everybody who waits for an answer that some access changed: a token was revoked, or a contact
 -- was blocked, merged or erased. The notification doesn't say which.
-CREATE OR REPLACE FUNCTION gate.tell_of_access() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.notify_access_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM pg_notify('discreet_answers', 'access');
@@ -111,8 +111,8 @@ BEGIN
   RETURNING id, expires_at INTO token_id, ends_at;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.token_scope, gate.bearer_of, gate.metrics_owner, gate.mint_token,
-  gate.tell_of_access FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.token_scope, gate.bearer_of, gate.metrics_owner TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.token_scope, gate.token_scope_with_ticket, gate.metrics_owner, gate.mint_token,
+  gate.notify_access_changed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.token_scope, gate.token_scope_with_ticket, gate.metrics_owner TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.mint_token TO discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.tell_of_access TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.notify_access_changed TO discreet_schema;

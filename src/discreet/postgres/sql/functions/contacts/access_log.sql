@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 
 -- Note that a person was shown something of these contacts, or changed it. The same within the pause is
 -- one row. Unknown contacts are left out.
-CREATE OR REPLACE FUNCTION gate.note_access(contacts uuid[], what text, way text, pause interval)
+CREATE OR REPLACE FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
@@ -32,7 +32,7 @@ BEGIN
 END $$;
 
 -- List what was noted of the contact of this scope and of those that were merged into it.
-CREATE OR REPLACE FUNCTION gate.access_of_scope()
+CREATE OR REPLACE FUNCTION gate.list_access()
 RETURNS TABLE (contact_id uuid, number integer, did text, place text, noted_at timestamptz, digest text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -50,7 +50,7 @@ END $$;
 
 -- Return what the last answer of this scope was made of: its model, what was found of this scope, and
 -- which tools were called; null where nothing was answered yet.
-CREATE OR REPLACE FUNCTION gate.made_of() RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.explain_last_answer() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
@@ -74,7 +74,7 @@ BEGIN
      ORDER BY t.started_at DESC LIMIT 1);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.note_access, gate.access_of_scope, gate.made_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.note_access TO discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.access_of_scope TO discreet_contact;
-GRANT EXECUTE ON FUNCTION gate.made_of TO discreet_contact, discreet_shared;
+REVOKE ALL ON FUNCTION gate.record_access, gate.list_access, gate.explain_last_answer FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.record_access TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.list_access TO discreet_contact;
+GRANT EXECUTE ON FUNCTION gate.explain_last_answer TO discreet_contact, discreet_shared;

@@ -8,7 +8,7 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.enter(ticket);
+  owner  uuid := gate.enter_scope(ticket);
   known  discreet.addresses;
   person uuid;
 BEGIN

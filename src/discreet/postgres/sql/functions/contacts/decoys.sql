@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 
 -- Make the decoys that are missing, and delete the secrets that aren't among `facts` any more. A decoy
 -- has the name and the fact at the same place. Returns how many memories were made.
-CREATE OR REPLACE FUNCTION gate.keep_decoys(names text[], facts text[]) RETURNS integer
+CREATE OR REPLACE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   agent record;
@@ -48,6 +48,6 @@ BEGIN
                 WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = owner ORDER BY m.agent_id, m.content;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.keep_decoys, gate.decoys FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.keep_decoys TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sync_decoys, gate.decoys FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sync_decoys TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.decoys TO discreet_owner;

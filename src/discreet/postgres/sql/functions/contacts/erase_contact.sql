@@ -36,30 +36,30 @@ BEGIN
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = ANY (gone)
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = ANY (gone)
        AND s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
     FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
 
-  counts := counts || gate.erase_elsewhere(owner, gone, addresses)
-                   || jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := counts || gate.erase_from_other_sessions(owner, gone, addresses)
+                   || jsonb_build_object('jobs', gate.delete_jobs(sessions));
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
   counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
 
-  counts := counts || gate.erase_unsorted(owner, gone, addresses);
+  counts := counts || gate.erase_unassigned(owner, gone, addresses);
 
   counts := counts || gate.erase_rows(owner, gone, sessions);
   DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
   DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
   INSERT INTO discreet.erased_addresses (owner_id, digest)
-  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  SELECT owner, gate.keyed_digest(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
   INSERT INTO discreet.erasures (id, owner_id, counts, digests)
   VALUES (result, owner, counts,
-          ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)));
+          ARRAY(SELECT gate.contact_digest(g.id) FROM unnest(gone) g (id)));
   RETURN result;
 END $$;
 
@@ -81,7 +81,7 @@ BEGIN
                  THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
                  WHEN of_table IN ('outbox', 'attachments', 'routes')
                  THEN ' AND t.session_id = ANY ($4)' ELSE '' END
-      USING gone, owner, gate.agents_of(owner), sessions;
+      USING gone, owner, gate.agent_ids(owner), sessions;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
   END LOOP;
@@ -90,7 +90,7 @@ END $$;
 
 -- Delete rows that belong to no contact yet but name the sender: messages in quarantine or held, early
 -- receipts, idempotency keys; and what they asked to be reminded of, or to be done, in groups.
-CREATE OR REPLACE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   many   bigint;
@@ -114,7 +114,7 @@ BEGIN
   -- The contact of these isn't known yet, and a platform's id of a message may contain a phone number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
-   WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+   WHERE w.owner_id = owner AND w.sender = gate.keyed_digest(a);
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
   DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
@@ -125,7 +125,7 @@ BEGIN
 END $$;
 
 -- Drop waiting jobs of these sessions. Running ones find nothing any more, and end.
-CREATE OR REPLACE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION gate.delete_jobs(sessions uuid[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
 DECLARE
   dropped bigint;
@@ -163,23 +163,23 @@ BEGIN
   versions := before;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.digest_of(address text) RETURNS bytea
+CREATE OR REPLACE FUNCTION gate.keyed_digest(address text) RETURNS bytea
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
 END $$;
 
 -- Say whether a message was sent, by a person or in a group, before their erasure.
-CREATE OR REPLACE FUNCTION gate.was_erased(owner uuid, written_at timestamptz, sender text, of_group text)
+CREATE OR REPLACE FUNCTION gate.predates_erasure(owner uuid, written_at timestamptz, sender text, of_group text)
 RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Nearly always nobody was erased, and then nothing is hashed.
   RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
     AND EXISTS (SELECT FROM discreet.erased_addresses e
                  WHERE e.owner_id = owner AND written_at <= e.erased_at
-                   AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
+                   AND e.digest IN (gate.keyed_digest(sender), gate.keyed_digest(of_group)));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_rows, gate.erase_unsorted, gate.drop_jobs,
-  gate.erase_memories, gate.digest_of, gate.was_erased FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_rows, gate.erase_unassigned, gate.delete_jobs,
+  gate.erase_memories, gate.keyed_digest, gate.predates_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erase_contact TO discreet_owner;

@@ -1,7 +1,7 @@
 -- Which contacts were erased, as digests of their random ids: a restored backup is freed of them again.
 SET ROLE discreet_gate;
 
-CREATE OR REPLACE FUNCTION gate.digest_of_contact(contact uuid) RETURNS text
+CREATE OR REPLACE FUNCTION gate.contact_digest(contact uuid) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT encode(sha256(convert_to('erased contact ' || contact::text, 'UTF8')), 'hex')
 $$;
@@ -19,9 +19,9 @@ CREATE OR REPLACE FUNCTION gate.contacts_with_digests(wanted text[])
 RETURNS TABLE (owner_id uuid, contact_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.owner_id, c.id FROM discreet.contacts c
-   WHERE gate.digest_of_contact(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
+   WHERE gate.contact_digest(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
 $$;
 
-REVOKE ALL ON FUNCTION gate.digest_of_contact, gate.erased_contacts, gate.contacts_with_digests
+REVOKE ALL ON FUNCTION gate.contact_digest, gate.erased_contacts, gate.contacts_with_digests
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erased_contacts, gate.contacts_with_digests TO discreet_worker;

@@ -19,7 +19,7 @@ BEGIN
         RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
       END IF;
       IF display_name <> '' AND found_address.name <> display_name THEN
-        PERFORM gate.take_over_name(found_address, display_name);
+        PERFORM gate.update_display_name(found_address, display_name);
       END IF;
       RETURN found_address.contact_id;
     END IF;
@@ -37,7 +37,7 @@ END $$;
 
 -- Take over a person's or group's new name on a platform. A contact that the owner has renamed keeps
 -- the owner's name.
-CREATE OR REPLACE FUNCTION gate.take_over_name(address discreet.addresses, display_name text)
+CREATE OR REPLACE FUNCTION gate.update_display_name(address discreet.addresses, display_name text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE discreet.addresses a SET name = display_name
@@ -49,7 +49,7 @@ END $$;
 
 -- Return the contact behind an address, if there is one. In plpgsql, which keeps its plan: this runs
 -- for every message.
-CREATE OR REPLACE FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (SELECT a.contact_id FROM discreet.addresses a
@@ -72,6 +72,6 @@ BEGIN
              AND a.platform_id = resolve_contact.platform_id);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.find_or_create_contact, gate.take_over_name, gate.known_contact, gate.resolve_contact
+REVOKE ALL ON FUNCTION gate.find_or_create_contact, gate.update_display_name, gate.find_contact, gate.resolve_contact
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.resolve_contact TO discreet_owner;

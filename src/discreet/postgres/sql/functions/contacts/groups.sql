@@ -6,7 +6,7 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
   stays uuid;
 BEGIN
   SELECT a.contact_id INTO stays
@@ -25,13 +25,13 @@ BEGIN
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, new_id, stays)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
-  RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
+  RETURN FOUND OR gate.reassign_group_address(owner, of_platform, new_id, stays);
 END $$;
 
 -- Point the new id at the contact that stays. Messages stored under the other contact stay with it, and
 -- the owner's decisions about it hold; a pairing that it had started begins again. False: the id
 -- belongs to a person, or already leads to the contact.
-CREATE OR REPLACE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid)
+CREATE OR REPLACE FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   other uuid;
@@ -67,11 +67,11 @@ BEGIN
       FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
     DELETE FROM discreet.pairings p WHERE p.id = asked.id;
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
-      PERFORM gate.accept_again(owner, asked.channel_id, said);
+      PERFORM gate.replay_held_messages(owner, asked.channel_id, said);
     END LOOP;
   END LOOP;
   RETURN true;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.move_group, gate.join_group FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.move_group, gate.reassign_group_address FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.move_group TO discreet_intake;

@@ -2,7 +2,7 @@
 SET ROLE discreet_gate;
 
 -- Give a contact the labels of the channel that admits it. Labels that it has stay.
-CREATE OR REPLACE FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
@@ -16,11 +16,11 @@ CREATE OR REPLACE FUNCTION gate.is_new_contact(owner uuid, via discreet.channels
 RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   contact uuid := CASE WHEN said.group_id IS NULL
-    THEN coalesce(said.sender_contact, gate.known_contact(owner, said.sender_platform, said.sender_id))
-    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+    THEN coalesce(said.sender_contact, gate.find_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.find_contact(owner, said.group_platform, said.group_id) END;
 BEGIN
   RETURN NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (owner, via.agent_id, contact));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.label_by_channel, gate.is_new_contact FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.apply_channel_labels, gate.is_new_contact FROM PUBLIC;

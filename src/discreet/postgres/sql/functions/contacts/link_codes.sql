@@ -2,7 +2,7 @@ SET ROLE discreet_gate;
 
 -- Return the contact of this scope if it is one person; null in a group, in the owner's or a shared
 -- scope, and for a merged contact.
-CREATE OR REPLACE FUNCTION gate.person_here() RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.current_person() RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
@@ -15,12 +15,12 @@ END $$;
 
 -- Create a code to be typed from the person's other account. It replaces the previous one. Null: this
 -- scope isn't one person's.
-CREATE OR REPLACE FUNCTION gate.ask_to_link() RETURNS text
+CREATE OR REPLACE FUNCTION gate.create_link_code() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
-  person uuid := gate.person_here();
-  code   text := gate.new_code();
+  person uuid := gate.current_person();
+  code   text := gate.generate_code();
 BEGIN
   IF person IS NULL THEN
     RETURN NULL;
@@ -36,12 +36,12 @@ END $$;
 -- to be typed there, and `other` names that contact), 'linked' (it was the return code), 'own' (it has
 -- to be typed from the other account), 'wrong', 'locked' (too many wrong codes), 'nobody' (this scope
 -- isn't one person's), or the code of the reason why not.
-CREATE OR REPLACE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
+CREATE OR REPLACE FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner   uuid := gate.require_owner();
-  person  uuid := gate.person_here();
-  wanted  text := gate.as_code(typed);
+  person  uuid := gate.current_person();
+  wanted  text := gate.parse_code(typed);
   request discreet.link_requests;
 BEGIN
   IF person IS NULL THEN
@@ -73,7 +73,7 @@ BEGIN
        SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
            expires_at = clock_timestamp()
              + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
-      FROM (SELECT gate.new_code() AS new) c
+      FROM (SELECT gate.generate_code() AS new) c
      WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
        AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
     RETURNING left(c.new, 4) || '-' || right(c.new, 4),
@@ -89,5 +89,5 @@ BEGIN
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.person_here, gate.ask_to_link, gate.enter_link_code FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.ask_to_link, gate.enter_link_code TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.current_person, gate.create_link_code, gate.redeem_link_code FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.create_link_code, gate.redeem_link_code TO discreet_contact;

@@ -5,7 +5,7 @@ SET ROLE discreet_gate;
 
 -- Refuse new rows for a merged contact. Whoever looked the contact up before the merge waits here until
 -- it is committed, and has to look it up again.
-CREATE OR REPLACE FUNCTION gate.refuse_merged() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.reject_merged_contact() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   into_whom uuid;
@@ -22,11 +22,11 @@ END $$;
 -- memories and their history. Turns that run there lose their session, and their messages wait again. A
 -- moved memory loses its topic key where the receiver already uses it. Error DS003: an answer is being
 -- sent right now and would be sent twice.
-CREATE OR REPLACE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  sessions uuid[] := gate.rows_of_link(link, 'session');
-  memories uuid[] := gate.rows_of_link(link, 'memory');
+  sessions uuid[] := gate.linked_row_ids(link, 'session');
+  memories uuid[] := gate.linked_row_ids(link, 'memory');
   waiting  uuid;
 BEGIN
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
@@ -72,7 +72,7 @@ BEGIN
    WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
   PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
   UPDATE discreet.connections c SET contact_id = taker
-   WHERE c.id = ANY (gate.rows_of_link(link, 'connection')) AND c.contact_id = giver;
+   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker
    WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
@@ -81,7 +81,7 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.rows_of_link(link uuid, of_kind text) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.linked_row_ids(link uuid, of_kind text) RETURNS uuid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = of_kind
@@ -89,7 +89,7 @@ $$;
 
 -- Say why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the
 -- same order.
-CREATE OR REPLACE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
+CREATE OR REPLACE FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM discreet.contacts c
@@ -122,7 +122,7 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  why  text := gate.why_not_mergeable(owner, survivor, merged);
+  why  text := gate.merge_blocker(owner, survivor, merged);
   link uuid;
 BEGIN
   IF why IS NOT NULL THEN
@@ -171,7 +171,7 @@ BEGIN
   UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
    WHERE s.contact_id = merged AND s.ended_at IS NULL;
-  PERFORM gate.give_rows(link, merged, survivor);
+  PERFORM gate.move_linked_rows(link, merged, survivor);
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
@@ -223,15 +223,15 @@ BEGIN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  IF gate.on_hold(made.survivor_id) THEN
+  IF gate.is_on_hold(made.survivor_id) THEN
     RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
+   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.give_rows(link, made.survivor_id, made.merged_id);
+  PERFORM gate.move_linked_rows(link, made.survivor_id, made.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
@@ -249,8 +249,8 @@ BEGIN
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.refuse_merged, gate.give_rows, gate.rows_of_link,
-  gate.why_not_mergeable, gate.merge_contacts, gate.link_contacts,
+REVOKE ALL ON FUNCTION gate.reject_merged_contact, gate.move_linked_rows, gate.linked_row_ids,
+  gate.merge_blocker, gate.merge_contacts, gate.link_contacts,
   gate.link_visitor, gate.undo_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.refuse_merged TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.reject_merged_contact TO discreet_schema;
 GRANT EXECUTE ON FUNCTION gate.link_contacts, gate.link_visitor, gate.undo_link TO discreet_owner;

@@ -15,7 +15,7 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO discreet.self_erasures AS e (contact_id, owner_id, digest)
-  VALUES (here.contact_id, here.owner_id, encode(gate.digest_of(code), 'hex'))
+  VALUES (here.contact_id, here.owner_id, encode(gate.keyed_digest(code), 'hex'))
   ON CONFLICT (contact_id) DO UPDATE
      SET digest = excluded.digest, tries = 0, asked_at = clock_timestamp()
    WHERE e.confirmed_at IS NULL;
@@ -40,12 +40,12 @@ BEGIN
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
          confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
-                                  AND e.digest = encode(gate.digest_of(code), 'hex')
+                                  AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END
    WHERE e.contact_id = here.contact_id AND e.owner_id = owner
   RETURNING CASE WHEN e.confirmed_at IS NOT NULL
-                      AND e.digest = encode(gate.digest_of(code), 'hex') THEN e.receipt END
+                      AND e.digest = encode(gate.keyed_digest(code), 'hex') THEN e.receipt END
        INTO result;
   RETURN result;
 END $$;

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION gate.accept_messages(ticket text, messages gate.inbou
 RETURNS TABLE (outcome text, message_id uuid, session_id uuid, contact_id uuid, code text, about text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
   said  gate.inbound;
 BEGIN
   FOREACH said IN ARRAY messages LOOP
@@ -31,7 +31,7 @@ BEGIN
 END $$;
 
 -- outcome: 'accepted', 'duplicate', 'erased' (sent before its sender was erased), or why it was refused
--- (gate.turned_away). Errors: DS001 no such channel; as for gate.take_message.
+-- (gate.message_refusal). Errors: DS001 no such channel; as for gate.ingest_message.
 CREATE OR REPLACE FUNCTION gate.accept_message(
   owner uuid, said gate.inbound,
   OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
@@ -46,7 +46,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
   END IF;
-  one_of := gate.channels_for(via, said);
+  one_of := gate.channel_and_branches(via, said);
   IF cardinality(one_of) > 1 THEN
     -- If two branches match, take the one for the chat itself.
     SELECT c.* INTO via FROM discreet.channels c
@@ -69,34 +69,34 @@ BEGIN
   IF message_id IS NOT NULL THEN
     RETURN;
   END IF;
-  IF gate.was_erased(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
+  IF gate.predates_erasure(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
                      said.group_platform || ':' || said.group_id) THEN
     outcome := 'erased';
     RETURN;
   END IF;
   SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
    WHERE a.id = via.agent_id;
-  outcome := gate.turned_away(owner, via, shared, said);
+  outcome := gate.message_refusal(owner, via, shared, said);
   IF outcome IS NULL THEN
     outcome := 'accepted';
     is_new := via.contact_labels <> '{}' AND via.admission = 'open'
               AND gate.is_new_contact(owner, via, said);
     SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
-      FROM gate.take_message(owner, via, shared, said) t;
+      FROM gate.ingest_message(owner, via, shared, said) t;
     IF is_new AND contact_id IS NOT NULL THEN
-      PERFORM gate.label_by_channel(via, contact_id);
+      PERFORM gate.apply_channel_labels(via, contact_id);
     END IF;
   END IF;
 END $$;
 
 -- Store the message of an admitted sender: contact, session, route, row and wake job. Errors: as for
--- gate.speaker_of; serialization_failure: look again.
-CREATE OR REPLACE FUNCTION gate.take_message(
+-- gate.resolve_speaker; serialization_failure: look again.
+CREATE OR REPLACE FUNCTION gate.ingest_message(
   owner uuid, via discreet.channels, of_all boolean, said gate.inbound,
   OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
 LANGUAGE plpgsql AS $$
 DECLARE
-  speaker uuid := gate.speaker_of(owner, via, said);
+  speaker uuid := gate.resolve_speaker(owner, via, said);
   here    discreet.sessions;
   route   uuid;
   command text;
@@ -109,10 +109,10 @@ BEGIN
       owner, said.group_platform, said.group_id, 'group', said.group_name);
   END IF;
   IF speaker IS NULL AND said.group_id IS NULL AND said.sender_kind = 'address' THEN
-    PERFORM gate.note_owner_chat(owner, via, said);
+    PERFORM gate.record_owner_chat(owner, via, said);
     -- What only the owner may ask for isn't said where everybody reads it.
-    of_all := of_all AND NOT (gate.command_of(said.body, true) IS NOT NULL
-                              AND gate.command_of(said.body, false) IS NULL);
+    of_all := of_all AND NOT (gate.parse_command(said.body, true) IS NOT NULL
+                              AND gate.parse_command(said.body, false) IS NULL);
   END IF;
   IF of_all THEN
     contact_id := NULL;
@@ -128,25 +128,25 @@ BEGIN
 
   IF is_edit THEN
     here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
-    message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
+    message_id := gate.apply_edit(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
     session_id := here.id;
     IF message_id IS NOT NULL THEN
       RETURN;
     END IF;
-    said := gate.edit_as_line(said);
+    said := gate.edit_as_context(said);
   END IF;
   IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
-    said := gate.without_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
+    said := gate.strip_agent_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
   END IF;
   IF said.addressed AND said.album_id = '' AND said.files = '[]' THEN
-    command := gate.command_in(said, contact_id, of_all);
+    command := gate.message_command(said, contact_id, of_all);
   END IF;
   here := gate.find_or_create_session(
     owner, via.agent_id, contact_id, of_all, said.thread,
     said.force_new OR command IS NOT DISTINCT FROM 'new');
   session_id := here.id;
   IF contact_id IS NULL AND NOT of_all THEN
-    command := gate.command_of_owner(here, command, said, is_edit);
+    command := gate.owner_command(here, command, said, is_edit);
     said.addressed := said.addressed OR command IS NOT NULL;
   END IF;
   IF command = 'stop' THEN
@@ -162,5 +162,5 @@ BEGIN
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.accept_messages, gate.accept_message, gate.take_message FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.accept_messages, gate.accept_message, gate.ingest_message FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.accept_messages TO discreet_intake;

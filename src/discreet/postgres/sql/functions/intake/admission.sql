@@ -5,12 +5,12 @@ SET ROLE discreet_gate;
 
 -- Say why a message is refused: 'blocked'; 'linked' (it was the owner's code); 'aside' (a stranger's,
 -- held until they are admitted); 'stranger' (not held); or null.
-CREATE OR REPLACE FUNCTION gate.not_admitted(
+CREATE OR REPLACE FUNCTION gate.admission_refusal(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  sender  uuid := gate.known_contact(owner, said.sender_platform, said.sender_id);
-  a_group uuid := gate.known_contact(owner, said.group_platform, said.group_id);
+  sender  uuid := gate.find_contact(owner, said.sender_platform, said.sender_id);
+  a_group uuid := gate.find_contact(owner, said.group_platform, said.group_id);
   party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
 BEGIN
   IF EXISTS (SELECT 1 FROM discreet.contacts c
@@ -21,7 +21,7 @@ BEGIN
   IF via.platform = 'terminal' OR said.sender_kind NOT IN ('address', 'group') THEN
     RETURN NULL;
   END IF;
-  IF gate.links_owner(owner, via, said) THEN
+  IF gate.redeem_owner_code(owner, via, said) THEN
     RETURN 'linked';
   END IF;
   IF (via.admission = 'open'
@@ -37,13 +37,13 @@ BEGIN
     RETURN NULL;
   END IF;
   IF via.admission = 'pairing' AND said.addressed THEN
-    RETURN gate.ask_to_pair(owner, via, said, party);
+    RETURN gate.request_pairing(owner, via, said, party);
   END IF;
   RETURN 'stranger';
 END $$;
 
 -- Admit somebody before they have written. Returns the contact, creating it if it is new.
-CREATE OR REPLACE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.admit_sender(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
@@ -60,7 +60,7 @@ BEGIN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
     VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
-      PERFORM gate.label_by_channel(via, result);
+      PERFORM gate.apply_channel_labels(via, result);
     END IF;
     SELECT p.id INTO asked FROM discreet.pairings p
      WHERE p.channel_id = channel AND p.contact_id = result;
@@ -72,7 +72,7 @@ BEGIN
 END $$;
 
 -- An agent with shared memory can't have an open channel.
-CREATE OR REPLACE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.reject_open_shared_agent() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   agent uuid := CASE TG_TABLE_NAME WHEN 'agents' THEN to_jsonb(NEW)->>'id'
@@ -88,15 +88,15 @@ BEGIN
 END $$;
 
 -- Say why a message is refused, or null. Checks first whether its sender is admitted, then the limits.
-CREATE OR REPLACE FUNCTION gate.turned_away(
+CREATE OR REPLACE FUNCTION gate.message_refusal(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN coalesce(gate.not_admitted(owner, via, shared, said),
-                  gate.over_limit(owner, via, shared, said));
+  RETURN coalesce(gate.admission_refusal(owner, via, shared, said),
+                  gate.enforce_limits(owner, via, shared, said));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.not_admitted, gate.admit, gate.refuse_shared_and_open,
-  gate.turned_away FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.admit TO discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.refuse_shared_and_open TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.admission_refusal, gate.admit_sender, gate.reject_open_shared_agent,
+  gate.message_refusal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.admit_sender TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.reject_open_shared_agent TO discreet_schema;

@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 
 -- Return the command in a text, or null; anything else goes to the agent. The owner, in a session of
 -- their own, has other commands than contacts have.
-CREATE OR REPLACE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
+CREATE OR REPLACE FUNCTION gate.parse_command(body text, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT substring(replace(lower(left(body, 40)), '/erase_me', '/erase-me') FROM CASE WHEN of_owner
       -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
@@ -19,20 +19,20 @@ $$;
 
 -- Return the command in a message, or null. STOP and START alone are commands of a person in a direct
 -- chat.
-CREATE OR REPLACE FUNCTION gate.command_in(said gate.inbound, contact uuid, of_all boolean) RETURNS text
+CREATE OR REPLACE FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF starts_with(said.body, '/') THEN
-    RETURN gate.command_of(said.body, contact IS NULL AND NOT of_all);
+    RETURN gate.parse_command(said.body, contact IS NULL AND NOT of_all);
   ELSIF contact IS NOT NULL AND said.group_id IS NULL AND length(said.body) <= 80 THEN
-    RETURN gate.note_opt_out(contact, said.body);
+    RETURN gate.record_opt_out(contact, said.body);
   END IF;
   RETURN NULL;
 END $$;
 
 -- One word of the owner's that decides what they were told of, where something waits for that. Called by
 -- functions of the gate alone.
-CREATE OR REPLACE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
+CREATE OR REPLACE FUNCTION gate.parse_owner_decision(owner uuid, body text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
    WHERE (c.word IN ('approve', 'deny')
@@ -45,7 +45,7 @@ $$;
 
 -- Remove the agent's name from the start of a message, as used in groups; return the text unchanged if
 -- nothing is left after it.
-CREATE OR REPLACE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
+CREATE OR REPLACE FUNCTION gate.strip_agent_name(said gate.inbound, agent text) RETURNS gate.inbound
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
@@ -64,4 +64,4 @@ BEGIN
   RETURN said;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.command_of, gate.command_in, gate.decision_of, gate.without_name FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.parse_command, gate.message_command, gate.parse_owner_decision, gate.strip_agent_name FROM PUBLIC;

@@ -3,7 +3,7 @@
 SET ROLE discreet_gate;
 
 -- Say whether `given` is a valid token count of a turn whose count was `before`.
-CREATE OR REPLACE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_valid_usage(given jsonb, before jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   kind text;
@@ -17,7 +17,7 @@ BEGIN
   RETURN true;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.refuse_to_count_less() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.prevent_undercounting() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION 'counts_less' USING ERRCODE = 'insufficient_privilege';
@@ -46,8 +46,8 @@ BEGIN
           nullif(of_model, ''), used, clock_timestamp() - took, clock_timestamp());
 END $$;
 
-REVOKE ALL ON FUNCTION gate.is_usage, gate.refuse_to_count_less, gate.count_dry_run FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.is_valid_usage, gate.prevent_undercounting, gate.count_dry_run FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.count_dry_run TO discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.is_usage
+GRANT EXECUTE ON FUNCTION gate.is_valid_usage
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.refuse_to_count_less TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.prevent_undercounting TO discreet_schema;

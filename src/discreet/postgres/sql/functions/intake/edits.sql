@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 
 -- Replace the text of a message by an edit. Returns the message, also if this edit was applied before;
 -- null if it is too late, and the edit becomes a message of its own. Locks the row of the session.
-CREATE OR REPLACE FUNCTION gate.replace_edited(
+CREATE OR REPLACE FUNCTION gate.apply_edit(
   via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -34,7 +34,7 @@ BEGIN
   END IF;
   UPDATE discreet.messages m
      SET text = said.body, details = said.details, edited_by = said.platform_message,
-         command = gate.waiting_command_of(said, of_owner),
+         command = gate.waiting_command(said, of_owner),
          terms = NULL, tokens = NULL, embedder = NULL, embedding = NULL
    WHERE m.id = found_line.id;
   RETURN found_line.id;
@@ -42,14 +42,14 @@ END $$;
 
 -- Return the command in a message that still waits, except /new and /stop: they were meant for the
 -- moment at which they came.
-CREATE OR REPLACE FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) RETURNS text
+CREATE OR REPLACE FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(nullif(gate.command_of(said.body, of_owner), 'new'), 'stop')
+  SELECT nullif(nullif(gate.parse_command(said.body, of_owner), 'new'), 'stop')
    WHERE said.files = '[]' AND starts_with(said.body, '/')
 $$;
 
 -- Store an edit that came too late as context for the next turn.
-CREATE OR REPLACE FUNCTION gate.edit_as_line(said gate.inbound) RETURNS gate.inbound
+CREATE OR REPLACE FUNCTION gate.edit_as_context(said gate.inbound) RETURNS gate.inbound
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   said.body := '[edited] ' || said.body;
@@ -83,5 +83,5 @@ BEGIN
   RETURN true;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.replace_edited, gate.waiting_command_of,
-  gate.edit_as_line, gate.restart_turn FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.apply_edit, gate.waiting_command,
+  gate.edit_as_context, gate.restart_turn FROM PUBLIC;

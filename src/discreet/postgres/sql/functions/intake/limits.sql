@@ -4,7 +4,7 @@
 SET ROLE discreet_gate;
 
 -- Return the limits of a contact (null: of everybody who has none of their own).
-CREATE OR REPLACE FUNCTION gate.limits_of(
+CREATE OR REPLACE FUNCTION gate.contact_limits(
   of_owner uuid, contact uuid,
   OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
   OUT money_a_day numeric)
@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION gate.show_limits(
   contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
   OUT money_a_day numeric)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
+  SELECT l.* FROM gate.contact_limits(gate.require_owner(), contact) l
 $$;
 
 -- Return the budgets that count for an agent (null: all), and what is used of them today (UTC).
@@ -44,7 +44,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Return whether a budget that counts for an agent is used up.
-CREATE OR REPLACE FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
                   WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Return the limit that one more message of a contact would exceed, or null.
-CREATE OR REPLACE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
+CREATE OR REPLACE FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean)
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most    record;
@@ -66,13 +66,13 @@ DECLARE
   -- In a session that everybody shares, the speaker is counted.
   of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
-  SELECT * INTO most FROM gate.limits_of(of_owner, contact);
+  SELECT * INTO most FROM gate.contact_limits(of_owner, contact);
   IF (SELECT count(*) FROM (
         SELECT 1 FROM discreet.messages m
          WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
            AND m.created_at > statement_timestamp() - interval '1 minute'
            AND m.direction = 'in' AND m.state <> 'context'
-           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+           AND (NOT exceeded_limit.shared OR m.sender_contact_id = contact)
          LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
     RETURN 'messages_a_minute';
   END IF;
@@ -81,7 +81,7 @@ BEGIN
          WHERE s.owner_id = of_owner AND s.agent_id = agent
            AND s.party = of_party
            AND m.state IN ('waiting', 'taken')
-           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+           AND (NOT exceeded_limit.shared OR m.sender_contact_id = contact)
          LIMIT most.waiting) found) >= most.waiting THEN
     RETURN 'waiting';
   END IF;
@@ -93,17 +93,17 @@ BEGIN
     FROM discreet.turns t
    WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
      AND t.started_at >= date_trunc('day', statement_timestamp(), 'UTC')
-     AND (NOT limit_reached.shared OR EXISTS (
+     AND (NOT exceeded_limit.shared OR EXISTS (
             SELECT FROM discreet.messages m
              WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
   RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
               WHEN used.money >= most.money_a_day THEN 'money_a_day'
-              WHEN gate.budget_is_used_up(of_owner, agent) THEN 'budget' END;
+              WHEN gate.is_budget_exhausted(of_owner, agent) THEN 'budget' END;
 END $$;
 
 -- Return 'limited' if a contact exceeded a limit. It is told once, then gets no answer until the window
 -- ends.
-CREATE OR REPLACE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+CREATE OR REPLACE FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   contact uuid;
@@ -117,10 +117,10 @@ BEGIN
   END IF;
   contact := CASE WHEN said.group_id IS NULL
     THEN coalesce(said.sender_contact,
-                  gate.known_contact(owner, said.sender_platform, said.sender_id))
-    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+                  gate.find_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.find_contact(owner, said.group_platform, said.group_id) END;
   IF contact IS NULL AND said.sender_kind = 'address'
-     AND gate.budget_is_used_up(owner, via.agent_id) THEN
+     AND gate.is_budget_exhausted(owner, via.agent_id) THEN
     -- Without this, strangers could use more than any budget, one message each.
     contact := CASE WHEN said.group_id IS NULL
       THEN gate.find_or_create_contact(
@@ -137,7 +137,7 @@ BEGIN
   IF FOUND THEN
     RETURN 'limited';
   END IF;
-  beyond := gate.limit_reached(owner, via.agent_id, contact, shared);
+  beyond := gate.exceeded_limit(owner, via.agent_id, contact, shared);
   IF beyond IS NULL THEN
     RETURN NULL;
   END IF;
@@ -164,7 +164,7 @@ BEGIN
   RETURN 'limited';
 END $$;
 
-REVOKE ALL ON FUNCTION gate.limits_of, gate.show_limits, gate.budgets_today,
-  gate.budget_is_used_up, gate.show_budgets, gate.limit_reached, gate.over_limit
+REVOKE ALL ON FUNCTION gate.contact_limits, gate.show_limits, gate.budgets_today,
+  gate.is_budget_exhausted, gate.show_budgets, gate.exceeded_limit, gate.enforce_limits
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.show_limits, gate.show_budgets TO discreet_owner;

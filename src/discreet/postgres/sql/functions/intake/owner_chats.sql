@@ -3,7 +3,7 @@
 SET ROLE discreet_gate;
 
 -- Called by functions of the gate alone, for a direct message from an address of the owner.
-CREATE OR REPLACE FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
+CREATE OR REPLACE FUNCTION gate.record_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO discreet.owner_chats AS c
@@ -25,14 +25,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE c.owner_id = owner ORDER BY c.used_at DESC LIMIT 1
 $$;
 
-CREATE OR REPLACE FUNCTION gate.owners_to_tell() RETURNS TABLE (owner_id uuid)
+CREATE OR REPLACE FUNCTION gate.owners_to_notify() RETURNS TABLE (owner_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT DISTINCT c.owner_id FROM discreet.owner_chats c
 $$;
 
 -- Since when the owner has had a chat to be told something in; null: there is none, or another process
 -- is telling them at this moment. Until the transaction ends nobody else does.
-CREATE OR REPLACE FUNCTION gate.begin_telling_owner() RETURNS timestamptz
+CREATE OR REPLACE FUNCTION gate.begin_owner_notices() RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
@@ -46,7 +46,7 @@ END $$;
 -- Tells the owner: a line of their session that is no part of the conversation, on its way to their
 -- chat, or, where `session` is given, to the chat in which they answer a contact there. `told`: what it
 -- is about, each with kind, key and contact_id. Null: they can't be told now.
-CREATE OR REPLACE FUNCTION gate.tell_owner(told jsonb, body text, session uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.notify_owner(told jsonb, body text, session uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
@@ -124,8 +124,8 @@ BEGIN
   RETURN true;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.note_owner_chat, gate.owner_chat, gate.owners_to_tell,
-  gate.begin_telling_owner, gate.tell_owner, gate.unlink_owner FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.owners_to_tell TO discreet_worker;
-GRANT EXECUTE ON FUNCTION gate.begin_telling_owner, gate.tell_owner, gate.unlink_owner
+REVOKE ALL ON FUNCTION gate.record_owner_chat, gate.owner_chat, gate.owners_to_notify,
+  gate.begin_owner_notices, gate.notify_owner, gate.unlink_owner FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.owners_to_notify TO discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.begin_owner_notices, gate.notify_owner, gate.unlink_owner
   TO discreet_owner;

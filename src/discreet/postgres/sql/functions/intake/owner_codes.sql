@@ -3,10 +3,10 @@ SET ROLE discreet_gate;
 -- Check whether a message is the owner's code; if so, its sender is the owner from now on. What the
 -- account said before stays with the contact that it was. Valid only in a direct chat, once, and before
 -- it expires. Wrong codes count against their sender, so that nobody can use up the owner's tries.
-CREATE OR REPLACE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound)
+CREATE OR REPLACE FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  wanted text := gate.as_code(said.body);
+  wanted text := gate.parse_code(said.body);
   who    bytea;
   link   discreet.owner_links;
   before uuid;
@@ -23,7 +23,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN false;
   END IF;
-  who := gate.digest_of(via.platform || ':' || said.sender_id);
+  who := gate.keyed_digest(via.platform || ':' || said.sender_id);
   IF (SELECT count(*) FROM discreet.wrong_codes w
        WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
      >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
@@ -36,12 +36,12 @@ BEGIN
   UPDATE discreet.owner_links l
      SET used_at = clock_timestamp(), used_by = via.platform || ':' || said.sender_id
    WHERE l.id = link.id;
-  before := gate.known_contact(owner, via.platform, said.sender_id);
+  before := gate.find_contact(owner, via.platform, said.sender_id);
   DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
   VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
-  PERFORM gate.note_owner_chat(owner, via, said);
+  PERFORM gate.record_owner_chat(owner, via, said);
   -- Stored as an answered message, so that a repeated delivery is recognised.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,
@@ -69,7 +69,7 @@ CREATE OR REPLACE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
-  code  text := gate.new_code();
+  code  text := gate.generate_code();
   made  uuid := gen_random_uuid();
 BEGIN
   DELETE FROM discreet.owner_links l
@@ -84,5 +84,5 @@ BEGIN
   RETURN code;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.links_owner, gate.make_owner_link FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.redeem_owner_code, gate.make_owner_link FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.make_owner_link TO discreet_owner;

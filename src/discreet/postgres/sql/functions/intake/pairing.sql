@@ -2,7 +2,7 @@ SET ROLE discreet_gate;
 
 -- Handle a message of a stranger on a pairing channel: 'aside' if it is held, 'stranger' if not. One
 -- line with a code is sent per hour; other messages get no answer.
-CREATE OR REPLACE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
+CREATE OR REPLACE FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   asked  discreet.pairings;
@@ -36,7 +36,7 @@ BEGIN
       END IF;
     END IF;
     INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
-    VALUES (owner, via.agent_id, via.id, stranger, gate.new_code(),
+    VALUES (owner, via.agent_id, via.id, stranger, gate.generate_code(),
             clock_timestamp() + policy.pairing_code_seconds * interval '1 second')
     ON CONFLICT (channel_id, contact_id) DO UPDATE SET
       code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
@@ -62,7 +62,7 @@ BEGIN
 END $$;
 
 -- Find the pairing for a code. Wrong codes are counted: 'locked' if there were too many.
-CREATE OR REPLACE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean)
+CREATE OR REPLACE FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
@@ -76,7 +76,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT p.id INTO pairing FROM discreet.pairings p
-   WHERE p.owner_id = owner AND p.code = gate.as_code(typed) AND p.state = 'pending'
+   WHERE p.owner_id = owner AND p.code = gate.parse_code(typed) AND p.state = 'pending'
      AND p.expires_at > clock_timestamp();
   IF NOT FOUND THEN
     INSERT INTO discreet.wrong_codes (owner_id) VALUES (owner);
@@ -84,7 +84,7 @@ BEGIN
 END $$;
 
 -- Process the held messages as if they had just arrived.
-CREATE OR REPLACE FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   said gate.inbound := jsonb_populate_record(NULL::gate.inbound, kept);
@@ -115,7 +115,7 @@ BEGIN
     VALUES (asked.channel_id, asked.contact_id, owner, asked.agent_id)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
-      PERFORM gate.label_by_channel(c, asked.contact_id)
+      PERFORM gate.apply_channel_labels(c, asked.contact_id)
          FROM discreet.channels c WHERE c.id = asked.channel_id;
     END IF;
   ELSE
@@ -132,12 +132,12 @@ BEGIN
   IF let_in THEN
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j
                  ORDER BY (j.value->>'kept_at')::timestamptz LOOP
-      PERFORM gate.accept_again(owner, asked.channel_id, said);
+      PERFORM gate.replay_held_messages(owner, asked.channel_id, said);
     END LOOP;
   END IF;
   RETURN jsonb_array_length(all_said);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.ask_to_pair, gate.pairing_of_code, gate.accept_again,
+REVOKE ALL ON FUNCTION gate.request_pairing, gate.find_pairing, gate.replay_held_messages,
   gate.decide_pairing FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.pairing_of_code, gate.decide_pairing TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.find_pairing, gate.decide_pairing TO discreet_owner;

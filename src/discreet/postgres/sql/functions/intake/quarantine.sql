@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION gate.quarantine_message(
   ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.enter(ticket);
+  owner  uuid := gate.enter_scope(ticket);
   policy gate.policy;
   result uuid;
   is_new boolean;
@@ -27,13 +27,13 @@ BEGIN
                 policy.quarantine_retry_seconds * 2 ^ least(quarantine.attempts, 20)) * interval '1 second'
     RETURNING id, attempts = 1 INTO result, is_new;
   IF is_new AND tell IS NOT NULL THEN
-    PERFORM gate.tell_unreadable(owner, jsonb_populate_record(NULL::gate.inbound, tell));
+    PERFORM gate.notify_unreadable(owner, jsonb_populate_record(NULL::gate.inbound, tell));
   END IF;
   RETURN result;
 END $$;
 
 -- Tell an admitted sender that their message could not be read, at most once a minute.
-CREATE OR REPLACE FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) RETURNS void
+CREATE OR REPLACE FUNCTION gate.notify_unreadable(owner uuid, said gate.inbound) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   via     discreet.channels;
@@ -43,10 +43,10 @@ BEGIN
   SELECT c.* INTO STRICT via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
   SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
    WHERE a.id = via.agent_id;
-  IF gate.turned_away(owner, via, shared, said) IS NOT NULL THEN
+  IF gate.message_refusal(owner, via, shared, said) IS NOT NULL THEN
     RETURN;
   END IF;
-  contact := gate.speaker_of(owner, via, said);
+  contact := gate.resolve_speaker(owner, via, said);
   IF EXISTS (
     SELECT FROM discreet.messages m
       JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
@@ -63,12 +63,12 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.release_quarantined(ticket text, quarantined uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   UPDATE discreet.quarantine q SET released_at = clock_timestamp()
    WHERE q.id = quarantined AND q.owner_id = owner AND q.released_at IS NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.quarantine_message, gate.tell_unreadable,
+REVOKE ALL ON FUNCTION gate.quarantine_message, gate.notify_unreadable,
   gate.release_quarantined FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.quarantine_message, gate.release_quarantined TO discreet_intake;

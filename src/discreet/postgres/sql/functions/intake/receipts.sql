@@ -2,7 +2,7 @@
 SET ROLE discreet_gate;
 
 -- Say whether a chat is one of these, by its id or by another id of the same person.
-CREATE OR REPLACE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_same_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT chat = ANY (chats) OR EXISTS (
     SELECT FROM discreet.addresses here
@@ -16,7 +16,7 @@ $$;
 -- Find the owner's answer that the platform accepted under this id in this chat, on this channel or one
 -- of its branches. A scope writes the platform's ids of its own answers, but can't choose their chat;
 -- so a receipt for one chat never counts for an answer in another.
-CREATE OR REPLACE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
+CREATE OR REPLACE FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text)
 RETURNS discreet.outbox
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT o FROM discreet.outbox o
@@ -25,7 +25,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages <> '{}'
      AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
-     AND gate.is_chat(owner, c.platform, r.chat_id, chats)
+     AND gate.is_same_chat(owner, c.platform, r.chat_id, chats)
 $$;
 
 -- Keep the first time of each stage; what has arrived can't fail any more. An answer in several
@@ -47,12 +47,12 @@ END $$;
 
 -- Record a receipt. They come early, late, twice and in any order. False: no answer of ours on this
 -- channel, or none recorded as sent yet; then the receipt waits.
-CREATE OR REPLACE FUNCTION gate.note_receipt(
+CREATE OR REPLACE FUNCTION gate.record_receipt(
   ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamptz, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.enter(ticket);
-  answer discreet.outbox := gate.answer_taken_as(owner, channel, chats, platform_message);
+  owner  uuid := gate.enter_scope(ticket);
+  answer discreet.outbox := gate.find_answer_by_platform_id(owner, channel, chats, platform_message);
 BEGIN
   IF answer.message_id IS NOT NULL THEN
     PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
@@ -77,7 +77,7 @@ BEGIN
        USING discreet.routes r, discreet.channels c
        WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
          AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
-         AND gate.is_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
+         AND gate.is_same_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
       RETURNING e.*)
     SELECT * FROM early ORDER BY at
   LOOP
@@ -88,7 +88,7 @@ END $$;
 
 -- Let an answer reply only to a message of its own session and chat, or to none, so that nobody can
 -- choose any platform id.
-CREATE OR REPLACE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.validate_reply_target() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (
@@ -101,7 +101,7 @@ BEGIN
   RETURN NEW;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.is_chat, gate.answer_taken_as, gate.apply_receipt, gate.note_receipt,
-  gate.apply_early_receipts, gate.reply_to_what_was_said FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.note_receipt TO discreet_intake;
-GRANT EXECUTE ON FUNCTION gate.apply_early_receipts, gate.reply_to_what_was_said TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.is_same_chat, gate.find_answer_by_platform_id, gate.apply_receipt, gate.record_receipt,
+  gate.apply_early_receipts, gate.validate_reply_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.record_receipt TO discreet_intake;
+GRANT EXECUTE ON FUNCTION gate.apply_early_receipts, gate.validate_reply_target TO discreet_schema;

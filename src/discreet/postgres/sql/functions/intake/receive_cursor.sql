@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION gate.receive_cursor(ticket text, channel uuid)
 RETURNS TABLE (received_through timestamptz, chats jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   RETURN QUERY
   SELECT c.received_through,
@@ -23,7 +23,7 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamptz)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
@@ -34,7 +34,7 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner uuid := gate.enter_scope(ticket);
 BEGIN
   UPDATE discreet.channels c SET last_error = why
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.last_error <> why;

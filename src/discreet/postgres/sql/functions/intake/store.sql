@@ -2,7 +2,7 @@ SET ROLE discreet_gate;
 
 -- The functions below are called by functions of the gate only, with their rights and search path.
 -- Return a channel and its branches for the chat of a message, closed ones too.
-CREATE OR REPLACE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF via.platform = 'terminal' THEN
@@ -17,7 +17,7 @@ END $$;
 -- Return the contact who speaks, creating it if it is new; null: the owner. The sender kinds 'contact'
 -- and 'owner' are for whoever runs the installation, at a terminal; on any other channel they are
 -- refused. The group itself says only what isn't answered. Errors: DS001 no such contact; DS002 the sender can't be resolved.
-CREATE OR REPLACE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound)
+CREATE OR REPLACE FUNCTION gate.resolve_speaker(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   result uuid;
@@ -50,10 +50,10 @@ LANGUAGE plpgsql AS $$
 DECLARE
   album   discreet.messages;
   due     timestamptz;
-  replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
+  replied uuid := gate.find_replied_message(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
-  said.details := gate.kept_details(said.details, replied);
+  said.details := gate.details_to_store(said.details, replied);
   IF said.album_id <> '' THEN
     SELECT m.* INTO album FROM discreet.messages m
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
@@ -67,7 +67,7 @@ BEGIN
     wanted := wanted OR album.state = 'waiting';
     UPDATE discreet.messages m
        SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
-           details = gate.joined_details(m.text, m.details, said),
+           details = gate.merge_details(m.text, m.details, said),
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
   ELSE
@@ -106,7 +106,7 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Return the details of an album with a message added; null if neither has any.
-CREATE OR REPLACE FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound)
+CREATE OR REPLACE FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound)
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
     coalesce(said.details, '{}') || coalesce(details, '{}') || jsonb_build_object(
@@ -144,5 +144,5 @@ BEGIN
                         OFFSET (SELECT p.context_lines FROM gate.policy p) LIMIT 1);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.channels_for, gate.speaker_of, gate.store_message,
-  gate.store_files, gate.joined_details, gate.wake_for_message, gate.trim_context FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.channel_and_branches, gate.resolve_speaker, gate.store_message,
+  gate.store_files, gate.merge_details, gate.wake_for_message, gate.trim_context FROM PUBLIC;

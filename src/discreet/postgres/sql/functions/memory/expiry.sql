@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
 -- Move memories that expired more than so long ago to the history, in batches. Returns how many.
-CREATE OR REPLACE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
+CREATE OR REPLACE FUNCTION gate.purge_expired_memories(kept interval, most integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   purged integer;
@@ -13,5 +13,5 @@ BEGIN
   RETURN purged;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.purge_expired FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.purge_expired TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_expired_memories FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.purge_expired_memories TO discreet_worker;

@@ -5,7 +5,7 @@ SET ROLE discreet_gate;
 -- Checked once per statement, however a memory is created or restored. A summary of a conversation
 -- doesn't count: nobody asked for it, and there is one per session. DS004: the message is the limit
 -- alone.
-CREATE OR REPLACE FUNCTION gate.refuse_too_many_memories() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.enforce_memory_limit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most integer := (SELECT p.memories_per_contact FROM gate.policy p);
@@ -23,5 +23,5 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.refuse_too_many_memories FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.refuse_too_many_memories TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.enforce_memory_limit FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.enforce_memory_limit TO discreet_schema;

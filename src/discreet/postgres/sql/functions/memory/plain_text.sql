@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- Normalise a text for comparison: compatibility forms, quotes, spaces, capitals at the start of words
 -- or of whole words, and punctuation at the end. Capitals inside a word and words with digits stay,
 -- because they may be a key, a code or a name.
-CREATE OR REPLACE FUNCTION gate.plain_text(said text) RETURNS text
+CREATE OR REPLACE FUNCTION gate.normalize_text(said text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(nullif(rtrim(string_agg(
            CASE WHEN word !~ '[[:digit:]]' AND (word = upper(word)
@@ -17,6 +17,6 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
            WHERE part <> '') words
 $$;
 
-REVOKE ALL ON FUNCTION gate.plain_text FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.plain_text
+REVOKE ALL ON FUNCTION gate.normalize_text FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.normalize_text
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner;

@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- lock of the session, and so does the job while it looks for work. So a message stored while a job
 -- starts is either seen by that job, or finds it started and defers another. Urgent work is not held
 -- back by a job that was deferred to a later time.
-CREATE OR REPLACE FUNCTION gate.defer(
+CREATE OR REPLACE FUNCTION gate.defer_job(
   queue text, task text, key text, args jsonb, at timestamptz, urgent boolean)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
 BEGIN
@@ -21,7 +21,7 @@ BEGIN
      WHERE queueing_lock = key AND status = 'todo'
        AND scheduled_at > coalesce(at, clock_timestamp());
     IF FOUND THEN
-      PERFORM gate.tell_workers(queue);
+      PERFORM gate.notify_workers(queue);
     END IF;
   END IF;
 END $$;
@@ -33,7 +33,7 @@ DECLARE
 BEGIN
   -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
   -- digest that only the gate can compute.
-  PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
+  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || agent), 'hex'), 12),
                      'run_turn', 'turn:' || session,
                      jsonb_build_object('session_id', session), at, urgent);
 END $$;
@@ -45,8 +45,8 @@ DECLARE
 BEGIN
   SELECT c.platform INTO STRICT platform
     FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = route;
-  PERFORM gate.defer('deliveries-' || platform, 'deliver', 'deliver:' || route,
+  PERFORM gate.defer_job('deliveries-' || platform, 'deliver', 'deliver:' || route,
                      jsonb_build_object('route_id', route), at, platform = 'terminal');
 END $$;
 
-REVOKE ALL ON FUNCTION gate.defer, gate.defer_turn, gate.defer_delivery FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.defer_job, gate.defer_turn, gate.defer_delivery FROM PUBLIC;

@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 
 -- Count a failure of a job, by its lock, or of a task of the server, by its name. Runs with the worker's
 -- rights.
-CREATE OR REPLACE FUNCTION gate.note_failure(key text, error_type text, first_wait interval, max_wait interval)
+CREATE OR REPLACE FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval)
 RETURNS void LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 BEGIN
   INSERT INTO failures AS f (lock, error, next_try_at)
@@ -14,14 +14,14 @@ BEGIN
 END $$;
 
 -- Say whether a job that failed has to wait before it is tried again.
-CREATE OR REPLACE FUNCTION gate.is_put_off(key text) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_backing_off(key text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM queue.failures f
                   WHERE f.lock = key AND f.next_try_at > clock_timestamp())
 $$;
 
 -- Forget the failures of jobs whose work is done, or gone.
-CREATE OR REPLACE FUNCTION gate.forget_failures() RETURNS void
+CREATE OR REPLACE FUNCTION gate.clear_failures() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   DELETE FROM queue.failures f
@@ -41,7 +41,7 @@ BEGIN
 END $$;
 
 -- Return what fails for this owner: their jobs, and the tasks of the server, which have no session.
-CREATE OR REPLACE FUNCTION gate.failing_work(
+CREATE OR REPLACE FUNCTION gate.list_failures(
   OUT task text, OUT session_id uuid, OUT error text, OUT failures integer, OUT since timestamptz,
   OUT next_try_at timestamptz)
 RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -60,7 +60,7 @@ BEGIN
      ORDER BY f.since, f.lock;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.note_failure, gate.is_put_off, gate.forget_failures, gate.failing_work
+REVOKE ALL ON FUNCTION gate.record_failure, gate.is_backing_off, gate.clear_failures, gate.list_failures
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.note_failure, gate.forget_failures TO discreet_worker;
-GRANT EXECUTE ON FUNCTION gate.failing_work TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.record_failure, gate.clear_failures TO discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.list_failures TO discreet_owner;

@@ -2,7 +2,7 @@ SET ROLE discreet_gate;
 
 -- A row in the outbox schedules its own delivery, unless the transaction that stores it delivers it to
 -- a terminal as well. If it claims to and doesn't, the sweep schedules it.
-CREATE OR REPLACE FUNCTION gate.deliver_outbox() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.schedule_delivery() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
@@ -15,21 +15,21 @@ END $$;
 -- platform is edited. Route, session and answer must belong to the same party, and the messages it
 -- answers must have arrived on this route. Runs with the caller's rights. answer: NULL while there is
 -- no message yet; turn: NULL if no turn wrote it.
-CREATE OR REPLACE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid)
+CREATE OR REPLACE FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN EXISTS (
     SELECT FROM discreet.routes r
-      JOIN discreet.sessions s ON s.id = leads_back.session
-     WHERE r.id = leads_back.route
+      JOIN discreet.sessions s ON s.id = may_send_on_route.session
+     WHERE r.id = may_send_on_route.route
        AND r.session_id = s.id AND r.party = s.party AND r.agent_id = s.agent_id
-       AND (leads_back.answer IS NULL OR EXISTS (
+       AND (may_send_on_route.answer IS NULL OR EXISTS (
              SELECT FROM discreet.messages m
-              WHERE m.id = leads_back.answer AND m.party = s.party AND m.route_id = r.id))
+              WHERE m.id = may_send_on_route.answer AND m.party = s.party AND m.route_id = r.id))
        AND NOT EXISTS (
              SELECT FROM discreet.messages asked
-              WHERE asked.turn_id = leads_back.turn AND asked.direction = 'in'
+              WHERE asked.turn_id = may_send_on_route.turn AND asked.direction = 'in'
                 AND (asked.route_id, asked.channel_id, asked.chat_id)
                     IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
 END $$;
@@ -39,11 +39,11 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.end_delivery(route uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF gate.has_locked_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
+  IF gate.try_lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route)) THEN
     PERFORM gate.end_job('deliver:' || route);
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.deliver_outbox, gate.leads_back, gate.end_delivery FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.deliver_outbox TO discreet_schema;
-GRANT EXECUTE ON FUNCTION gate.leads_back, gate.end_delivery TO discreet_contact, discreet_shared, discreet_owner;
+REVOKE ALL ON FUNCTION gate.schedule_delivery, gate.may_send_on_route, gate.end_delivery FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.schedule_delivery TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.may_send_on_route, gate.end_delivery TO discreet_contact, discreet_shared, discreet_owner;

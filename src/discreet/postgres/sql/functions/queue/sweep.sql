@@ -24,14 +24,14 @@ BEGIN
                         WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled))
     RETURNING j.lock)
   SELECT array_agg(d.lock) INTO freed FROM dropped d;
-  PERFORM gate.tell_of_freed(freed);
-  PERFORM gate.purge_expired(expired_kept, max_purged);
+  PERFORM gate.notify_locks_freed(freed);
+  PERFORM gate.purge_expired_memories(expired_kept, max_purged);
   PERFORM gate.purge_mcp_sessions(connections_kept);
-  PERFORM gate.forget_failures();
-  PERFORM gate.drop_expired_connections();
+  PERFORM gate.clear_failures();
+  PERFORM gate.delete_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();
   has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
-  has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
+  has_owners := EXISTS (SELECT FROM gate.owners_to_notify());
   has_webhooks := gate.has_webhooks();
 END $$;
 

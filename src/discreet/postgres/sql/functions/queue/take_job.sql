@@ -44,16 +44,16 @@ BEGIN
     more := job.id IS NOT NULL
       AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
   END IF;
-  job.args := job.args || jsonb_build_object('scope', gate.scope_of_job(job.args));
+  job.args := job.args || jsonb_build_object('scope', gate.job_scope(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
      AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
-  PERFORM gate.tell_of_freed(freed);  -- for another process, where this one doesn't take it
+  PERFORM gate.notify_locks_freed(freed);  -- for another process, where this one doesn't take it
 END $$;
 
 -- The scope of a job's session or route, which jobs don't store; null if that is gone.
-CREATE OR REPLACE FUNCTION gate.scope_of_job(args jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.job_scope(args jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT to_jsonb(s) FROM gate.session_scope((args->>'session_id')::uuid) s
   UNION ALL
@@ -67,29 +67,29 @@ LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 BEGIN
   DELETE FROM procrastinate_jobs j WHERE j.lock = key AND j.status = 'doing';
   IF FOUND THEN
-    PERFORM gate.tell_of_freed(ARRAY[key]);
+    PERFORM gate.notify_locks_freed(ARRAY[key]);
   END IF;
 END $$;
 
 -- Let workers look for the jobs that had to wait for these locks.
-CREATE OR REPLACE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
+CREATE OR REPLACE FUNCTION gate.notify_locks_freed(locks text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 BEGIN
-  PERFORM gate.tell_workers(j.queue_name) FROM procrastinate_jobs j
+  PERFORM gate.notify_workers(j.queue_name) FROM procrastinate_jobs j
     WHERE j.lock = ANY (locks) AND j.status = 'todo'
       AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
 END $$;
 
 -- Let every worker of a queue look for jobs, as the insertion of a job does. An agent created meanwhile
 -- has a new queue, so the workers of turns listen to a channel of their own for all of them.
-CREATE OR REPLACE FUNCTION gate.tell_workers(queue text) RETURNS void
+CREATE OR REPLACE FUNCTION gate.notify_workers(queue text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
          pg_notify('procrastinate_queue_v1#' || queue, '{}'),
          CASE WHEN starts_with(queue, 'turns-') THEN pg_notify('discreet_turns', '') END
 $$;
 
-REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.end_job,
-  gate.tell_of_freed, gate.tell_workers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.scope_of_job, gate.tell_of_freed, gate.tell_workers
+REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.job_scope, gate.end_job,
+  gate.notify_locks_freed, gate.notify_workers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.job_scope, gate.notify_locks_freed, gate.notify_workers
   TO discreet_worker;

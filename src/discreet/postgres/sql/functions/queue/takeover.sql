@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- Send what the owner says to a contact that was taken over. It goes to the route where the contact
 -- wrote last, and answers everything that waits in that conversation. Null: the contact isn't taken
 -- over, or has written nothing.
-CREATE OR REPLACE FUNCTION gate.speak_for(owner uuid, contact uuid, body text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   last   discreet.messages;
@@ -47,29 +47,29 @@ BEGIN
 END $$;
 
 -- The same in the owner's own scope.
-CREATE OR REPLACE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.reply_in_person(contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN gate.speak_for(gate.require_owner(), contact, body);
+  RETURN gate.send_as_owner(gate.require_owner(), contact, body);
 END $$;
 
 -- What the owner writes in a session of their own while they answer a contact there: it is passed on
 -- in the commit that stores it, so once. The command that tells them: 'passed', or 'unsent' where it
 -- looks like a command, has files, is an edit, or the contact isn't taken over any more.
-CREATE OR REPLACE FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean)
+CREATE OR REPLACE FUNCTION gate.relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
     RETURN 'unsent';
   END IF;
-  RETURN CASE WHEN gate.speak_for(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
               ELSE 'passed' END;
 END $$;
 
 -- What a message of the owner's, in a session of their own, is beside a command: a word that decides
 -- what they were told of, or what they say to a contact. A session that was ended leaves whom they
 -- answer to the next one.
-CREATE OR REPLACE FUNCTION gate.command_of_owner(
+CREATE OR REPLACE FUNCTION gate.owner_command(
   here discreet.sessions, command text, said gate.inbound, is_edit boolean)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -88,13 +88,13 @@ BEGIN
   IF command IS NOT NULL THEN
     RETURN command;
   ELSIF here.speaks_to IS NOT NULL THEN
-    RETURN gate.pass_on(here, said, is_edit);
+    RETURN gate.relay_to_contact(here, said, is_edit);
   ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
-    RETURN gate.decision_of(here.owner_id, said.body);
+    RETURN gate.parse_owner_decision(here.owner_id, said.body);
   END IF;
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.speak_for, gate.speak_in_person, gate.pass_on, gate.command_of_owner
+REVOKE ALL ON FUNCTION gate.send_as_owner, gate.reply_in_person, gate.relay_to_contact, gate.owner_command
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.speak_in_person TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.reply_in_person TO discreet_owner;

@@ -16,15 +16,15 @@ DECLARE
   here  discreet.sessions;
   first record;
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
+  IF NOT gate.try_lock_session(session) THEN
     RETURN;
   END IF;
   SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
-  IF gate.why_withheld(session, NULL) IS NOT NULL THEN
+  IF gate.withheld_reason(session, NULL) IS NOT NULL THEN
     RETURN;
   END IF;
   IF here.current_turn IS NOT NULL THEN
-    PERFORM gate.drop_lost_turn(session, here.current_turn);
+    PERFORM gate.mark_turn_lost(session, here.current_turn);
   END IF;
   -- Commands don't wait for earlier messages.
   SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
@@ -60,7 +60,7 @@ END $$;
 
 -- Every role can write the name of another session's turn into its own session. So each statement asks for
 -- the session too.
-CREATE OR REPLACE FUNCTION gate.drop_lost_turn(session uuid, lost uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.mark_turn_lost(session uuid, lost uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
@@ -68,10 +68,10 @@ BEGIN
    WHERE t.id = lost AND t.session_id = session;
   UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
    WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
-  PERFORM gate.drop_draft(session, lost);
+  PERFORM gate.delete_draft(session, lost);
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.drop_draft(session uuid, turn uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.delete_draft(session uuid, turn uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   DELETE FROM discreet.drafts d USING discreet.turns t
@@ -80,17 +80,17 @@ END $$;
 
 -- Lock the session for a turn until the transaction ends; whether the turn holds it, and nobody withholds
 -- it. Each is asked after the row is locked: a separate statement sees everything committed until then.
-CREATE OR REPLACE FUNCTION gate.hold_turn(session uuid, turn uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.verify_turn_lease(session uuid, turn uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
+  IF NOT gate.try_lock_session(session) THEN
     RETURN false;
   END IF;
   PERFORM 1 FROM discreet.sessions s WHERE s.id = session AND s.current_turn = turn;
   IF NOT FOUND THEN
     RETURN false;
   END IF;
-  RETURN gate.why_withheld(session, turn) IS NULL;
+  RETURN gate.withheld_reason(session, turn) IS NULL;
 END $$;
 
 -- End a turn that holds its session (`held`), with its draft and its job. The caller stores what came of it
@@ -101,11 +101,11 @@ CREATE OR REPLACE FUNCTION gate.end_turn(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   waits := false;
-  held := gate.hold_turn(session, turn);
+  held := gate.verify_turn_lease(session, turn);
   IF NOT held THEN
     RETURN;
   END IF;
-  PERFORM gate.drop_draft(session, turn);
+  PERFORM gate.delete_draft(session, turn);
   PERFORM gate.end_job('turn:' || session);
   IF answer IS NOT NULL THEN
     waits := gate.hold_answer(session, turn, answer);
@@ -115,7 +115,7 @@ BEGIN
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.begin_turn, gate.drop_lost_turn, gate.drop_draft, gate.hold_turn,
+REVOKE ALL ON FUNCTION gate.begin_turn, gate.mark_turn_lost, gate.delete_draft, gate.verify_turn_lease,
   gate.end_turn FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.begin_turn, gate.hold_turn, gate.end_turn
+GRANT EXECUTE ON FUNCTION gate.begin_turn, gate.verify_turn_lease, gate.end_turn
   TO discreet_contact, discreet_shared, discreet_owner;

@@ -17,7 +17,7 @@ END $$;
 
 -- Lock the row of a session of this scope; whether there is one. A session of another scope doesn't
 -- exist here.
-CREATE OR REPLACE FUNCTION gate.has_locked_session(session uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.try_lock_session(session uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
@@ -38,7 +38,7 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.lock_session(session uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT gate.has_locked_session(session) THEN
+  IF NOT gate.try_lock_session(session) THEN
     RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
   END IF;
 END $$;
@@ -57,10 +57,10 @@ BEGIN
     SELECT w.session_id
       FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
              WHERE m.state IN ('waiting', 'taken')) w
-     WHERE gate.why_withheld(w.session_id, NULL) IS NULL
+     WHERE gate.withheld_reason(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('turn:' || w.session_id)
+       AND NOT gate.is_backing_off('turn:' || w.session_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -73,7 +73,7 @@ BEGIN
      WHERE o.state IN ('pending', 'sending')
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('deliver:' || o.route_id)
+       AND NOT gate.is_backing_off('deliver:' || o.route_id)
   LOOP
     PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -84,7 +84,7 @@ BEGIN
   RETURN woken;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.wake_session, gate.wake_route, gate.has_locked_session, gate.lock_session,
+REVOKE ALL ON FUNCTION gate.wake_session, gate.wake_route, gate.try_lock_session, gate.lock_session,
   gate.wake_stranded FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.wake_session, gate.wake_route
   TO discreet_contact, discreet_shared, discreet_owner;

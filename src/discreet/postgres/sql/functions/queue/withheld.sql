@@ -6,7 +6,7 @@ SET ROLE discreet_gate;
 -- 'asked for a person', or null. `turn`: a turn that runs there; null: one that is to begin. A command
 -- starts no agent. So commands, the owner's and senders', are obeyed while the agent is paused and while
 -- a person answers or is waited for.
-CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
+CREATE OR REPLACE FUNCTION gate.withheld_reason(session uuid, turn uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN c.blocked_at IS NOT NULL THEN 'blocked'
               WHEN obeys.one THEN NULL
@@ -23,4 +23,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE s.id = session
 $$;
 
-REVOKE ALL ON FUNCTION gate.why_withheld FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.withheld_reason FROM PUBLIC;

@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 
 -- Say why a reminder that is due can only be sent later: 'paused', or 'window' where WhatsApp forbids
 -- to write because nobody has written there for 24 hours. Null: now.
-CREATE OR REPLACE FUNCTION gate.why_reminder_waits(due discreet.reminders) RETURNS text
+CREATE OR REPLACE FUNCTION gate.reminder_delay_reason(due discreet.reminders) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
@@ -22,7 +22,7 @@ END $$;
 
 -- Say why nothing may be sent where a reminder was made: 'gone' (the channel was closed, or leads to
 -- another agent now), 'blocked', or 'denied'. Null: it may.
-CREATE OR REPLACE FUNCTION gate.why_reminder_ends(due discreet.reminders) RETURNS text
+CREATE OR REPLACE FUNCTION gate.reminder_end_reason(due discreet.reminders) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
@@ -47,7 +47,7 @@ END $$;
 
 -- The open conversation of a reminder's party where it was made, and its route there. A group that has
 -- moved on its platform is found at its newest id.
-CREATE OR REPLACE FUNCTION gate.place_of_reminder(
+CREATE OR REPLACE FUNCTION gate.reminder_destination(
   due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -80,7 +80,7 @@ CREATE OR REPLACE FUNCTION gate.fire_reminder(
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   due     discreet.reminders;
-  session uuid := gate.session_of_reminder(reminder);
+  session uuid := gate.reminder_session(reminder);
   outcome text;
 BEGIN
   -- Another scope's reminder is answered like one that went meanwhile.
@@ -92,8 +92,8 @@ BEGIN
   IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
     RETURN 'past';
   END IF;
-  outcome := gate.why_reminder_ends(due);
-  IF outcome IS NULL AND gate.why_reminder_waits(due) IS NOT NULL THEN
+  outcome := gate.reminder_end_reason(due);
+  IF outcome IS NULL AND gate.reminder_delay_reason(due) IS NOT NULL THEN
     RETURN 'waits';
   END IF;
   IF next IS NULL OR outcome = 'gone' THEN
@@ -103,20 +103,20 @@ BEGIN
     PERFORM gate.defer_reminder(reminder, due.session_id, next);
   END IF;
   IF outcome IS NULL THEN
-    PERFORM gate.say_reminder(due, line);
+    PERFORM gate.send_reminder(due, line);
   END IF;
   RETURN coalesce(outcome, 'fired');
 END $$;
 
 -- Say a reminder, or, where the owner lets reminders start turns, give it to the agent as a message.
-CREATE OR REPLACE FUNCTION gate.say_reminder(due discreet.reminders, line text) RETURNS void
+CREATE OR REPLACE FUNCTION gate.send_reminder(due discreet.reminders, line text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   place  record;
   spoken uuid;
   runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
 BEGIN
-  SELECT p.* INTO place FROM gate.place_of_reminder(due) p;
+  SELECT p.* INTO place FROM gate.reminder_destination(due) p;
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
     sender_contact_id, sender_name, sender_address, channel_id, chat_id)
@@ -154,10 +154,10 @@ BEGIN
      WHERE r.due_at <= clock_timestamp()
        AND NOT EXISTS (SELECT FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'remind:' || r.id AND j.status IN ('todo', 'doing'))
-       AND NOT gate.is_put_off('remind:' || r.id)
+       AND NOT gate.is_backing_off('remind:' || r.id)
      ORDER BY r.due_at LIMIT 1000
   LOOP
-    IF gate.why_reminder_waits(due) IS NULL OR gate.why_reminder_ends(due) IS NOT NULL THEN
+    IF gate.reminder_delay_reason(due) IS NULL OR gate.reminder_end_reason(due) IS NOT NULL THEN
       PERFORM gate.defer_reminder(due.id, due.session_id, NULL);
       woken := woken + 1;
     END IF;
@@ -165,7 +165,7 @@ BEGIN
   RETURN woken;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.why_reminder_waits, gate.why_reminder_ends, gate.place_of_reminder,
-  gate.fire_reminder, gate.say_reminder, gate.wake_reminders FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.reminder_delay_reason, gate.reminder_end_reason, gate.reminder_destination,
+  gate.fire_reminder, gate.send_reminder, gate.wake_reminders FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.fire_reminder TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.wake_reminders TO discreet_worker;

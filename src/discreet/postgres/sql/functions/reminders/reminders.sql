@@ -39,7 +39,7 @@ BEGIN
 END $$;
 
 -- The session of a reminder of this scope, or as the owner of any of theirs. Null: there is none.
-CREATE OR REPLACE FUNCTION gate.session_of_reminder(reminder uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.reminder_session(reminder uuid) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
@@ -58,7 +58,7 @@ CREATE OR REPLACE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   DELETE FROM discreet.reminders r
-   WHERE r.id = reminder AND gate.session_of_reminder(reminder) IS NOT NULL;
+   WHERE r.id = reminder AND gate.reminder_session(reminder) IS NOT NULL;
   RETURN FOUND;
 END $$;
 
@@ -73,11 +73,11 @@ $$;
 CREATE OR REPLACE FUNCTION gate.defer_reminder(reminder uuid, session uuid, at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM gate.defer('reminders', 'remind', 'remind:' || reminder,
+  PERFORM gate.defer_job('reminders', 'remind', 'remind:' || reminder,
                      jsonb_build_object('reminder_id', reminder, 'session_id', session), at, true);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.add_reminder, gate.session_of_reminder, gate.cancel_reminder,
+REVOKE ALL ON FUNCTION gate.add_reminder, gate.reminder_session, gate.cancel_reminder,
   gate.reminder_scope, gate.defer_reminder FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.add_reminder, gate.cancel_reminder
   TO discreet_contact, discreet_shared, discreet_owner;

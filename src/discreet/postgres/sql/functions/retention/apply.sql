@@ -27,7 +27,7 @@ DECLARE
 BEGIN
   DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
   GET DIAGNOSTICS files = ROW_COUNT;
-  counts := gate.expire_messages(owner, most) || gate.expire_unsorted(owner);
+  counts := gate.expire_messages(owner, most) || gate.expire_unassigned(owner);
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
   DELETE FROM discreet.memory_history v
    WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
@@ -86,21 +86,21 @@ BEGIN
 END $$;
 
 -- Delete what never became a message of a contact: quarantined ones, and those of strangers who wait.
-CREATE OR REPLACE FUNCTION gate.expire_unsorted(owner uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.expire_unassigned(owner uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   quarantined bigint;
   held        bigint;
 BEGIN
-  DELETE FROM discreet.quarantine q USING gate.horizons(owner, 'messages', false) h
+  DELETE FROM discreet.quarantine q USING gate.retention_cutoffs(owner, 'messages', false) h
    WHERE q.channel_id = h.channel_id AND q.created_at < h.horizon;
   GET DIAGNOSTICS quarantined = ROW_COUNT;
-  DELETE FROM discreet.held_messages k USING gate.horizons(owner, 'messages', false) h
+  DELETE FROM discreet.held_messages k USING gate.retention_cutoffs(owner, 'messages', false) h
    WHERE k.channel_id = h.channel_id AND k.created_at < h.horizon;
   GET DIAGNOSTICS held = ROW_COUNT;
   RETURN jsonb_build_object('quarantine', quarantined, 'held_messages', held);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.preview_retention, gate.apply_retention, gate.expire_messages,
-  gate.expire_unsorted FROM PUBLIC;
+  gate.expire_unassigned FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.preview_retention, gate.apply_retention TO discreet_owner;

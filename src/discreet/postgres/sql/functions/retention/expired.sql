@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 
 -- Return, for each channel of each agent of an owner, the time before which rows of a kind are deleted;
 -- with `of_agents`, for each agent. The narrowest rule counts.
-CREATE OR REPLACE FUNCTION gate.horizons(owner uuid, of_kind text, of_agents boolean)
+CREATE OR REPLACE FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean)
 RETURNS TABLE (agent_id uuid, channel_id uuid, horizon timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -28,7 +28,7 @@ BEGIN
    WHERE n.days IS NOT NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.on_hold(contact uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_on_hold(contact uuid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM discreet.contacts c WHERE c.id = contact AND c.on_hold_at IS NOT NULL)
 $$;
@@ -37,26 +37,26 @@ $$;
 CREATE OR REPLACE FUNCTION gate.expired_messages(owner uuid, most integer) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id
-    FROM gate.horizons(owner, 'messages', false) h
+    FROM gate.retention_cutoffs(owner, 'messages', false) h
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.messages m ON m.session_id = r.session_id AND m.route_id = r.id
     JOIN discreet.sessions s ON s.id = m.session_id AND s.current_turn IS NULL
    WHERE m.owner_id = owner AND m.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
      AND NOT EXISTS (SELECT FROM discreet.outbox o
                       WHERE o.message_id = m.id AND o.state IN ('pending', 'sending'))
-     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+     AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
    LIMIT most
 $$;
 
 CREATE OR REPLACE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT f.id
-    FROM gate.horizons(owner, 'files', false) h
+    FROM gate.retention_cutoffs(owner, 'files', false) h
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.attachments f ON f.session_id = r.session_id AND f.route_id = r.id
     JOIN discreet.messages m ON m.id = f.message_id
    WHERE f.owner_id = owner AND f.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
-     AND NOT gate.on_hold(m.contact_id) AND NOT gate.on_hold(m.sender_contact_id)
+     AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
    LIMIT most
 $$;
 
@@ -64,9 +64,9 @@ $$;
 CREATE OR REPLACE FUNCTION gate.expired_memories(owner uuid, most integer) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id
-    FROM gate.horizons(owner, 'memories', true) h
+    FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
-   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.on_hold(m.contact_id)
+   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.is_on_hold(m.contact_id)
      AND NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
                         AND s.summary_id = m.id)
@@ -78,11 +78,11 @@ CREATE OR REPLACE FUNCTION gate.expired_versions(owner uuid, most integer)
 RETURNS TABLE (memory_id uuid, version integer)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT v.memory_id, v.version
-    FROM gate.horizons(owner, 'memories', true) h
+    FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memory_history v ON v.owner_id = owner AND v.agent_id = h.agent_id
-   WHERE v.archived_at < h.horizon AND NOT gate.on_hold(v.contact_id)
+   WHERE v.archived_at < h.horizon AND NOT gate.is_on_hold(v.contact_id)
    LIMIT most
 $$;
 
-REVOKE ALL ON FUNCTION gate.horizons, gate.on_hold, gate.expired_messages, gate.expired_files,
+REVOKE ALL ON FUNCTION gate.retention_cutoffs, gate.is_on_hold, gate.expired_messages, gate.expired_files,
   gate.expired_memories, gate.expired_versions FROM PUBLIC;

@@ -39,7 +39,7 @@ BEGIN
   -- Turns and deliveries lock the row of their session.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.owner_id = audit ORDER BY s.id FOR UPDATE) s;
-  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  counts := jsonb_build_object('jobs', gate.delete_jobs(sessions));
   UPDATE discreet.sessions s SET summary_id = NULL WHERE s.owner_id = audit;
   -- Until a pass finds nothing more: some rows can go only after those that refer to them, and a
   -- deleted memory leaves a copy in its history.
@@ -75,7 +75,7 @@ END $$;
 -- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `one` is the
 -- contact, or an agent that shares its memory, and `other` a second contact of the same owner. An owner
 -- that no audit made is left alone (DS001).
-CREATE OR REPLACE FUNCTION gate.furnish_audit(audit uuid, one uuid, other uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   late timestamptz := clock_timestamp() + interval '1 year';
@@ -131,12 +131,12 @@ BEGIN
   IF one = h.agent_id THEN
     RETURN;
   END IF;
-  PERFORM gate.furnish_audit_contact(
+  PERFORM gate.seed_audit_contact(
     h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
 END $$;
 
--- The rows that only a contact has, for `furnish_audit`. `other`: a contact to be linked with.
-CREATE OR REPLACE FUNCTION gate.furnish_audit_contact(
+-- The rows that only a contact has, for `seed_audit`. `other`: a contact to be linked with.
+CREATE OR REPLACE FUNCTION gate.seed_audit_contact(
   owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -168,7 +168,7 @@ BEGIN
   INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
-  gate.furnish_audit_contact, gate.end_audit FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.begin_audit, gate.open_audits, gate.furnish_audit,
+REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.seed_audit,
+  gate.seed_audit_contact, gate.end_audit FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.begin_audit, gate.open_audits, gate.seed_audit,
   gate.end_audit TO discreet_worker;

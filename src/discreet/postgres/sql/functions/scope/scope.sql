@@ -106,7 +106,7 @@ BEGIN
 END $$;
 
 -- Set the ticket within the call, so that storing a message is one statement and one round trip.
-CREATE OR REPLACE FUNCTION gate.enter(ticket text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.enter_scope(ticket text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM set_config('discreet.ticket', ticket, true);
@@ -114,7 +114,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.scope, gate.key_of, gate.keys, gate.open_scope, gate.require_owner,
-  gate.enter FROM PUBLIC;
+  gate.enter_scope FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.scope
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner, discreet_intake, discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.key_of, gate.keys

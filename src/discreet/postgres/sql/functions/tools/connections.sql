@@ -14,7 +14,7 @@ DECLARE
   whose   uuid := gate.connecting_party(of_group);
   of_agent uuid;
 BEGIN
-  IF here.contact_id IS NOT NULL AND gate.person_here() IS NULL THEN
+  IF here.contact_id IS NOT NULL AND gate.current_person() IS NULL THEN
     RETURN 'group';
   END IF;
   SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
@@ -68,7 +68,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Find what a link would connect, and change nothing. No row: it is unknown, used or expired.
-CREATE OR REPLACE FUNCTION gate.connection_of_link(link bytea)
+CREATE OR REPLACE FUNCTION gate.find_connection_by_link(link bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
@@ -77,7 +77,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Use up a link, for one browser.
-CREATE OR REPLACE FUNCTION gate.open_connection(link bytea, browser bytea)
+CREATE OR REPLACE FUNCTION gate.redeem_connection_link(link bytea, browser bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
@@ -99,7 +99,7 @@ BEGIN
 END $$;
 
 -- Let a browser come back, once: the one that opened the link, with the value that it was sent with.
-CREATE OR REPLACE FUNCTION gate.return_to_connection(of_state bytea, browser bytea)
+CREATE OR REPLACE FUNCTION gate.resume_sign_in(of_state bytea, browser bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.connections c SET state = 'returned'
@@ -157,7 +157,7 @@ BEGIN
 END $$;
 
 -- Say whether a connection is one of this scope's.
-CREATE OR REPLACE FUNCTION gate.connects_here(c discreet.connections) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_own_connection(c discreet.connections) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT (c.owner_id, c.agent_id, c.party)
        = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
@@ -165,21 +165,21 @@ $$;
 
 -- Let this process renew the tokens of a connection of this scope, if it still has those that were `seen`
 -- and no other process does.
-CREATE OR REPLACE FUNCTION gate.claim_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
-   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected' AND c.sealed = seen
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = seen
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;
 END $$;
 
 -- Store renewed tokens, or, with null, let others try.
-CREATE OR REPLACE FUNCTION gate.keep_tokens(connection uuid, kept bytea) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.store_tokens(connection uuid, kept bytea) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
-   WHERE c.id = connection AND gate.connects_here(c) AND c.state = 'connected';
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected';
   RETURN FOUND;
 END $$;
 
@@ -187,13 +187,13 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.end_connection(connection uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.connects_here(c);
+  DELETE FROM discreet.connections c WHERE c.id = connection AND gate.is_own_connection(c);
   RETURN FOUND;
 END $$;
 
 -- Delete sign-ins that nobody finished in time. Those that have tokens wait an hour, so that a server
 -- can revoke them.
-CREATE OR REPLACE FUNCTION gate.drop_expired_connections() RETURNS void
+CREATE OR REPLACE FUNCTION gate.delete_expired_connections() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM discreet.connections c
    WHERE c.expires_at <= clock_timestamp() - CASE c.state WHEN 'signed_in' THEN interval '1 hour'
@@ -212,7 +212,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Return the servers of tools that a contact may connect accounts at, with the tools that it may use.
-CREATE OR REPLACE FUNCTION gate.servers_to_connect() RETURNS TABLE (server_id uuid, name text, url text)
+CREATE OR REPLACE FUNCTION gate.connectable_servers() RETURNS TABLE (server_id uuid, name text, url text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT s.id, s.name, s.url FROM discreet.tool_servers s
    WHERE s.signs_in AND (s.owner_id, s.agent_id) = (SELECT h.owner_id, h.agent_id FROM gate.scope() h)
@@ -224,14 +224,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 REVOKE ALL ON FUNCTION gate.offer_connection, gate.connecting_party, gate.lock_connections,
-  gate.may_connect, gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
-  gate.return_to_connection, gate.finish_sign_in, gate.enter_connection_code, gate.connects_here,
-  gate.claim_renewal, gate.keep_tokens, gate.end_connection,
-  gate.drop_expired_connections, gate.expire_sign_ins, gate.take_expired_sign_ins,
-  gate.servers_to_connect FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.offer_connection, gate.enter_connection_code, gate.servers_to_connect,
-  gate.claim_renewal, gate.keep_tokens, gate.end_connection
+  gate.may_connect, gate.find_connection_by_link, gate.redeem_connection_link, gate.begin_sign_in,
+  gate.resume_sign_in, gate.finish_sign_in, gate.enter_connection_code, gate.is_own_connection,
+  gate.claim_token_renewal, gate.store_tokens, gate.end_connection,
+  gate.delete_expired_connections, gate.expire_sign_ins, gate.take_expired_sign_ins,
+  gate.connectable_servers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.offer_connection, gate.enter_connection_code, gate.connectable_servers,
+  gate.claim_token_renewal, gate.store_tokens, gate.end_connection
   TO discreet_contact, discreet_owner;
-GRANT EXECUTE ON FUNCTION gate.connection_of_link, gate.open_connection, gate.begin_sign_in,
-  gate.return_to_connection, gate.finish_sign_in, gate.drop_expired_connections,
+GRANT EXECUTE ON FUNCTION gate.find_connection_by_link, gate.redeem_connection_link, gate.begin_sign_in,
+  gate.resume_sign_in, gate.finish_sign_in, gate.delete_expired_connections,
   gate.take_expired_sign_ins TO discreet_worker;

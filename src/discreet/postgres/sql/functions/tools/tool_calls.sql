@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- Store the call of a tool that this scope may use, to be shown to the person who wrote the newest message
 -- of the turn; or, where the tool needs the owner's yes and it isn't the owner who asks, to the owner. An
 -- earlier call that waits for the same one in this session is replaced.
-CREATE OR REPLACE FUNCTION gate.ask_for_call(
+CREATE OR REPLACE FUNCTION gate.request_call(
   session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -132,8 +132,8 @@ BEGIN
    WHERE c.id = call AND c.session_id = session AND c.state IN ('approved', 'begun');
 END $$;
 
-REVOKE ALL ON FUNCTION gate.ask_for_call, gate.decide_call, gate.decide_call_as_owner,
+REVOKE ALL ON FUNCTION gate.request_call, gate.decide_call, gate.decide_call_as_owner,
   gate.begin_decided_call, gate.end_call FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.ask_for_call, gate.decide_call, gate.begin_decided_call, gate.end_call
+GRANT EXECUTE ON FUNCTION gate.request_call, gate.decide_call, gate.begin_decided_call, gate.end_call
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.decide_call_as_owner TO discreet_owner;

@@ -4,14 +4,14 @@ SET ROLE discreet_gate;
 -- the answers to it and the memories made of it there; and the owner's answers from turns that were
 -- shown something of theirs. Running turns there lose their session, because what they were given may
 -- contain it.
-CREATE OR REPLACE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   said     uuid[];
   sessions uuid[];
   turns    uuid[];
-  shown    uuid[] := gate.turns_shown(owner, gone, addresses);
-  told     uuid[] := gate.words_to_the_owner(gone, shown);
+  shown    uuid[] := gate.owner_turns_showing(owner, gone, addresses);
+  told     uuid[] := gate.owner_messages_about(gone, shown);
   memories uuid[];
   erased   record;
   messages bigint;
@@ -21,10 +21,10 @@ BEGIN
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
        SELECT m.agent_id, m.party FROM discreet.messages m
-        WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id))));
+        WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agents_of(owner)) AND s.party = owner
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = owner
        AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
              SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
@@ -34,7 +34,7 @@ BEGIN
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
     INTO said, turns
     FROM discreet.messages m
-   WHERE m.id IN (SELECT e.id FROM gate.said_elsewhere(owner, gone, addresses) e (id));
+   WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id));
 
   -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
@@ -65,15 +65,15 @@ BEGIN
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  PERFORM gate.forget_whose_were_read(owner, gone);
+  PERFORM gate.anonymize_turn_reads(owner, gone);
   RETURN jsonb_build_object(
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
-    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.empty_turns(sessions));
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.clear_turns(sessions));
 END $$;
 
 -- Return what these people said, or what came from their addresses, outside of their own conversations.
 -- Written so that each part is served by an index: among others' messages there are many.
-CREATE OR REPLACE FUNCTION gate.said_elsewhere(owner uuid, gone uuid[], addresses text[])
+CREATE OR REPLACE FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[])
 RETURNS SETOF uuid LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id FROM discreet.messages m
    WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
@@ -89,24 +89,24 @@ RETURNS SETOF uuid LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
 $$;
 
 -- Leave it known that a turn read somebody's rows, but not whose.
-CREATE OR REPLACE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS void
+CREATE OR REPLACE FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.turns t
      SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
                         THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
                         FROM unnest(t.read) r(id))
-   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner))
-     AND t.party = ANY (owner || gate.agents_of(owner)) AND t.contact_id IS NULL AND t.read && gone
+   WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner))
+     AND t.party = ANY (owner || gate.agent_ids(owner)) AND t.contact_id IS NULL AND t.read && gone
 $$;
 
 -- Return the agents of an owner: with a party, they lead to the index of what is stored for it.
-CREATE OR REPLACE FUNCTION gate.agents_of(owner uuid) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.agent_ids(owner uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
 $$;
 
 -- What the owner was told of these people in a chat of their own, and said to them there.
-CREATE OR REPLACE FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) RETURNS uuid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY(
   SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
@@ -124,7 +124,7 @@ $$;
 
 -- Find the owner's turns that were shown something of these people. An owner's turn shows everything of
 -- a contact beside its address or id.
-CREATE OR REPLACE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   called text := (
@@ -134,14 +134,14 @@ DECLARE
 BEGIN
   RETURN ARRAY(
     SELECT t.id FROM discreet.turns t
-     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agents_of(owner)) AND t.party = owner
+     WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner)) AND t.party = owner
        AND t.contact_id IS NULL AND NOT t.shared
        AND concat(t.prompt, t.steps) ~ called);
 END $$;
 
 -- Delete the prompts kept for these sessions, and end the turns that run there; their messages wait
 -- again. Returns how many turns had a prompt.
-CREATE OR REPLACE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION gate.clear_turns(sessions uuid[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   prompts bigint;
@@ -166,6 +166,6 @@ BEGIN
   RETURN prompts;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.words_to_the_owner, gate.erase_quotes,
-  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read, gate.said_elsewhere,
-  gate.agents_of FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.erase_from_other_sessions, gate.owner_messages_about, gate.erase_quotes,
+  gate.owner_turns_showing, gate.clear_turns, gate.anonymize_turn_reads, gate.messages_in_other_sessions,
+  gate.agent_ids FROM PUBLIC;

@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 -- Move the conversations, memories and channels of an agent to another one, with the same memory model.
 -- A session ends where the other agent has one that is open, and a memory goes where it has the same. Of
 -- two memories under one topic key, the other agent's keeps the key. Running turns lose their session.
-CREATE OR REPLACE FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   moved  bigint;
@@ -46,7 +46,7 @@ BEGIN
   UPDATE discreet.sessions s SET agent_id = taker, current_turn = NULL WHERE s.agent_id = agent;
   GET DIAGNOSTICS moved = ROW_COUNT;
   counts := jsonb_build_object('moved_sessions', moved)
-            || gate.give_memories_of_agent(owner, agent, taker);
+            || gate.transfer_agent_memories(owner, agent, taker);
   PERFORM gate.defer_turn(w.session_id, NULL, false) FROM (
     SELECT DISTINCT m.session_id FROM discreet.messages m
      WHERE m.agent_id = taker AND m.state = 'waiting') w;
@@ -58,7 +58,7 @@ BEGIN
   RETURN counts;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid)
+CREATE OR REPLACE FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   erased record;
@@ -82,4 +82,4 @@ BEGIN
                             'moved_memories', moved);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.give_rows_of_agent, gate.give_memories_of_agent FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.transfer_agent_rows, gate.transfer_agent_memories FROM PUBLIC;

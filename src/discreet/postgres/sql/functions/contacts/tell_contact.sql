@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 
 -- Return the one word of a message, in lower case and without what is around it; else null. Marks of
 -- direction, vowel marks and other combining characters don't count. Its letters may stand apart.
-CREATE OR REPLACE FUNCTION gate.only_word(body text) RETURNS text
+CREATE OR REPLACE FUNCTION gate.single_word(body text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
               THEN replace(b.text, ' ', '')
@@ -17,10 +17,10 @@ $$;
 
 -- Return 'opt_out' or 'opt_in' for a message that is such a word alone, and note it; else null. A person
 -- says it for themselves, in a direct chat; who wants to hear again says so only after they had enough.
-CREATE OR REPLACE FUNCTION gate.note_opt_out(contact uuid, body text) RETURNS text
+CREATE OR REPLACE FUNCTION gate.record_opt_out(contact uuid, body text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  word text := gate.only_word(body);
+  word text := gate.single_word(body);
 BEGIN
   IF word = ANY (ARRAY['stop', 'stopall', 'unsubscribe', 'optout', 'stopp', 'abmelden', 'abbestellen',
                        'alto', 'parar', 'baja', 'arrêt', 'arret', 'arrêter', 'arreter', 'désabonner',
@@ -34,14 +34,14 @@ BEGIN
                           'começar', 'voltar', 'старт', 'начать', 'подписаться', 'ابدأ', 'ابدا', 'اشتراك',
                           '开始', '订阅', '恢复']) AND gate.has_opted_out(contact) THEN
     UPDATE discreet.contacts c SET stopped_at = NULL
-     WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id));
+     WHERE c.id IN (SELECT o.id FROM gate.contact_with_merged(contact) o (id));
     RETURN 'opt_in';
   END IF;
   RETURN NULL;
 END $$;
 
 -- A contact, and those that were merged into it.
-CREATE OR REPLACE FUNCTION gate.one_person(contact uuid) RETURNS SETOF uuid
+CREATE OR REPLACE FUNCTION gate.contact_with_merged(contact uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE of_it AS (
     SELECT contact AS id
@@ -54,12 +54,12 @@ $$;
 CREATE OR REPLACE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM discreet.contacts c
-                  WHERE c.id IN (SELECT o.id FROM gate.one_person(contact) o (id))
+                  WHERE c.id IN (SELECT o.id FROM gate.contact_with_merged(contact) o (id))
                     AND c.stopped_at IS NOT NULL)
 $$;
 
 -- The message of a contact that was stored last, on a channel that is still open.
-CREATE OR REPLACE FUNCTION gate.last_heard(owner uuid, contact uuid) RETURNS discreet.messages
+CREATE OR REPLACE FUNCTION gate.last_inbound_message(owner uuid, contact uuid) RETURNS discreet.messages
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m FROM discreet.messages m
     JOIN discreet.channels c ON c.id = m.channel_id AND c.closed_at IS NULL
@@ -71,7 +71,7 @@ $$;
 -- Say why the owner can't say something to a contact first: 'stopped', 'blocked', 'denied', 'nowhere'
 -- (it has written nothing, or its channel is closed), 'window' (WhatsApp's 24 hours), or null. Error
 -- DS001: no such contact.
-CREATE OR REPLACE FUNCTION gate.why_not_told(contact uuid) RETURNS text
+CREATE OR REPLACE FUNCTION gate.tell_contact_blocker(contact uuid) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
@@ -84,7 +84,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   END IF;
-  last := gate.last_heard(owner, contact);
+  last := gate.last_inbound_message(owner, contact);
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
   RETURN CASE
     WHEN gate.has_opted_out(contact) THEN 'stopped'
@@ -115,11 +115,11 @@ DECLARE
 BEGIN
   -- Who writes the word at this moment has written it before, or after.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
-  why := gate.why_not_told(contact);
+  why := gate.tell_contact_blocker(contact);
   IF why IS NOT NULL THEN
     RETURN why;
   END IF;
-  last := gate.last_heard(owner, contact);
+  last := gate.last_inbound_message(owner, contact);
   SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
   here := gate.find_or_create_session(
     owner, last.agent_id, contact, false,
@@ -134,6 +134,6 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.only_word, gate.note_opt_out, gate.one_person, gate.has_opted_out, gate.last_heard,
-  gate.why_not_told, gate.tell_contact FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.why_not_told, gate.tell_contact TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.single_word, gate.record_opt_out, gate.contact_with_merged, gate.has_opted_out, gate.last_inbound_message,
+  gate.tell_contact_blocker, gate.tell_contact FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.tell_contact_blocker, gate.tell_contact TO discreet_owner;
