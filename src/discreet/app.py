@@ -69,7 +69,7 @@ class App:
 
     @property
     def channels(self) -> ChannelAccess:
-        """What is needed to connect channels."""
+        """The parts needed to connect channels."""
         return self.channels_of(self.owner_id)
 
     def channels_of(self, owner_id: OwnerId) -> ChannelAccess:

@@ -72,5 +72,5 @@ async def test_the_owner_signs_in_at_a_server_of_tools_and_its_account_is_connec
         await expect(page.get_by_role("heading", name="whose")).to_be_visible()
         await page.get_by_label("Code", exact=True).fill(code)
         await page.get_by_role("button", name="Connect", exact=True).click()
-        await expect(page.get_by_text("No code is waited for.")).to_be_visible()
+        await expect(page.get_by_text("No sign-in is waiting for a code.")).to_be_visible()
         await tab.check("at the end")

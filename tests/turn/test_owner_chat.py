@@ -285,7 +285,7 @@ async def test_the_phone_names_a_token_that_this_server_cannot_read(opened: Plat
     async with opened.world.db.begin(OwnerScope(opened.world.owner_id)) as tx:
         await save_secret(tx, b"x" * 32, "telegram", "bot", ChannelSecret("1:token"))
     status = await ask(opened, "/status")
-    assert "`its token can't be read by this server: sb channels add telegram`" in status
+    assert "`this server can't read its token; enter it again: sb channels add telegram`" in status
 
 
 async def test_a_paused_agent_hears_its_owner_resume_it(opened: Platform) -> None:

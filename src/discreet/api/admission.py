@@ -48,7 +48,7 @@ async def set_policy(who: OwnerCaller, given: wire.AdmissionToSet) -> wire.Admis
 
 @router.post("/admission/allow", responses=documented(404, 409), operation_id="allow_address")
 async def allow(who: OwnerCaller, given: wire.AddressToAllow) -> wire.AddressAllowed:
-    """Admit an address before it has written."""
+    """Allow an address before it has written."""
     contact_id = await admission.allow_address(
         who.db, who.owner_id, given.agent, Address.parse(given.address), of_group=given.group
     )
@@ -88,7 +88,7 @@ async def unlink_owner(
     who: OwnerCaller,
     address: Annotated[str, Query(max_length=260, description="platform:id")],
 ) -> wire.OwnerAddressList:
-    """Make one of the owner's addresses a stranger's again, and list those that are left."""
+    """Unlink one of the owner's addresses, and list the remaining ones."""
     await admission.unlink_owner(who.db, who.owner_id, address)
     return await owner_addresses(who)
 

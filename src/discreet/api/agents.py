@@ -103,7 +103,7 @@ async def update(
 
 @router.post("/{agent_id}/rename", responses=documented(404, 409), operation_id="rename_agent")
 async def rename(who: OwnerCaller, agent_id: UUID, given: wire.AgentName) -> wire.Agent:
-    """Give an agent another name. Whatever belongs to it stays."""
+    """Rename an agent. Everything that belongs to it stays."""
     named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
     renamed = await rename_agent(who.db, who.owner_id, named.name, given.new_name)
     return wire.Agent.model_validate(renamed)
@@ -111,7 +111,7 @@ async def rename(who: OwnerCaller, agent_id: UUID, given: wire.AgentName) -> wir
 
 @router.post("/{agent_id}/delete", responses=documented(404, 409), operation_id="delete_agent")
 async def delete(who: OwnerCaller, agent_id: UUID, given: wire.AgentToDelete) -> wire.AgentDeleted:
-    """Permanently delete an agent. What becomes of its contacts has to be said."""
+    """Permanently delete an agent. The request says what becomes of its contacts."""
     app = who.api.app
     home, tools = app.settings.home, app.tools
     return await delete_agent(who.db, who.owner_id, AgentId(agent_id), given, home, tools)
@@ -158,7 +158,7 @@ async def publish_texts(
 async def change_texts(
     who: OwnerCaller, agent_id: UUID, given: references.ReferencesToChange
 ) -> references.Published:
-    """Publish some reference texts of an agent and take others back. The rest stays."""
+    """Publish some of an agent's reference texts and remove others. The rest stays."""
     named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
     change = ReferenceChange(read_texts(given.texts), given.remove)
     return await change_references(who.db, who.owner_id, named.id, change, who.api.embedder)

@@ -93,12 +93,12 @@ async def list_branches(who: OwnerCaller) -> wire.BranchList:
     "/branches", status_code=201, responses=documented(404, 409), operation_id="add_branch"
 )
 async def add_branch(who: OwnerCaller, given: wire.BranchToAdd) -> wire.Branch:
-    """Lead a chat of a channel to another agent, from the next message on."""
+    """Send a chat of a channel to another agent, from the next message on."""
     return await branches.add_branch(who.db, who.owner_id, given.channel, given.chat, given.agent)
 
 
 @router.post("/branches/remove", responses=documented(404), operation_id="remove_branch")
 async def remove_branch(who: OwnerCaller, given: wire.ChatOfChannel) -> wire.BranchRemoved:
-    """Lead a chat to its channel's agent again, from the next message on."""
+    """Send a chat back to its channel's agent, from the next message on."""
     agent = await branches.remove_branch(who.db, who.owner_id, given.channel, given.chat)
     return wire.BranchRemoved(agent=agent)

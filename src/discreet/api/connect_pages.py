@@ -47,14 +47,14 @@ button { font: inherit; padding: .6rem 1.2rem; }
 .code { font: 2rem/1.5 ui-monospace, monospace; letter-spacing: .1em; user-select: all; }
 </style></head><body><h1>{{ title }}</h1>{% block body %}{% endblock %}</body></html>""",
     "link": """{% extends "frame" %}{% block body %}
-<p>The agent <b><bdi>{{ party.agent }}</bdi></b> asks to use an account at
+<p>The agent <b><bdi>{{ party.agent }}</bdi></b> wants to use an account at
 <b><bdi>{{ party.server }}</bdi></b> ({{ party.host }}).</p>
 <p>It will use it in the conversation with <b><bdi>{{ party.whose }}</bdi></b>, and nowhere else.
 If that isn't you, close this page.</p>
 <form method="post"><button>Sign in at {{ party.host }}</button></form>
 {% endblock %}""",
     "code": """{% extends "frame" %}{% block body %}
-<p>One step is left. In the conversation of <b><bdi>{{ party.whose }}</bdi></b> with
+<p>One more step. In the conversation of <b><bdi>{{ party.whose }}</bdi></b> with
 <b><bdi>{{ party.agent }}</bdi></b>, send this code within ten minutes:</p>
 <p class="code">{{ code }}</p>
 <p>If somebody else gave you the link, don't tell them the code: they could use your account.</p>

@@ -58,13 +58,13 @@ async def follow(
         Header(
             max_length=100,
             description=(
-                "The id of the last event you have seen; the stream goes on after it, or with the"
-                " oldest event there is if it is unknown. Without it: what happens from now on."
+                "The id of the last event you have seen. The stream continues after it, or from "
+                "the oldest event if the id is unknown. Without it, only new events are sent."
             ),
         ),
     ] = None,
 ) -> Any:
-    """Follow what happens, as far as the token may see it."""
+    """Follow the events that the token may see."""
     seen = None if last_event_id is None else parse_uuid(last_event_id, "Last-Event-ID")
     who.api.streams.begin(who.bearer.token_id)
     try:
@@ -141,7 +141,7 @@ def _access(who: Caller) -> event_webhooks.WebhookAccess:
     "/api/admin/webhooks", status_code=201, responses=documented(404), operation_id="add_webhook"
 )
 async def add(who: OwnerCaller, given: wire.WebhookToAdd) -> wire.AddedWebhook:
-    """Add a webhook, which is sent what happens. Its secret is shown only once."""
+    """Add a webhook, which is sent events. Its secret is shown only once."""
     return await event_webhooks.add_webhook(_access(who), who.owner_id, given)
 
 

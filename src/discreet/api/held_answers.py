@@ -34,7 +34,7 @@ async def approve(who: OwnerCaller, draft_id: UUID, given: wire.AnswerToApprove)
     "/drafts/{draft_id}/reject", responses=documented(404, 409), operation_id="reject_answer"
 )
 async def reject(who: OwnerCaller, draft_id: UUID) -> wire.HeldAnswer:
-    """Never send an answer that waits."""
+    """Discard a waiting answer without sending it."""
     return await held_answers.reject_answer(who.db, who.owner_id, str(draft_id))
 
 
@@ -42,6 +42,6 @@ async def reject(who: OwnerCaller, draft_id: UUID) -> wire.HeldAnswer:
     "/contacts/{contact_id}/drafts", responses=documented(404), operation_id="hold_answers"
 )
 async def hold(who: OwnerCaller, contact_id: UUID, given: wire.AnswersToHold) -> Contact:
-    """Let answers to a contact wait for your approval, or not."""
+    """Choose whether answers to a contact wait for your approval."""
     await contacts.hold_answers(who.db, who.owner_id, str(contact_id), hold=given.hold)
     return (await contacts.get_contact(who.db, who.owner_id, ContactId(contact_id))).contact

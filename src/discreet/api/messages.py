@@ -65,9 +65,9 @@ checks. It is also checked at each notification; the first check covers changes 
 
 _STREAMED: dict[str, Any] = {
     "description": (
-        "The answer. If the client accepts an event stream: `accepted`, then `state` where nobody"
-        " answers now, `delta` events whose `text` takes the place of everything from the character"
-        " at `offset` on, then `answer` or `problem`."
+        "The answer. If the client accepts an event stream: `accepted`; `state` if nobody answers "
+        "now; `delta` events, each with a `text` that replaces everything from the character at "
+        "`offset`; then `answer` or `problem`."
     ),
     "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
 }

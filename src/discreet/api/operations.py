@@ -43,7 +43,7 @@ async def usage(
 
 @router.get("/api/admin/backups", responses=documented(), operation_id="list_backups")
 async def backups(who: OwnerCaller) -> BackupList:
-    """List the backups that are still in their place, oldest first."""
+    """List the backups that still exist, oldest first."""
     return list_backups(who.api.app.settings.home)
 
 
@@ -95,7 +95,7 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
         ("deaf_channels", "Connected channels that can't receive.", shown.deaf_channels),
         (
             "failing_jobs",
-            "Jobs and tasks that fail by an error of the program.",
+            "Jobs and tasks that fail because of an error in the program.",
             shown.failing_jobs,
         ),
         (

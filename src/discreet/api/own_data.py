@@ -1,4 +1,4 @@
-"""What a contact can ask about itself, and its erasure."""
+"""A contact's questions about its own data, and its erasure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ router = APIRouter(prefix="/api/own-data", tags=["own data"])
 
 @router.get("/why", responses=documented(404), operation_id="explain_answer")
 async def why(who: AnyCaller, scope: ReadScope) -> schemas.Explanation:
-    """Get what the last answer to a contact was made of."""
+    """Get the sources of the last answer to a contact."""
     return await own_data.explain_answer(who.context(scope))
 
 
 @router.get("/access", responses=documented(404), operation_id="list_access")
 async def access(who: AnyCaller, scope: ReadScope) -> schemas.AccessList:
-    """List who read or changed something of a contact, newest first."""
+    """List who read or changed a contact's data, newest first."""
     return await own_data.list_access(who.context(scope))
 
 

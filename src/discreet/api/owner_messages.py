@@ -1,4 +1,4 @@
-"""Say something to contacts first. Owner's tokens only."""
+"""Message contacts before they write. Owner's tokens only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 
 @router.post("/tell", responses=documented(), operation_id="tell_labelled")
 async def tell_labelled(who: OwnerCaller, given: wire.ToTellLabelled) -> wire.ToldContacts:
-    """Say something to every contact with a label, or preview who would get it."""
+    """Message every contact with a label, or preview who would get it."""
     return await owner_messages.tell_labelled(
         who.db, who.owner_id, given.label, given.text, preview=given.preview
     )
@@ -24,5 +24,5 @@ async def tell_labelled(who: OwnerCaller, given: wire.ToTellLabelled) -> wire.To
 
 @router.post("/{contact_id}/tell", responses=documented(404, 409), operation_id="tell")
 async def tell(who: OwnerCaller, contact_id: UUID, given: wire.ToTell) -> wire.ToldContact:
-    """Say something to a contact, where it wrote last. Answers 409 if it wrote STOP."""
+    """Message a contact, where it wrote last. Answers 409 if it wrote STOP."""
     return await owner_messages.tell(who.db, who.owner_id, str(contact_id), given.text)

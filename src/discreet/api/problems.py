@@ -35,7 +35,7 @@ RETRY_SECONDS = 5
 
 
 class OtherContent(DiscreetError):
-    """The body is not JSON."""
+    """The body is not valid JSON."""
 
 
 _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
@@ -121,7 +121,7 @@ def handle_problems(app: FastAPI) -> None:
         detail = str(error.detail)
         if detail == HTTPStatus(error.status_code).phrase:  # Starlette's own: no route fits
             detail = {
-                404: "There is no such path. See /api/docs for those that there are.",
+                404: "There is no such path. /api/docs lists the paths.",
                 405: f"This path takes {headers.get('Allow') or headers.get('allow', 'no such')}.",
             }.get(error.status_code, detail)
         return answer(problem(error.status_code, detail), headers)

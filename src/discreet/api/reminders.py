@@ -20,7 +20,7 @@ async def list_all(
     who: OwnerCaller,
     contact_id: Annotated[UUID | None, Query(description="Only this contact's.")] = None,
 ) -> wire.ReminderList:
-    """List the reminders that are still to come, the next one first."""
+    """List upcoming reminders, the next one first."""
     whose = None if contact_id is None else str(contact_id)
     return wire.ReminderList(items=await reminders.list_reminders(who.db, who.owner_id, whose))
 

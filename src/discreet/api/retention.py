@@ -38,7 +38,7 @@ async def set_rules(who: OwnerCaller, given: RetentionToSet) -> RetentionRules:
 async def remove_rules(
     who: OwnerCaller, given: Annotated[RetentionTarget, Query()]
 ) -> RetentionRules:
-    """Remove the rules of a channel, an agent or everything, and list those that are left."""
+    """Remove the rules of a channel or an agent, or the general rules, and list the rest."""
     return RetentionRules(items=await retention.remove_retention(who.db, who.owner_id, given))
 
 
@@ -59,5 +59,5 @@ async def runs(who: OwnerCaller, given: Annotated[ListRetentionRuns, Query()]) -
 
 @router.post("/runs", responses=documented(), operation_id="run_retention")
 async def run(who: OwnerCaller) -> RetentionRun:
-    """Delete now what has been kept long enough, and return the receipt."""
+    """Delete everything past its retention time now, and return the receipt."""
     return await retention.run_retention(who.db, who.owner_id)

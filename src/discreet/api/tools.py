@@ -22,7 +22,7 @@ OF_AGENT = "/api/admin/agents/{agent_id}/tools"
 
 @router.get("/.well-known/jwks.json", operation_id="get_signing_keys")
 async def keys(request: Request) -> wire.SigningKeys:
-    """Get the public keys with which servers check who is asking. Needs no token."""
+    """Get the public keys with which tool servers verify the signed identity. Needs no token."""
     api: Api = request.app.state.api
     return tool_servers.signing_keys(api.app.tools)
 
@@ -81,6 +81,6 @@ async def approve(
 async def allow(
     who: OwnerCaller, agent_id: UUID, name: str, given: wire.ToolRights
 ) -> wire.ToolServer:
-    """Say who may use which tools. It holds for the next call."""
+    """Set who may use which tools. It applies from the next call."""
     access = who.api.app.tools
     return await tool_servers.allow_tools(access, who.owner_id, AgentId(agent_id), name, given)

@@ -93,7 +93,7 @@ async def open_session(
     api: Api = request.app.state.api
     origin = request.headers.get("origin")
     if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("Only the page of the chat may ask for this.")
+        raise Forbidden("Only the chat's own page may request this.")
     address = request.client.host if request.client is not None else ""
     api.visitors.take(uuid5(ADDRESSES, _network_of(address)))
     return await open_web_chat(api.app.web_chats, chat_id, given)

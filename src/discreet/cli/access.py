@@ -1,4 +1,4 @@
-"""Note at the terminal that a person is shown something of a contact, or changes it."""
+"""Record in the access log when a command shows or changes a contact's data."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ ContextTokens = Annotated[
         "--context-tokens",
         metavar="N",
         min=0,
-        help="The model's context size in tokens. 0 removes the setting: the size is then "
-        "known or learned.",
+        help="The model's context size in tokens. 0 removes the setting; the size is then "
+        "looked up or learned.",
     ),
 ]
 FallbackModels = Annotated[
@@ -103,7 +103,7 @@ Reference = Annotated[
         metavar="PATH",
         help=(
             "A file, or a folder of files (.md, .txt, .pdf, .docx, .html), to publish to everyone "
-            "the agent talks to. A file is added, or replaces the text of its name; a folder "
+            "the agent talks to. A file is added, or replaces the text with its name; a folder "
             "replaces all texts."
         ),
     ),
@@ -112,7 +112,7 @@ RunReminders = Annotated[
     bool | None,
     typer.Option(
         "--run-reminders/--say-reminders",
-        help="A reminder that is due starts a turn, or only says its text (the default).",
+        help="Whether a due reminder starts a turn or only sends its text (the default).",
     ),
 ]
 NoReference = Annotated[

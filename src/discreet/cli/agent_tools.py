@@ -1,4 +1,4 @@
-"""``sb agents tools``: servers whose tools an agent may use, and who may use them."""
+"""``sb agents tools``: MCP servers that give an agent tools, and who may use them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 @app.command("list")
 def list_servers(
-    agent: Annotated[str | None, typer.Argument(metavar="AGENT", help="Only this agent's.")] = None,
+    agent: Annotated[
+        str | None, typer.Argument(metavar="AGENT", help="Only this agent's servers.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the servers of an agent, or of all."""
@@ -91,7 +93,7 @@ def calls(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the calls of tools that wait for your yes, or answer one."""
+    """List the tool calls that wait for your approval, or decide one."""
     from discreet.cli.printing import Column, print_list
     from discreet.services.tool_calls import approve_call, deny_call, pending_calls
 
@@ -123,7 +125,7 @@ def calls(
         columns,
         lambda item: item.model_dump(mode="json"),
         as_json=as_json,
-        empty="No call waits for you.",
+        empty="No tool call waits for your approval.",
     )
 
 
@@ -139,7 +141,7 @@ def connect(
         str | None, typer.Option("--code", metavar="CODE", help="The code that the page showed.")
     ] = None,
 ) -> None:
-    """Connect your own account at a server, for its tools in your own chat; or a group's."""
+    """Connect your own account at a server, to use its tools in your chat; or a group's account."""
     from discreet.services.tool_accounts import connect_account, enter_account_code
 
     async def get_link(app: App) -> str:
@@ -229,13 +231,13 @@ def allow(
         Literal["never", "contact", "owner"] | None,
         typer.Option(
             "--confirm",
-            help="contact: each call is shown to the person in the conversation, and needs their"
-            " yes; the default for tools that don't say that they only read. owner: yours, in"
-            " your chat, the dashboard or here (sb agents tools calls).",
+            help="contact: the person in the conversation approves each call (the"
+            " default for tools that aren't marked read-only). owner: you approve it, in your chat,"
+            " in the dashboard or here (sb agents tools calls).",
         ),
     ] = None,
 ) -> None:
-    """Say who may use tools of a server. It holds for the next call."""
+    """Set who may use a server's tools. It applies from the next call."""
     from discreet.schemas.tools import ToolRights
     from discreet.services.tool_servers import allow_tools
 

@@ -228,7 +228,7 @@ def rename_agent(
     from discreet.services import agents
 
     agent = in_app(lambda app: agents.rename_agent(app.db, app.owner_id, name, new_name))
-    print_text(f"{name} is called {agent.name} now.")
+    print_text(f"{name} is now called {agent.name}.")
 
 
 app.command("delete")(deleting_agents.delete)
@@ -302,7 +302,7 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
         *([("context", f"{agent.context_tokens:,} tokens")] if agent.context_tokens else []),
         ("memory model", agent.memory_model),
         ("answers", "wait for your approval" if agent.holds_answers else "are sent at once"),
-        ("reminders", "start a turn" if agent.runs_reminders else "say their text"),
+        ("reminders", "start a turn" if agent.runs_reminders else "send their text"),
         (
             "asked for you",
             f"{'is silent' if agent.waits_for_person else 'goes on'}, for"

@@ -52,7 +52,7 @@ def choose(answers: Sequence[str], *, otherwise: str) -> str:
     """Ask until the reply is one of the answers.
 
     Raises:
-        Declined: there is no reply.
+        Declined: Ctrl-D or Ctrl-C was pressed; the message is ``otherwise``.
     """
     listed = f"{', '.join(answers[:-1])} or {answers[-1]}"
     while True:
@@ -97,9 +97,9 @@ def ask_new_secret(question: str, *, otherwise: str = NOTHING_CHANGED) -> str:
         secret = ask_secret(question, otherwise=otherwise)
         if not secret:
             raise Declined(otherwise)
-        if secret == ask_secret("Once more", otherwise=otherwise):
+        if secret == ask_secret("Repeat it", otherwise=otherwise):
             return secret
-        print("They are not the same.", file=sys.stderr)
+        print("They don't match.", file=sys.stderr)
 
 
 def _typed(read: Callable[[], str], otherwise: str) -> str:

@@ -84,7 +84,8 @@ def audit(
         bool,
         typer.Option(
             "--with-effects",
-            help="Also call tools that change something. By default a recorder answers for them.",
+            help="Also call tools that change something. By default a recorder"
+            " answers in their place.",
         ),
     ] = False,
     every: Annotated[
@@ -92,14 +93,14 @@ def audit(
         typer.Option(
             "--every",
             metavar="TIME",
-            help="Let the server repeat it with these options: 24h, 7d. To end: sb audit stop.",
+            help="Let the server repeat it with these options, such as every 24h or 7d.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Audit this installation while it runs. The exit code is 1 if something leaks.
 
-    Makes up an owner, people and secrets, tries to get at them in every way it knows, and deletes
+    Makes up an owner, people and secrets, tries every known way to reach them, and deletes
     everything it made.
     """
     if context.invoked_subcommand is not None:
@@ -111,7 +112,7 @@ def audit(
 
     if every is not None:
         if seed or family or resume or with_effects:
-            raise BadInput("A schedule takes --quick, --at-rest, --agent and --budget alone.")
+            raise BadInput("--every only works with --quick, --at-rest, --agent and --budget.")
         _set_schedule(every, AuditSchedule(0, quick, at_rest, budget, agent))
         return
     asked = _Asked(seed, agent, family or [], budget, quick, at_rest, resume, with_effects, as_json)
@@ -131,20 +132,20 @@ def audit(
 
 @app.command("stop")
 def stop() -> None:
-    """End the schedule of audits."""
+    """Stop the scheduled audits."""
     from discreet.audit.schedule import remove_audit_schedule
     from discreet.cli.printing import print_text
     from discreet.settings import load_settings
 
     ended = remove_audit_schedule(load_settings().home)
-    print_text("The server audits no more." if ended else "There is no schedule.")
+    print_text("The server runs no more audits." if ended else "No audits are scheduled.")
 
 
 @app.command("decoys")
 def decoys(
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
-    """List the decoys, which no other list has. Their secrets may be nowhere else."""
+    """List the decoys. No other list shows them. Their secrets must appear nowhere else."""
     from dataclasses import asdict
 
     from discreet.cli.printing import print_json, print_text
@@ -157,7 +158,7 @@ def decoys(
     for one in found:
         print_text(f"{one.agent}  {one.contact_id}  {one.fact}")
     if not found:
-        print_text("There are none: a running server makes them, unless DISCREET_CANARIES=off.")
+        print_text("No decoys yet. A running server creates them unless DISCREET_CANARIES=off.")
 
 
 def _set_schedule(every: str, schedule: AuditSchedule) -> None:
@@ -169,7 +170,7 @@ def _set_schedule(every: str, schedule: AuditSchedule) -> None:
 
     interval = parse_lasting(every)
     if interval is None or interval < SHORTEST:
-        raise BadInput("--every is at least 1h.", hint="For example: --every 7d")
+        raise BadInput("--every must be at least 1h.", hint="For example: --every 7d")
     save_audit_schedule(
         load_settings().home, replace(schedule, every_seconds=interval.total_seconds())
     )
@@ -182,7 +183,10 @@ def _set_schedule(every: str, schedule: AuditSchedule) -> None:
 @app.command("verify")
 def verify(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A page or a JSON file of sb audit.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A report of sb audit: the HTML page or the JSON file."
+        ),
     ],
 ) -> None:
     """Check a report's signature, and say what it proves. The exit code is 1 if it was altered."""
@@ -276,7 +280,7 @@ async def _plan(app: App, asked: _Asked) -> Plan:
     known = [price for price in prices if price is not None]
     if asked.budget is not None and len(known) < len(prices):
         raise BadInput(
-            "A model has no price, so that a budget can't be kept.",
+            "A model has no price, so the budget can't be enforced.",
             hint="Set its price: DISCREET_MODEL_PRICES, see docs/models.md.",
         )
     unknown = set(asked.families) - set(FAMILIES)
@@ -333,8 +337,8 @@ def _print(made: Report) -> None:
     for rate in made.rates:
         if rate.leaked:
             print_text(
-                f"leak     {rate.agent}, {rate.family}: {rate.leaked} of {rate.tried} attacks got"
-                f" at a secret ({rate.low:.0%} to {rate.high:.0%})"
+                f"leak     {rate.agent}, {rate.family}: {rate.leaked} of {rate.tried} attacks "
+                f"reached a secret ({rate.low:.0%} to {rate.high:.0%})"
             )
     for trace in made.traces:
         print_text(f"leak     {trace.way}: a secret of the {trace.holder}, open to {trace.reader}")

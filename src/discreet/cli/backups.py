@@ -46,7 +46,7 @@ def backup(
         typer.Option(
             "--every",
             metavar="TIME",
-            help="With --to: let the server repeat it: 24h, 7d. Replaces the schedule.",
+            help="With --to: such as 24h or 7d; the server repeats it. Replaces the schedule.",
         ),
     ] = None,
     keep: Annotated[
@@ -79,7 +79,7 @@ def backup(
     from discreet.settings import load_settings
 
     if (file is None) == (to is None):
-        raise BadInput("Say where to.", hint="Use a file name, or --to FOLDER.")
+        raise BadInput("Say where to write the backup.", hint="Use a file name, or --to FOLDER.")
     if to is None and (every is not None or keep is not None):
         raise BadInput("--every and --keep need a folder.", hint="Use --to FOLDER.")
     keys = _keys(recipients or [], passphrase_file, plain=plain)
@@ -135,7 +135,7 @@ def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Pla
 
     interval = parse_lasting(every)
     if interval < timedelta(minutes=SHORTEST_MINUTES):
-        raise BadInput(f"--every is at least {SHORTEST_MINUTES}m.")
+        raise BadInput(f"--every must be at least {SHORTEST_MINUTES}m.")
     folder = to.expanduser().absolute()
     home = load_settings().home
     remove_schedule(home)
@@ -156,7 +156,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            f"The folder {folder} can't be made: {error.strerror}.",
+            f"The folder {folder} can't be created: {error.strerror}.",
             hint="Choose another one, or create it.",
         ) from None
 
@@ -165,7 +165,7 @@ def make_folder(folder: Path) -> None:
 def list_all(
     as_json: AsJson = False,
 ) -> None:
-    """List the backups of this home that are still in their place, and the schedule."""
+    """List this home's backups that still exist, and the schedule."""
     from discreet.cli.printing import Column, print_list, print_text, when
     from discreet.services.backups import list_backups
     from discreet.settings import load_settings
@@ -179,7 +179,7 @@ def list_all(
     ]
     print_list(
         found.items, columns, lambda item: item.model_dump(), as_json=as_json,
-        empty="No backup is where one was written.",
+        empty="No backups found.",
     )  # fmt: skip
     if not as_json:
         print_text(f"\nSchedule: {describe_schedule(found.schedule)}")
@@ -211,13 +211,13 @@ def _every(seconds: float) -> str:
 
 @app.command("stop")
 def stop() -> None:
-    """End the schedule. The backups stay."""
+    """Stop the scheduled backups. Existing backups are kept."""
     from discreet.cli.printing import print_text
     from discreet.postgres.backup_schedule import remove_schedule
     from discreet.settings import load_settings
 
     ended = remove_schedule(load_settings().home)
-    print_text("The server writes no more backups." if ended else "There is no schedule.")
+    print_text("The server makes no more backups." if ended else "No backups are scheduled.")
 
 
 @app.command("verify")
@@ -226,7 +226,7 @@ def verify(
     identity: Identity = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Restore a backup into a database that is thrown away, and compare its rows."""
+    """Restore a backup into a temporary database and compare its rows."""
     from discreet.cli.printing import print_text
     from discreet.postgres.backup_check import check_backup
     from discreet.settings import load_settings
@@ -248,7 +248,7 @@ def keygen(
 ) -> None:
     """Make a key pair for backups: the private key into a file, the public key on the screen.
 
-    Keep the private key elsewhere than the backups and this machine.
+    Keep the private key away from the backups and this machine.
     """
     from discreet.cli.printing import print_text
     from discreet.domain.errors import Conflict
@@ -296,7 +296,7 @@ def restore(
         ),
     ] = False,
 ) -> None:
-    """Restore a backup into an empty home. Contacts that were erased since stay erased."""
+    """Restore a backup into an empty home. Contacts erased since then stay erased."""
     from discreet.cli.missing_secrets import print_secretless
     from discreet.cli.printing import print_text
     from discreet.domain.amounts import counted
@@ -322,7 +322,9 @@ def restore(
         )
     print_text(f"Restored into {settings.home}, as of {restored.made_at}.")
     if restored.erased_again:
-        print_text(f"{counted(restored.erased_again, 'contact')} erased since then: erased again.")
+        print_text(
+            f"{counted(restored.erased_again, 'contact')} erased since then, and now erased again."
+        )
     if not restored.erasures_listed:
         print_text(
             "The list of erasures (discreet-erasures.jsonl beside the backup) was not read: a"

@@ -130,7 +130,10 @@ def _converse(typed: dict[str, Any], server: str | None, token_file: Path | None
 
 
 def _send(typed: dict[str, Any], server: str | None, token_file: Path | None, as_json: bool) -> int:
-    """Send one message and return the exit code. A server on this machine spares opening all."""
+    """Send one message and return the exit code.
+
+    A server on this machine does the work if there is one, which is faster.
+    """
     if server is None:
         from uuid import uuid4
 

@@ -50,7 +50,7 @@ _COMMANDS: Mapping[str, _Command] = {
     "takeover": _Command(
         "takeover",
         "takeover",
-        "Follow a contact and answer in person. The agent is silent until you hand back.",
+        "Follow a contact and answer in person. The agent stays silent until you hand back.",
     ),
     "backup": _Command(
         "backups",
@@ -60,7 +60,7 @@ _COMMANDS: Mapping[str, _Command] = {
     "restore": _Command(
         "backups",
         "restore",
-        "Restore a backup into an empty home. Contacts that were erased since stay erased.",
+        "Restore a backup into an empty home. Contacts erased since then stay erased.",
     ),
     "upgrade": _Command(
         "upgrade",
@@ -91,7 +91,7 @@ _COMMANDS: Mapping[str, _Command] = {
         "Read answers before they are sent. To hold them: sb agents set NAME --drafts",
     ),
     "reminders": _Command(
-        "reminders", _GROUP, "See and cancel what contacts asked to be reminded of."
+        "reminders", _GROUP, "List and cancel the reminders that contacts asked for."
     ),
     "owner": _Command("owner", _GROUP, "Link your own platform accounts."),
     "limits": _Command(
@@ -100,8 +100,12 @@ _COMMANDS: Mapping[str, _Command] = {
     "budgets": _Command("budgets", _GROUP, "Limit what all contacts together may use in a day."),
     "retention": _Command("retention", _GROUP, "Delete messages, files and memories after a time."),
     "tokens": _Command("tokens", _GROUP, "Manage access tokens for programs."),
-    "webhooks": _Command("webhooks", _GROUP, "Tell other programs what happens, by signed calls."),
-    "keys": _Command("keys", _GROUP, "Show the keys that sign who is asking."),
+    "webhooks": _Command(
+        "webhooks", _GROUP, "Notify other programs of events by signed HTTP requests."
+    ),
+    "keys": _Command(
+        "keys", _GROUP, "Show the public keys with which tool servers verify the signed identity."
+    ),
     "db": _Command("database", _GROUP, "Use and check your own PostgreSQL server."),
     "audit": _Command("audit", _GROUP, "Prove that people are kept apart."),
     "service": _Command("service", _GROUP, "Run the server with systemd."),

@@ -132,7 +132,7 @@ def unblock_contact(who: Who) -> None:
 
 @app.command("hold")
 def hold_contact(who: Who) -> None:
-    """Put a contact on hold: neither retention nor an erasure deletes anything of it."""
+    """Put a contact on hold. Neither retention nor erasure deletes its data."""
     from discreet.cli.printing import print_text
     from discreet.services import contacts
 

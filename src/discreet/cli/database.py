@@ -59,7 +59,7 @@ def migrate(admin_url: NeededAdminUrl) -> None:
 def invite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to create.")],
 ) -> None:
-    """Write a file, readable only by you, with which another machine joins this installation."""
+    """Write a file that lets another machine join this installation. Only you can read it."""
     from discreet.cli.printing import print_text
     from discreet.postgres.joining import invite as write_invitation
     from discreet.settings import load_settings
@@ -80,7 +80,7 @@ def invite(
 def join(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file from sb db invite.")],
 ) -> None:
-    """Use the database of another machine's installation, to serve it from here too."""
+    """Join another machine's installation, to serve it from here too."""
     from discreet.cli.printing import print_text
     from discreet.postgres.joining import join as take_invitation
     from discreet.settings import load_settings
@@ -97,9 +97,9 @@ def join(
 
 @app.command("check")
 def check() -> None:
-    """Check that the database is reachable, up to date, and keeps its roles isolated.
+    """Check that the database is reachable and up to date, and that its roles are isolated.
 
-    It resets settings and passwords that a role changed for itself, as far as it can.
+    It resets settings and passwords that a role changed for itself, where it can.
     """
     from discreet.cli.printing import print_text
 

@@ -20,7 +20,7 @@ QUESTION = """\
 What becomes of its contacts?
   keep   They stay in the address book. What they said to this agent is deleted.
   move   Another agent gets its conversations, memories and channels.
-  erase  Contacts whom no other agent knows are erased."""
+  erase  Contacts that no other agent knows are erased."""
 
 
 def delete(
@@ -30,9 +30,9 @@ def delete(
         typer.Option(
             "--contacts",
             help=(
-                "keep: they stay in the address book, without what they said to this agent. move:"
-                " another agent gets its conversations, memories and channels. erase: those whom no"
-                " other agent knows are erased."
+                "keep: they stay in the address book, and their conversations with this agent are "
+                "deleted. move: another agent gets its conversations, memories and channels. "
+                "erase: contacts that no other agent knows are erased."
             ),
         ),
     ] = None,

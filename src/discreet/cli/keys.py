@@ -6,12 +6,15 @@ import typer
 
 from discreet.cli.runtime import in_app
 
-app = typer.Typer(help="Show the keys that sign who is asking.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show the public keys with which tool servers verify the signed identity.",
+    no_args_is_help=True,
+)
 
 
 @app.callback()
 def _keys() -> None:
-    """Show the keys that sign who is asking."""
+    """Show the public keys with which tool servers verify the signed identity."""
 
 
 @app.command("show")

@@ -27,7 +27,7 @@ def label_contact(
         ),
     ],
 ) -> None:
-    """Give a contact labels (+customer) and take others away (-staff). Only you see them."""
+    """Add labels to a contact (+customer) or remove them (-staff). Only you see labels."""
     from discreet.cli.printing import print_text
     from discreet.services import contacts
 
@@ -45,7 +45,8 @@ def label_channel(
         typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id."),
     ],
     labels: Annotated[
-        list[str] | None, typer.Argument(metavar="LABEL...", help="The labels; none: no labels.")
+        list[str] | None,
+        typer.Argument(metavar="LABEL...", help="The labels. Without any, the channel gives none."),
     ] = None,
 ) -> None:
     """Set the labels that contacts get when they are admitted on a channel, from now on."""
@@ -60,9 +61,9 @@ def label_channel(
 
     label, now = in_app(work)
     if now:
-        print_text(f"Who is admitted on {label} from now on is labelled {', '.join(now)}.")
+        print_text(f"People admitted on {label} from now on get these labels: {', '.join(now)}.")
     else:
-        print_text(f"Who is admitted on {label} from now on gets no label.")
+        print_text(f"People admitted on {label} from now on get no labels.")
 
 
 def _signed(changes: list[str]) -> tuple[set[str], set[str]]:
@@ -72,6 +73,6 @@ def _signed(changes: list[str]) -> tuple[set[str], set[str]]:
     if plain:
         raise BadInput(
             f"{plain[0]!a} has no sign.",
-            hint=f"Give it with +{plain[0]}, or take it with -{plain[0]}.",
+            hint=f"Add it with +{plain[0]}, or remove it with -{plain[0]}.",
         )
     return add, remove

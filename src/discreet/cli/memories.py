@@ -156,7 +156,7 @@ def remember(
         return
     _show(made, as_json)
     if made.may_replace:
-        print_text("\nIt may contradict or update what is kept:")
+        print_text("\nIt may contradict or update an existing memory:")
         for older in made.may_replace:
             print_text(f"{older.id}  {older.content}")
         print_text("To let it replace one of them, repeat the command with --replaces ID.")

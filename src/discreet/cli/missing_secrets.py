@@ -15,8 +15,8 @@ async def secretless_lines(app: App) -> list[str]:
     from discreet.services.channels import unreadable_secrets
 
     return [
-        f"{channel.label} on your pages knows no visitor who signs in: its secret is not in this"
-        " home. Remove the chat and add it again"
+        f"{channel.label} on your pages can't recognise visitors who sign in: its secret is not "
+        "in this home. Remove the chat and add it again"
         if channel.platform == "web"
         else f"{channel.label} on {channel.platform} receives and sends nothing: its token is not"
         f" in this home. Enter it again: sb channels add {channel.platform}"
@@ -38,5 +38,6 @@ def print_secretless() -> None:
         print_text(line)
     if many and not lines:
         print_text(
-            "The tokens of its channels came with it: don't serve it and the original at once."
+            "The tokens of its channels came with it: don't run this copy and the original at the "
+            "same time."
         )

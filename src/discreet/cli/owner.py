@@ -25,8 +25,8 @@ def link(
     code = in_app(lambda app: admission.make_owner_link(app.db, app.owner_id, platform))
     print_text(
         f"{code[:4]}-{code[4:]}\n\nSend this to your bot on {platform}, in a direct chat, from your"
-        " own account. It works once, for ten minutes. Whoever sends it becomes the owner, so don't"
-        " show it to anybody."
+        " own account. It works once, for ten minutes. The account that sends it gets an owner's "
+        "rights, so don't show the code to anybody."
     )
 
 
@@ -39,7 +39,7 @@ def unlink(
         ),
     ],
 ) -> None:
-    """Unlink an account. Its person becomes a new contact and gets no more notices."""
+    """Unlink an account. It becomes a new contact's account and gets no more notices."""
     from discreet.cli.printing import print_text
     from discreet.services import admission
 

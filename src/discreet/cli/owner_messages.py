@@ -1,4 +1,4 @@
-"""``sb contacts tell``: say something to contacts first."""
+"""``sb contacts tell``: message contacts before they write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tell(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --label: don't ask.")] = False,
 ) -> None:
-    """Say something to a contact first, where it wrote last. Who wrote STOP gets nothing."""
+    """Message a contact first, where it wrote last. Contacts who wrote STOP get nothing."""
     from discreet.cli.asking import confirm
     from discreet.cli.printing import print_text
     from discreet.cli.takeover import until_delivered

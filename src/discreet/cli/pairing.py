@@ -41,7 +41,7 @@ def list_pairings(as_json: AsJson = False) -> None:
 
 @app.command("approve")
 def approve(who: CodeOrAddress) -> None:
-    """Approve a request. Messages sent meanwhile are answered."""
+    """Approve a request. Messages they already sent are answered."""
     from discreet.cli.printing import print_text
     from discreet.domain.amounts import counted
     from discreet.services import admission

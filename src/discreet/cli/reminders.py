@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from discreet.schemas.reminders import Reminder
 
 app = typer.Typer(
-    help="See and cancel what contacts asked to be reminded of.", no_args_is_help=True
+    help="List and cancel the reminders that contacts asked for.", no_args_is_help=True
 )
 
 
@@ -26,7 +26,7 @@ def list_reminders(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List reminders that are still to come, the next one first."""
+    """List upcoming reminders, the next one first."""
     from discreet.cli.printing import Column, print_list, when
     from discreet.domain.recurrence import described
     from discreet.services import reminders

@@ -42,7 +42,7 @@ def set_rules(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set how long something is kept; never: it is never deleted. The narrowest rule counts.
+    """Set how long something is kept; never: it is never deleted. The narrowest rule applies.
 
     The server deletes once a day. See first: sb retention preview
     """
@@ -63,7 +63,7 @@ def set_rules(
 
 @app.command("remove")
 def remove(agent: OfAgent = None, channel: OfChannel = None, as_json: AsJson = False) -> None:
-    """Remove the rules of a channel, of an agent, or those of everything."""
+    """Remove the rules of a channel or an agent, or the general rules."""
     from discreet.schemas.retention import RetentionTarget
     from discreet.services import retention
 
@@ -97,7 +97,7 @@ def preview(
         return
     print_text(f"Would be deleted now: {_counted(found.counts)}.")
     if found.on_hold:
-        print_text(f"{counted(found.on_hold, 'contact')} on hold: nothing of them is deleted.")
+        print_text(f"{counted(found.on_hold, 'contact')} on hold: none of their data is deleted.")
 
 
 PREVIEW = "sb retention preview"
@@ -108,7 +108,7 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Delete now what has been kept long enough, and print the receipt."""
+    """Delete everything past its retention time now, and print the receipt."""
     from discreet.cli.asking import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import retention
@@ -151,9 +151,7 @@ def _days(text: str | None) -> int | str | None:
         return text
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit()) or unit not in DAYS_IN or int(number) < 1:
-        raise BadInput(
-            f"{text!a} is no time to keep something.", hint="Such as 30d, 26w, 2y, never."
-        )
+        raise BadInput(f"{text!a} is not a retention time.", hint="Such as 30d, 26w, 2y, never.")
     return int(number) * DAYS_IN[unit]
 
 

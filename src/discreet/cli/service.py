@@ -120,7 +120,7 @@ def _unit(user: bool, account: str | None) -> Unit:
     program = Path(sys.argv[0]).absolute()
     if user:
         if account is not None:
-            raise BadInput("--user and --account exclude each other.")
+            raise BadInput("--user and --account can't be used together.")
         return Unit(program, home, None)
     if not socket_fits(Layout(home).run):
         # The socket would be in a temporary folder, and a service has its own.

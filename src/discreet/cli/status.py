@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from discreet.services.status import Status
 
 NOBODY_NAMED = (
-    "The server's admin sees who holds them, with a connection that is kept for superusers: "
+    "The server's admin sees who holds them, over a connection reserved for superusers: "
     "SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. "
     "To allow more: max_connections"
 )

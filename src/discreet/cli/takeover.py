@@ -40,7 +40,7 @@ def takeover(
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="Hand the contact back to the agent.")] = False,
 ) -> None:
-    """Follow a contact and answer in person. The agent is silent until you hand back."""
+    """Follow a contact and answer in person. The agent stays silent until you hand back."""
     if message is not None and end:
         raise BadInput(
             "--message and --end can't be used together.", hint="Use one, then the other."

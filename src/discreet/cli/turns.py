@@ -120,7 +120,7 @@ def _print(record: TurnRecord) -> None:
         ("used", used_in_words(turn.usage)),
         ("error", turn.error or "-"),
         ("answer", _delivery(turn)),
-        ("read", ", ".join(one.label for one in record.read) or "nobody's rows but the owner's"),
+        ("read", ", ".join(one.label for one in record.read) or "only the owner's rows"),
     ):
         print_text(f"{title:<10} {value}")
     _heading("Messages")

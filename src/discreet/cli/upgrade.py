@@ -22,7 +22,7 @@ def upgrade(
 ) -> None:
     """Show what the installed version would change in the database. It changes nothing.
 
-    Exit code 0: nothing; 1: something is to be done.
+    Exit code 0: up to date; 1: an upgrade is needed.
     """
     from discreet.cli.printing import print_json, print_text
     from discreet.postgres.upgrade_check import check_upgrade

@@ -81,7 +81,7 @@ def list_chats(as_json: AsJson = False) -> None:
     found = in_app(lambda app: web_chats.list_web_chats(app.db, app.owner_id))
     print_list(
         found, columns, lambda item: item.model_dump(mode="json"), as_json=as_json,
-        empty="There is no chat. Add one: sb channels add web NAME --origin https://...",
+        empty="No web chats yet. Add one: sb channels add web NAME --origin https://...",
     )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.schemas.events import AddedWebhook, Webhook
 
-app = typer.Typer(help="Tell other programs what happens, by signed calls.", no_args_is_help=True)
+app = typer.Typer(
+    help="Notify other programs of events by signed HTTP requests.", no_args_is_help=True
+)
 Which = Annotated[
     str, typer.Argument(metavar="ID", help="A webhook's id, or its first six characters.")
 ]
@@ -89,7 +91,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
     found = in_app(lambda app: event_webhooks.list_webhooks(app.db, app.owner_id))
     print_list(
         found.items, columns, lambda item: item.model_dump(mode="json"), as_json=as_json,
-        empty="There is no webhook. Add one: sb webhooks add URL",
+        empty="No webhooks yet. Add one: sb webhooks add URL",
     )  # fmt: skip
 
 

@@ -193,11 +193,11 @@ class AdministrationCalls(Transport):
         return await self._post(HeldAnswer, f"/api/admin/drafts/{draft_id}/approve", given)
 
     async def reject_answer(self, draft_id: UUID) -> HeldAnswer:
-        """Never send an answer that waits."""
+        """Discard a waiting answer without sending it."""
         return await self._post(HeldAnswer, f"/api/admin/drafts/{draft_id}/reject", None)
 
     async def signing_keys(self) -> SigningKeys:
-        """Return the public keys with which servers check who is asking."""
+        """Return the public keys with which tool servers verify the signed identity."""
         return await self._get(SigningKeys, "/.well-known/jwks.json")
 
     async def tool_servers(self, agent_id: UUID) -> ToolServerList:
@@ -229,7 +229,7 @@ class AdministrationCalls(Transport):
         )
 
     async def allow_tools(self, agent_id: UUID, name: str, given: ToolRights) -> ToolServer:
-        """Say who may use which tools. It holds for the next call."""
+        """Set who may use which tools. It applies from the next call."""
         return await self._post(
             ToolServer, f"/api/admin/agents/{agent_id}/tools/{name}/allow", given
         )
@@ -311,7 +311,7 @@ class AdministrationCalls(Transport):
         return await self._get(RetentionPreview, "/api/admin/retention/preview")
 
     async def run_retention(self) -> RetentionRun:
-        """Delete now what has been kept long enough, and return the receipt."""
+        """Delete everything past its retention time now, and return the receipt."""
         return await self._post(RetentionRun, "/api/admin/retention/runs", None)
 
     async def retention_runs(self, *, limit: int = 100, skip: int = 0) -> RetentionRuns:

@@ -122,7 +122,7 @@ class DirectoryCalls(Transport):
         return await self._post(ToldContact, f"/api/admin/contacts/{contact_id}/tell", given)
 
     async def tell_labelled(self, given: ToTellLabelled) -> ToldContacts:
-        """Say something to every contact with a label, or preview who would get it."""
+        """Message every contact with a label, or preview who would get it."""
         return await self._post(ToldContacts, "/api/admin/contacts/tell", given)
 
     async def reminders(self, *, contact_id: UUID | None = None) -> ReminderList:

@@ -54,9 +54,11 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def stop_audits(dashboard: Dashboard, _: Request) -> Response:
-    """End the schedule of audits."""
+    """Stop the scheduled audits."""
     ended = remove_audit_schedule(dashboard.app.settings.home)
-    return go_to("/settings", "The server audits no more." if ended else "There is no schedule.")
+    return go_to(
+        "/settings", "The server runs no more audits." if ended else "No audits are scheduled."
+    )
 
 
 async def show_limits(dashboard: Dashboard, request: Request) -> Response:
@@ -147,7 +149,7 @@ async def back_up(dashboard: Dashboard, request: Request) -> Response:
     settings = dashboard.app.settings
     if text_of(request.state.form, "what") == "stop":
         ended = remove_schedule(settings.home)
-        done = "The server writes no more backups." if ended else "There is no schedule."
+        done = "The server makes no more backups." if ended else "No backups are scheduled."
         return go_to("/backups", done)
     passphrase = text_of(request.state.form, "passphrase")
     schedule = load_schedule(settings.home)

@@ -241,7 +241,7 @@ async def change_agent_in(
 
 
 async def rename_agent(db: ScopedDatabase, owner_id: OwnerId, name: str, new_name: str) -> Agent:
-    """Give an agent another name. Whatever belongs to it stays.
+    """Rename an agent. Everything that belongs to it stays.
 
     Raises:
         NotFound: no agent of this name.
@@ -326,14 +326,14 @@ async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
         "SELECT true FROM discreet.web_chats WHERE agent_id = %(id)s LIMIT 1", {"id": agent.id}
     ):
         raise Conflict(
-            f"Anybody may write to {agent.name} on a web page, so it can't share one memory with"
-            " everybody.",
+            f"Anybody may write to {agent.name} on a web page, so it can't have one memory for "
+            f"everybody.",
             hint="First: sb channels remove NAME",
         )
     if platform is not None:
         raise Conflict(
-            f"Anybody may write to {agent.name} on {platform}, so it can't share one memory with"
-            " everybody.",
+            f"Anybody may write to {agent.name} on {platform}, so it can't have one memory for "
+            f"everybody.",
             hint=f"First: sb admission set {agent.name!r} {platform} pairing",
         )
 

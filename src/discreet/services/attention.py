@@ -293,8 +293,8 @@ def _tool_server(one: ToolServerNote) -> Iterator[Concern]:
     values = {"name": one.name, "agent": one.agent, "error": one.error.rstrip(".")}
     if one.changes:
         yield Concern(
-            "The server {name} of {agent} offers other tools than you approved. Until you approve"
-            " them, the agent uses the earlier descriptions",
+            "The server {name} of {agent} offers other tools than you approved. Until you approve "
+            "the changes, the agent uses the tools you approved before",
             f"sb agents tools approve {which}",
             values,
         )
@@ -306,15 +306,15 @@ def _tool_server(one: ToolServerNote) -> Iterator[Concern]:
         )
     if one.shared:
         yield Concern(
-            "The server {name} of {agent} has one session for everybody: what it keeps, it may"
-            " tell the next person",
+            "The server {name} of {agent} has one session for everybody, so it may show the next "
+            "person anything it keeps",
             f"sb agents tools show {which}",
             values,
         )
     if one.trusted:
         yield Concern(
-            "The server {name} of {agent} runs without a sandbox: it can read everything that this"
-            " user can",
+            "The server {name} of {agent} runs without a sandbox, so it can read everything that "
+            "this user can",
             f"sb agents tools show {which}",
             values,
         )

@@ -61,7 +61,7 @@ LATE = 2
 
 
 def list_backups(home: Path) -> BackupList:
-    """List the backups of this home that are still in their place, oldest first."""
+    """List this home's backups that still exist, oldest first."""
     schedule, outcome = load_schedule(home), load_outcome(home)
     files = {made.file: made.made_at for made in backups_made(home)}
     if schedule is not None:

@@ -38,7 +38,8 @@ async def set_budget(
     """
     if wanted.tokens_a_day is None and wanted.money_a_day is None:
         raise BadInput(
-            "Nothing to limit.", hint="Give tokens a day or money a day, or remove the budget."
+            "Nothing to limit.",
+            hint="Give a number of tokens or an amount of money, or remove the budget.",
         )
     agent_id = await _agent_id(db, owner_id, wanted.agent)
     async with db.begin(OwnerScope(owner_id)) as tx:

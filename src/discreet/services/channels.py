@@ -101,7 +101,7 @@ def refuse_web(channel: ConnectedChannel, why: str, hint: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccess:
-    """What is needed to connect channels. ``key`` encrypts their secrets."""
+    """The parts needed to connect channels. ``key`` encrypts their secrets."""
 
     db: ScopedDatabase
     owner_id: OwnerId
@@ -279,7 +279,7 @@ async def set_contact_labels(
     """
     refuse_web(
         await find_channel(db, owner_id, str(channel_id)),
-        "Nobody is admitted there, so nobody gets a label.",
+        "A web chat admits nobody, so it gives no labels.",
         "To label a visitor: sb contacts label",
     )
     wanted = sorted({label_of(one) for one in labels})

@@ -25,7 +25,7 @@ __all__ = ["ConnectionView", "Opened", "SignedIn", "come_back", "open_link", "pr
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """None that look alike."""
-GONE = "This link is no longer valid: it was used, or it has expired."
+GONE = "This link is no longer valid. It was used or has expired."
 _PARTY = f"""
 SELECT a.name AS agent, s.name AS server, s.url, c.type,
        {CONTACT_LABEL.format(row="given")} AS label,

@@ -41,8 +41,8 @@ RENEWING = timedelta(seconds=30)
 """How long other processes wait for the one that gets a new token."""
 POLL_SECONDS = 0.1
 NO_PUBLIC_URL = (
-    "needs an account of yours, and none can be connected: this installation has no public address"
-    " (DISCREET_PUBLIC_URL)."
+    "needs your account, but no account can be connected because this installation has no public "
+    "address (DISCREET_PUBLIC_URL)."
 )
 NOT_IN_GROUPS = (
     "needs an account. In a group I can only use the group's own, which my owner can connect."
@@ -203,7 +203,7 @@ async def enter_code(
     if row is None or row["outcome"] == "none":
         return None
     if row["outcome"] == "wrong":
-        text = "That isn't the code that the page shows. Nothing was connected."
+        text = "That isn't the code on the page. Nothing was connected."
         return EnteredCode(is_connected=False, text=text)
     found = await tx.fetch_one(
         "SELECT s.name, s.url FROM gate.connectable_servers() s WHERE s.server_id = %(id)s",

@@ -187,7 +187,8 @@ async def label_contact(
     given, taken = {label_of(one) for one in add}, {label_of(one) for one in remove}
     if both := given & taken:
         raise BadInput(
-            f"{sorted(both)[0]!a} can't be given and taken at once.", hint="Leave one out."
+            f"{sorted(both)[0]!a} can't be added and removed at once.",
+            hint="Leave out one of the two.",
         )
     async with db.begin(OwnerScope(owner_id)) as tx:
         entry = await find_entry(tx, who)

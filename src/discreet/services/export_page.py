@@ -40,7 +40,7 @@ def page_of(records: Mapping[str, Records]) -> str:
     parts += _section("Memories", records["memories"], _memory)
     parts += _section("Messages", records["messages"], lambda row: _message(row, files))
     parts += _section(
-        "Said in shared conversations", records["said_to_others"], lambda row: _message(row, {})
+        "Messages in shared conversations", records["said_to_others"], lambda row: _message(row, {})
     )
     return (
         "".join(parts) + "<hr><small>The folder data has everything in machine-readable "

@@ -209,7 +209,7 @@ async def _write_files(
 ) -> list[dict[str, Any]]:
     """Write the files one by one, because each may be large.
 
-    We choose their names: a sender's file name could lead outside the folder it is unpacked into.
+    The names are ours: a sender's file name could lead outside the folder it is unpacked into.
     """
     written = []
     for number, record in enumerate(records, 1):

@@ -52,7 +52,7 @@ def checked_url(url: str, *, allow_private: bool) -> str:
             hint="For an address in your own network, add --allow-private; then http:// works too.",
         )
     if not host or port == 0 or parts.username is not None or parts.fragment:
-        raise BadInput("This URL needs a host, and no user name, fragment or port 0.")
+        raise BadInput("This URL needs a host and must not have a user name, a fragment or port 0.")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise BadInput("This URL has characters that must be percent-encoded.")
     return url
@@ -80,8 +80,8 @@ async def destination_of(url: str, *, allow_private: bool) -> Destination:
         for address in addresses:
             if not is_public(address):
                 raise BadInput(
-                    f"{host[:100]} leads to this machine or a private network.",
-                    hint="If that is meant, add --allow-private.",
+                    f"{host[:100]} is an address of this machine or a private network.",
+                    hint="If you mean it, add --allow-private.",
                 )
     address = addresses[0]
     literal = f"[{address}]" if ":" in address else address

@@ -124,7 +124,7 @@ async def confirm_erasure(
             },
         )
     if receipt is None:
-        raise BadInput("This code is wrong or too old.", hint="Ask for a new one.")
+        raise BadInput("This code is wrong or has expired.", hint="Ask for a new one.")
     return schemas.ErasureConfirmed(receipt=receipt)
 
 

@@ -18,11 +18,11 @@ __all__ = ["WHY_NOT", "ToldContact", "ToldContacts", "tell", "tell_labelled"]
 
 MAX_TOLD = 1_000
 WHY_NOT = {
-    "stopped": "wrote STOP: nothing that you start is sent until they write START",
+    "stopped": "wrote STOP; until they write START, they get only answers",
     "blocked": "is blocked",
     "denied": "was denied",
-    "nowhere": "has written nothing, or on a channel that is closed",
-    "window": "has not written for 24 hours: WhatsApp allows no message then",
+    "nowhere": "has written nothing, or only on a closed channel",
+    "window": "has not written for 24 hours, after which WhatsApp allows no message",
 }
 
 
@@ -39,7 +39,7 @@ async def tell(db: ScopedDatabase, owner_id: OwnerId, who: str, text: str) -> To
         why = await tx.value("SELECT gate.tell_contact(%s, %s)", (entry.contact.id, text))
     if why is not None:
         raise Conflict(
-            f"{entry.contact.label} {WHY_NOT[why]}.", hint="They can still write, and are answered."
+            f"{entry.contact.label} {WHY_NOT[why]}.", hint="They can still write and get answers."
         )
     return ToldContact(contact_id=entry.contact.id, name=entry.contact.label, outcome="sent")
 
@@ -62,11 +62,11 @@ async def tell_labelled(
             {"label": label, "limit": MAX_TOLD + 1},
         )
         if not found:
-            raise BadInput(f"No contact is labelled {label}.", hint="See: sb contacts list")
+            raise BadInput(f"No contact has the label {label}.", hint="See: sb contacts list")
         if len(found) > MAX_TOLD:
             raise BadInput(
-                f"More than {MAX_TOLD:,} contacts are labelled {label}.",
-                hint="Use labels of smaller groups.",
+                f"More than {MAX_TOLD:,} contacts have the label {label}.",
+                hint="Use labels with fewer contacts.",
             )
         items = [await _told(tx, row[0], text, preview=preview) for row in found]
     items.sort(key=lambda one: one.name.casefold())

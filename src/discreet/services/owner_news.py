@@ -135,7 +135,7 @@ async def _calls(tx: Transaction) -> list[OwnerNotice]:
             row["contact_id"],
             "\n".join(
                 [
-                    f"{literal(row['agent'])} needs your yes for"
+                    f"{literal(row['agent'])} needs your approval for"
                     f" {literal(whose(row['label'], shared=row['shared']))}. It would use"
                     f" {literal(row['called'])}" + (" with:" if row["arguments"] else "."),
                     *call_lines(row["arguments"]),

@@ -33,7 +33,7 @@ class OtherNumber:
 
     def __str__(self) -> str:
         held = "no value" if self.held is None else f"{self.held:,}"
-        return f"{self.name} is {self.here:,} in the settings here and {held} in the database"
+        return f"{self.name} is {self.here:,} in these settings and {held} in the database"
 
 
 async def other_numbers(db: ScopedDatabase, policy: Policy) -> list[OtherNumber]:

@@ -76,7 +76,7 @@ async def add_reminder(
     if due is None:
         raise BadInput(f"{starts:%Y-%m-%d %H:%M} has passed.", hint="Choose a time in the future.")
     if due > now + HORIZON:
-        raise BadInput("That is too far ahead.", hint="Choose a time within five years.")
+        raise BadInput("That time is too far ahead.", hint="Choose a time within five years.")
     try:
         made = await tx.value(
             "SELECT gate.add_reminder(%(session)s, %(turn)s, %(text)s, %(rule)s, %(starts)s,"

@@ -127,9 +127,10 @@ async def with_unreadable(found: AttentionType, access: ChannelAccess) -> Attent
         DeafChannel(
             one.platform,
             one.name,
-            "its secret can't be read by this server: remove the chat and add it again"
+            "this server can't read its secret; remove the chat and add it again"
             if one.platform == WEB
-            else f"its token can't be read by this server: sb channels add {one.platform}",
+            else f"this server can't read its token; enter it again: sb channels add "
+            f"{one.platform}",
         )
         for one in await unreadable_secrets(access)
         if (one.platform, one.name) not in known

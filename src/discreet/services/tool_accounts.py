@@ -30,7 +30,7 @@ async def connect_account(
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         server = server_of(access.key, await server_row(tx, agent_id, name))
     if not server.signs_in:
-        raise BadInput(f"The server {name} wants no account.", hint="Add it with --sign-in.")
+        raise BadInput(f"The server {name} takes no accounts.", hint="Add it with --sign-in.")
     group_id = await _group(access, owner_id, group)
     return await offer_account(access, OwnerScope(owner_id, agent_id), server, group_id)
 
@@ -49,7 +49,7 @@ async def enter_account_code(
     async with revoking(access, scope, contact=group_id), access.db.begin(scope) as tx:
         entered = await enter_code(tx, code, group_id)
     if entered is None:
-        raise BadInput("No code is waited for.", hint="Get a link first, and sign in.")
+        raise BadInput("No sign-in is waiting for a code.", hint="Get a link first, and sign in.")
     if not entered.is_connected:
         raise BadInput(entered.text)
     return entered.text

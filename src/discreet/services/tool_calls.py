@@ -72,7 +72,9 @@ async def find_call(tx: Transaction, which: str) -> PendingCall:
         {"prefix": prefix},
     )
     if not found:
-        raise NotFound(f"No call {which} waits for you.", hint="See: sb agents tools calls")
+        raise NotFound(
+            f"No call {which} waits for your approval.", hint="See: sb agents tools calls"
+        )
     if len(found) > 1:
         raise BadInput(f"Several calls begin with {which}.", hint="See: sb agents tools calls")
     return _call(dict(found[0]))
@@ -94,7 +96,9 @@ async def _decide(
         if not await tx.value(
             "SELECT gate.decide_call_as_owner(%(id)s, %(yes)s)", {"id": call.id, "yes": is_yes}
         ):
-            raise Conflict("This call no longer waits for you.", hint="See: sb agents tools calls")
+            raise Conflict(
+                "This call no longer waits for your approval.", hint="See: sb agents tools calls"
+            )
     return call
 
 

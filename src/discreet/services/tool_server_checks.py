@@ -51,10 +51,12 @@ def checked_server(
 def _client(given: ToolServerToAdd) -> ClientId | None:
     if given.client_id is None:
         if given.client_secret is not None:
-            raise BadInput("A client's secret needs its id.", hint="Add --client-id.")
+            raise BadInput("A client's secret needs the client's id.", hint="Add --client-id.")
         return None
     if not given.signs_in:
-        raise BadInput("A client's id is for a server where contacts sign in.", hint="--sign-in")
+        raise BadInput(
+            "A client's id only works for a server where contacts sign in.", hint="--sign-in"
+        )
     return ClientId(given.client_id, given.client_secret)
 
 
@@ -77,5 +79,5 @@ def _checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
         if not name.replace("-", "").isalnum() or not name.isascii() or not value.isprintable():
             raise BadInput(f"{name!a} can't be a header, or its value contains a line end.")
         if name.lower().startswith("discreet-"):
-            raise BadInput(f"The header {name} is Discreet's own.")
+            raise BadInput(f"The header {name} is reserved for Discreet.")
     return headers

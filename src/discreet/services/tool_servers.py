@@ -221,7 +221,7 @@ async def approve_tools(
             raise Conflict(f"The server {name} offers what you approved.")
         if shown.digest != given.digest:
             raise Conflict(
-                f"The server {name} offers something else by now.",
+                f"The server {name} has changed its tools since.",
                 hint="Read it again: sb agents tools show",
             )
         offered = [ToolDescription(**one) for one in row["offered"]]
@@ -233,21 +233,21 @@ async def approve_tools(
 
 
 def signing_keys(access: ToolAccess) -> SigningKeys:
-    """Return the public keys with which servers check who is asking."""
+    """Return the public keys with which tool servers verify the signed identity."""
     return SigningKeys(**access.identity_key.public_keys())
 
 
 async def allow_tools(
     access: ToolAccess, owner_id: OwnerId, agent_id: AgentId, name: str, given: ToolRights
 ) -> ToolServer:
-    """Say who may use which tools of a server. It holds for the next call.
+    """Set who may use which tools of a server. It applies from the next call.
 
     Raises:
         NotFound: the agent has no such server, or the server no such tool.
         BadInput: labels are missing, or given without being asked for.
     """
     if (given.allowed == "labels") != bool(given.labels):
-        raise BadInput("Labels and a right for labels belong together.")
+        raise BadInput("Give labels together with the right 'labels', or give neither.")
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         row = await server_row(tx, agent_id, name)
         found = await tx.fetch(
@@ -290,8 +290,9 @@ async def _ask_for_tools(
             raise BadInput(
                 "No sandbox works on this machine"
                 + (" for a server that uses the network." if server.ports else "."),
-                hint="With --trust it runs without one: it can then read everything that you can,"
-                " also the credentials of this installation, and so everybody's conversations.",
+                hint="With --trust it runs without one. It can then read everything that you can, "
+                "including this installation's credentials, and with them everybody's "
+                "conversations.",
             )
     session = ServerSession(server, account)
     try:
@@ -372,4 +373,4 @@ def _digest(offered: Any) -> str:
 
 
 def _name_is_taken(name: str) -> Conflict:
-    return Conflict(f"This agent has a server {name!a}.", hint="Choose another name.")
+    return Conflict(f"This agent already has a server {name!a}.", hint="Choose another name.")

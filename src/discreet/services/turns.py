@@ -209,7 +209,7 @@ async def _read(tx: Transaction, turn: Mapping[str, Any]) -> tuple[ReadContact, 
 
 def _read_contact(contact_id: UUID, names: Names | None) -> ReadContact:
     if contact_id == SOMEBODY:
-        return ReadContact(id=None, label="somebody who was erased")
+        return ReadContact(id=None, label="an erased contact")
     label = "" if names is None else names.name or names.address
     return ReadContact(id=contact_id, label=label or f"contact:{contact_id}")
 

@@ -94,7 +94,7 @@ async def add_web_chat(access: WebChatAccess, request: WebChatToAdd) -> AddedWeb
             "SELECT true FROM discreet.web_chats WHERE name = %(name)s", {"name": request.name}
         ):
             raise Conflict(
-                f"There is a web chat {request.name!a} already.", hint="See: sb channels list"
+                f"There is already a web chat {request.name!a}.", hint="See: sb channels list"
             )
         await tx.execute(
             "INSERT INTO discreet.web_chats (id, agent_id, name, origins, sealed, public_key,"
@@ -148,7 +148,7 @@ async def remove_web_chat(db: ScopedDatabase, owner_id: OwnerId, name: str) -> W
 
 
 async def move_web_chat(db: ScopedDatabase, owner_id: OwnerId, name: str, agent: str) -> WebChat:
-    """Let another agent answer in a chat. Its visitors are signed out and begin anew.
+    """Let another agent answer in a chat. Its visitors are signed out and start over.
 
     Raises:
         NotFound: there is no such chat or agent.
@@ -291,12 +291,12 @@ def _claims_of(access: WebChatAccess, row: Mapping[str, Any], identity: str) -> 
     except NotSealedSo:
         raise Unauthorized("The secret of this chat can't be read on this server.") from None
     except jwt.PyJWTError:
-        raise Unauthorized("This identity is not valid, not for this chat, or expired.") from None
+        raise Unauthorized("This identity is invalid, expired, or not for this chat.") from None
     subject, until = claims["sub"], claims["exp"]
     if not isinstance(claims["aud"], str) or not isinstance(until, int):
         raise Unauthorized("This identity is not valid.")
     if until > (datetime.now(UTC) + MAX_IDENTITY_LASTS).timestamp() + LEEWAY_SECONDS:
-        raise Unauthorized("This identity is valid for too long; at most 24 hours.")
+        raise Unauthorized("This identity is valid for too long. The maximum is 24 hours.")
     if not subject or subject.startswith(ANONYMOUS) or len(subject) > 200:
         raise Unauthorized("The subject of this identity can't be used.")
     try:
