@@ -219,7 +219,7 @@ async def test_an_answer_is_edited_or_rejected(db: ScopedDatabase, opened: Platf
     await run(opened, await opened.accepted(BOB, "more"))
     assert await ask(opened, "reject") == "The answer to `Bob` won't be sent."
     assert await opened.sent(BOB) == ["Good morning,\nBob!"]
-    assert await ask(opened, "/drafts") == "No answer waits for you."
+    assert await ask(opened, "/drafts") == "No answer is waiting for your approval."
     [row] = await rows_of(world, "SELECT id FROM discreet.held_answers WHERE state = 'rejected'")
     with pytest.raises(Conflict):
         await held_answers.approve_answer(db, world.owner_id, str(row["id"]))

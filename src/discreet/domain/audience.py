@@ -110,7 +110,7 @@ class NeedsYes(Withheld):
 
     def __init__(self, yes: Yes) -> None:
         super().__init__(
-            "This turn has read what a contact wrote, so this needs the owner's yes.",
+            "This turn has read a contact's words, so this needs the owner's approval.",
             hint=f"To allow exactly this, the owner writes: yes {yes.code}",
         )
         self.yes = yes

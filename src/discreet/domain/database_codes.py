@@ -23,9 +23,7 @@ DATABASE_CODES = {
     ),
     "same_agent": "an agent can't get its own conversations",
     "last_agent": "it is the only agent; create another one first",
-    "other_memory_model": (
-        "one of the agents shares one memory with everybody and the other one doesn't"
-    ),
+    "other_memory_model": "one agent has one memory for everybody and the other one doesn't",
     "has_branches": "some of its chats lead to other agents; run sb channels unbranch first",
     "answer_being_sent": "an answer is being sent; try again in a moment",
     "audit_not_ended": "rows that an audit made refer to each other and were not deleted",
@@ -39,7 +37,7 @@ DATABASE_CODES = {
     "already_merged": "one of them is already merged with another contact",
     "survivor_merged": "the kept contact was merged into another one; undo that link first",
     "too_many_reminders": "there are too many reminders",
-    "visitor_is_known": "this visitor is somebody else already",
+    "visitor_is_known": "this visitor is already known as somebody else",
     "same_contact": "they are already the same contact",
     # Reasons why a turn was discarded.
     "erased_meanwhile": "a contact was erased meanwhile",

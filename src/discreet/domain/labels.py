@@ -27,6 +27,6 @@ def label_of(text: str) -> str:
         )
     if label in RESERVED:
         raise BadInput(
-            f"{text!a} can't be a label: the word is taken.", hint="Choose another word."
+            f"{text!a} can't be a label because the word is reserved.", hint="Choose another word."
         )
     return label

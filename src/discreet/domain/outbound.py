@@ -153,7 +153,7 @@ class Channel(Protocol):
         Raises:
             Unavailable: the platform can't be reached now.
         """
-        return NoFile(f"files of {self.platform} are not taken")
+        return NoFile(f"files on {self.platform} are not supported")
 
     async def show_typing(self, place: Place) -> None:  # noqa: ARG002
         """Show a typing indicator for some seconds, if the platform has one. Never fails."""

@@ -45,7 +45,7 @@ def checked_rule(rule: str, starts_at: datetime, zone: tzinfo) -> str:
         or len(set(names)) != len(names)
         or not set(names) <= _PARTS
     ):
-        raise BadInput(f"{rule[:80]!a} is not a rule of recurrence.", hint=_HINT)
+        raise BadInput(f"{rule[:80]!a} is not a recurrence rule.", hint=_HINT)
     rule = ";".join(
         f"UNTIL={_on_clock(value, zone)}" if name == "UNTIL" else f"{name}={value}"
         for name, _, value in parts
@@ -53,11 +53,13 @@ def checked_rule(rule: str, starts_at: datetime, zone: tzinfo) -> str:
     try:
         first = list(islice(_times(rule, starts_at, starts_at), 20))
     except (ValueError, TypeError, OverflowError) as error:
-        raise BadInput(f"{rule[:80]!a} is not a rule of recurrence.", hint=_HINT) from error
+        raise BadInput(f"{rule[:80]!a} is not a recurrence rule.", hint=_HINT) from error
     if not first:
-        raise BadInput("By this rule it would never come.", hint=_HINT)
+        raise BadInput("By this rule it would never happen.", hint=_HINT)
     if any(later - earlier < LEAST_BETWEEN for earlier, later in pairwise(first)):
-        raise BadInput("It would come more often than once an hour.", hint="Choose longer times.")
+        raise BadInput(
+            "It would happen more often than once an hour.", hint="Choose a longer interval."
+        )
     return rule
 
 
@@ -109,7 +111,7 @@ def _on_clock(until: str, zone: tzinfo) -> str:
             until += "T235959"
         return f"{datetime.strptime(until, '%Y%m%dT%H%M%S'):%Y%m%dT%H%M%S}"
     except ValueError as error:
-        raise BadInput(f"{until[:20]!a} is no end of a recurrence.", hint=_HINT) from error
+        raise BadInput(f"{until[:20]!a} is not a valid end of a recurrence.", hint=_HINT) from error
 
 
 _DAYS = dict(zip(("MO", "TU", "WE", "TH", "FR", "SA", "SU"),

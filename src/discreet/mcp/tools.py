@@ -224,12 +224,13 @@ TOOLS: tuple[McpTool, ...] = (
     McpTool("get_knowledge", "List the critical and high memories with which a session "
                              "starts.",
          memory_schemas.GetKnowledge, memory_schemas.Knowledge, _knowledge),
-    McpTool("explain_answer", "Get what the last answer to this contact was made of.",
+    McpTool("explain_answer", "Get the sources of the last answer to this contact.",
          shapes.Nothing, own_data_schemas.Explanation, _why),
-    McpTool("list_access", "List who read or changed something of this contact, newest first.",
+    McpTool("list_access", "List who read or changed this contact's data, newest first.",
          shapes.Nothing, own_data_schemas.AccessList, _access),
     McpTool("ask_for_erasure",
-         "Ask for the code that confirms this contact's own erasure. Only if the person said so.",
+         "Request the code that confirms this contact's own erasure. Only if the person asked for "
+         "it.",
          shapes.Nothing, own_data_schemas.ErasureAsked, _ask_for_erasure, "adds"),
     McpTool("confirm_erasure", "Confirm this contact's own erasure with the code.",
          own_data_schemas.ConfirmErasure, own_data_schemas.ErasureConfirmed, _confirm_erasure,

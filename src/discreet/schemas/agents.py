@@ -22,7 +22,8 @@ ContextTokens = Annotated[
     Field(
         ge=0,
         le=100_000_000,
-        description="Tokens that the model's context holds, at least 1,024; 0: known or learned.",
+        description="The size of the model's context in tokens, at least 1,024. 0: looked up or "
+        "learned.",
     ),
 ]
 MemoryModel = Literal["per_contact", "shared"]
@@ -42,13 +43,15 @@ class Agent(BaseModel):
     fallback_models: list[str]
     memory_model: MemoryModel
     waits_for_person: bool = Field(
-        description="It is silent for a contact that asked for a person, until one answers."
+        description="Whether it stays silent after a contact asked for a person, until one answers."
     )
-    person_minutes: int = Field(description="For how long at most, in minutes.")
+    person_minutes: int = Field(
+        description="The longest time that it waits for a person, in minutes."
+    )
     holds_answers: bool = Field(description="Its answers wait for the owner's approval.")
     unknown_reply: str = Field(description="Its reply without a model when it knows nothing.")
     runs_reminders: bool = Field(
-        description="Whether a reminder that is due starts a turn, in place of saying its text."
+        description="Whether a due reminder starts a turn instead of sending its text."
     )
     paused_at: datetime | None
     reference_texts: int
@@ -139,9 +142,9 @@ class AgentToDelete(BaseModel):
 
     contacts: Literal["keep", "move", "erase"] = Field(
         description=(
-            "`keep`: they stay in the address book, without what they said to this agent. `move`:"
-            " another agent gets its conversations, memories and channels. `erase`: those whom no"
-            " other agent knows are erased."
+            "`keep`: they stay in the address book, and their conversations with this agent are "
+            "deleted. `move`: another agent gets its conversations, memories and channels. "
+            "`erase`: contacts that no other agent knows are erased."
         )
     )
     to_agent_id: UUID | None = Field(None, description="The agent to `move` to.")

@@ -24,7 +24,8 @@ class Contact(BaseModel):
     note: str
     blocked_at: datetime | None
     on_hold_at: datetime | None = Field(
-        description="Since when neither retention nor an erasure deletes anything of it."
+        description="When it was put on hold. Until its release, neither retention nor erasure "
+        "deletes its data."
     )
     created_at: datetime
     sessions: int
@@ -35,7 +36,7 @@ class Contact(BaseModel):
     limited: bool = Field(description="Whether it has reached a limit.")
     waiting: int = Field(description="Unanswered messages.")
     stopped_at: datetime | None = Field(
-        description="When it wrote STOP: it gets nothing that you start until it writes START."
+        description="When it wrote STOP. Until it writes START, it gets only answers."
     )
     labels: list[str] = Field(description="The owner's labels, sorted. A contact never sees them.")
 
@@ -119,7 +120,9 @@ class ContactPatch(BaseModel):
     note: Annotated[str, Field(max_length=10_000)] | None = None
     blocked: bool | None = None
     on_hold: bool | None = Field(
-        None, description="Whether neither retention nor an erasure may delete anything of it."
+        None,
+        description="Whether it is on hold, so that neither retention nor erasure deletes "
+        "its data.",
     )
     labels: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(
         None, max_length=50, description="Replaces the labels."

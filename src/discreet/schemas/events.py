@@ -1,4 +1,4 @@
-"""Events, and webhooks that are told of them."""
+"""Events, and the webhooks that receive them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EventMessage(BaseModel):
 class Event(BaseModel):
     """Something that happened."""
 
-    id: UUID = Field(description="The same when the event is sent again.")
+    id: UUID = Field(description="Stays the same when the event is sent again.")
     kind: EventKind
     created_at: datetime
     agent_id: UUID | None
@@ -63,7 +63,7 @@ class WebhookToAdd(BaseModel):
 
 
 class Webhook(BaseModel):
-    """A webhook and how it fares."""
+    """A webhook and its state."""
 
     id: UUID
     url: str
@@ -73,7 +73,7 @@ class Webhook(BaseModel):
     allow_private: bool
     created_at: datetime
     disabled_at: datetime | None = Field(
-        description="Since when nothing is sent there, because it failed for too long."
+        description="When sending to it stopped because it had failed for too long."
     )
     failing_since: datetime | None
     last_error: str | None
@@ -93,6 +93,6 @@ class WebhookList(BaseModel):
 
 
 class WebhookTested(BaseModel):
-    """What a test call got."""
+    """The result of a test call."""
 
     problem: str | None = Field(description="Null: the receiver answered with a 2xx status.")

@@ -50,4 +50,4 @@ class AnswersToHold(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"hold": True}})
 
-    hold: bool | None = Field(description="Null: as the agent is set.")
+    hold: bool | None = Field(description="Null: use the agent's setting.")

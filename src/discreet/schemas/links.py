@@ -74,7 +74,7 @@ class Erased(Erasure):
     unlisted: list[str] = Field(
         default=[],
         description="Lists of erasures beside backups that could not be written. The server tries "
-        "again; a restore from there meanwhile brings the contact back.",
+        "again. Until then, a restore from there brings the contact back.",
     )
 
 

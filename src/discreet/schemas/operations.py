@@ -91,11 +91,11 @@ class Status(BaseModel):
     undelivered: int
     deaf_channels: int = Field(description="Connected channels that can't receive.")
     failing_jobs: int = Field(
-        description="Jobs and tasks of the server that fail by an error of the program."
+        description="Jobs and tasks of the server that fail because of an error in the program."
     )
     last_backup_at: datetime | None = Field(
         description="When the server that answers wrote and checked its last scheduled backup."
     )
-    backup_problem: str = Field(description="What is wrong with its backups; empty if nothing is.")
+    backup_problem: str = Field(description="The problem with its backups; empty if there is none.")
     waiting: Waiting
     counts: Counts

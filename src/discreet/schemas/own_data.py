@@ -1,4 +1,4 @@
-"""What senders can ask about themselves: what an answer was made of, who read along, erasure."""
+"""Senders' questions about their own data: sources of an answer, accesses, erasure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Place = Literal["terminal", "dashboard", "chat"]
 
 
 class Used(BaseModel):
-    """Something that an answer was made of."""
+    """A source of an answer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,7 +22,7 @@ class Used(BaseModel):
 
 
 class Explanation(BaseModel):
-    """What the last answer was made of."""
+    """The sources of the last answer."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -45,16 +45,16 @@ class Explanation(BaseModel):
 
 
 class Access(BaseModel):
-    """A time at which a person was shown something of a contact, or changed or exported it.
+    """One access to a contact's data: a person read, changed or exported it.
 
-    `digest` covers the one before it, so that a changed or missing entry shows.
+    `digest` also covers the entry before it, so a changed or missing entry can be detected.
     """
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
     contact_id: UUID
     number: int
-    did: Did = Field(description="`asked`: the owner's agent was asked and read something of it.")
+    did: Did = Field(description="`asked`: the owner asked the agent, which read some of it.")
     place: Place
     noted_at: datetime
     digest: str

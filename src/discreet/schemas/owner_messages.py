@@ -1,4 +1,4 @@
-"""What the owner says to contacts first."""
+"""Messages that the owner starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = Literal["sent", "stopped", "blocked", "denied", "nowhere", "window"]
 
 
 class ToTell(BaseModel):
-    """What to say to one contact."""
+    """A message to one contact."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"text": "Your order is ready."}}
@@ -21,7 +21,7 @@ class ToTell(BaseModel):
 
 
 class ToTellLabelled(ToTell):
-    """What to say to every contact with a label."""
+    """A message to every contact with a label."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -31,11 +31,11 @@ class ToTellLabelled(ToTell):
     )
 
     label: str = Field(max_length=100)
-    preview: bool = Field(False, description="Send nothing; say who would get it.")
+    preview: bool = Field(False, description="Send nothing, and return who would get it.")
 
 
 class ToldContact(BaseModel):
-    """A contact, and what became of what was said to it."""
+    """A contact, and the result of the message to it."""
 
     model_config = ConfigDict(frozen=True)
 

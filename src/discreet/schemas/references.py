@@ -43,9 +43,9 @@ class ReferencesToPublish(BaseModel):
 
 
 class ReferencesToChange(BaseModel):
-    """Texts to publish in place of those of the same titles, and titles to take back.
+    """Texts to publish, replacing those with the same titles, and titles to remove.
 
-    All other texts stay. A title that isn't published makes no difference.
+    All other texts stay. Titles that aren't published are ignored.
     """
 
     model_config = ConfigDict(
@@ -61,12 +61,12 @@ class ReferencesToChange(BaseModel):
     texts: Annotated[list[TextToPublish], Field(default_factory=list, max_length=1_000)]
     remove: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1_000)]],
-        Field(default_factory=list, max_length=1_000, description="Titles to take back."),
+        Field(default_factory=list, max_length=1_000, description="Titles to remove."),
     ]
 
 
 class Published(BaseModel):
-    """The number of published texts and passages, and what is no longer published."""
+    """The number of published texts and passages, and the titles that are no longer published."""
 
     texts: int
     passages: int

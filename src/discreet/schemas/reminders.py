@@ -12,17 +12,19 @@ MAX_REMINDER = 1_000
 
 
 class Remind(BaseModel):
-    """A reminder to add, where it is asked for."""
+    """A reminder to add to the current conversation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Annotated[str, Field(min_length=1, max_length=MAX_REMINDER)]
-    at: datetime = Field(description="The first time; without an offset it is the person's clock.")
+    at: datetime = Field(
+        description="The first time. Without an offset it is in the person's time zone."
+    )
     repeat: str = Field("", max_length=300, description="How it recurs (RFC 5545); empty: once.")
 
 
 class Reminder(BaseModel):
-    """A reminder that is still to come."""
+    """An upcoming reminder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,12 +34,12 @@ class Reminder(BaseModel):
     whose: str = Field(description="The contact's name; owner; or shared.")
     text: str
     rule: str = Field(description="How it recurs (RFC 5545); empty: once.")
-    zone: str = Field(description="The time zone on whose clock it recurs.")
+    zone: str = Field(description="The time zone in which it recurs.")
     due_at: datetime
     created_at: datetime
 
 
 class ReminderList(BaseModel):
-    """All reminders that are still to come, the next one first."""
+    """All upcoming reminders, the next one first."""
 
     items: list[Reminder]

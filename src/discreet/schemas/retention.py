@@ -13,7 +13,7 @@ Days = Annotated[int, Field(ge=1, le=36_500)] | Literal["never"]
 
 
 class RetentionTarget(BaseModel):
-    """What a rule is for: everything, one agent, or one channel."""
+    """The target of a rule: everything, one agent, or one channel."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,7 +42,7 @@ class RetentionToSet(RetentionTarget):
 
 
 class RetentionRule(BaseModel):
-    """A rule. The narrowest counts: of a channel, else of an agent, else of everything."""
+    """A rule. The narrowest one applies: the channel's, else the agent's, else the general one."""
 
     model_config = ConfigDict(frozen=True)
 

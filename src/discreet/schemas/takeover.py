@@ -26,7 +26,8 @@ class SpokenLine(BaseModel):
     state: str
     edited: bool = Field(False, description="Whether its sender changed it after sending it.")
     quoted: str | None = Field(
-        None, description="What it replies to or quotes; for a late edit, what it said before."
+        None,
+        description="The text that it replies to or quotes; for a late edit, its earlier text.",
     )
     quoted_of: str | None = Field(None, description="Who said that, if it is known.")
 

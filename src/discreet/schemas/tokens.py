@@ -36,7 +36,7 @@ class Token(BaseModel):
 
     @property
     def is_valid(self) -> bool:
-        """Whether it opens anything, as of now."""
+        """Whether it is valid now."""
         return self.revoked_at is None and (
             self.expires_at is None or self.expires_at > datetime.now(UTC)
         )

@@ -27,11 +27,11 @@ class ServerTool(BaseModel):
     called: str = Field(description="Its name for the model.")
     description: str
     arguments: dict[str, Any] = Field(description="The JSON schema of its arguments.")
-    reads_only: bool = Field(description="Its server says that it changes nothing.")
+    reads_only: bool = Field(description="Whether its server says that it changes nothing.")
     allowed: Allowed = Field(description="Who may use it; owner: only you, in your own chat.")
     labels: list[str]
-    in_groups: bool = Field(description="It may be used where several people speak.")
-    confirm: Confirm = Field(description="Whose yes each call needs.")
+    in_groups: bool = Field(description="Whether it may be used where several people speak.")
+    confirm: Confirm = Field(description="Who must approve each call.")
 
 
 class ToolChange(BaseModel):
@@ -51,16 +51,20 @@ class ToolServer(BaseModel):
     name: str
     url: str | None
     command: list[str]
-    shared: bool = Field(description="One session serves everybody: it keeps nothing.")
-    trusted: bool = Field(description="It runs without a sandbox.")
+    shared: bool = Field(
+        description="Whether one session serves everybody, because it keeps nothing."
+    )
+    trusted: bool = Field(description="Whether it runs without a sandbox.")
     ports: list[int] = Field(description="TCP ports that its command may connect to.")
     readable: list[str] = Field(description="Further files that its command may read.")
-    tells_addresses: bool = Field(description="It is told the addresses of contacts.")
-    signs_in: bool = Field(description="Whoever uses it connects an account of their own there.")
+    tells_addresses: bool = Field(description="Whether it is told the addresses of contacts.")
+    signs_in: bool = Field(description="Whether each person connects their own account there.")
     secrets: list[str] = Field(description="Names of its headers and environment variables.")
     tools: list[ServerTool]
     changes: list[ToolChange]
-    digest: str | None = Field(description="Names the changes, to approve exactly these.")
+    digest: str | None = Field(
+        description="The digest of the changes. Send it to approve exactly these."
+    )
     last_error: str
     created_at: datetime
 
@@ -85,25 +89,34 @@ class ToolServerToAdd(BaseModel):
         dict[str, str], Field(max_length=20, description="Sent with each request; encrypted.")
     ] = {}
     shared: Annotated[
-        bool, Field(description="It keeps nothing between calls: one session for everybody.")
+        bool,
+        Field(
+            description="Use one session for everybody. Only for a server that keeps nothing "
+            "between calls."
+        ),
     ] = False
     tells_addresses: Annotated[
         bool, Field(description="Tell it the addresses of contacts, in their signed identity.")
     ] = False
     signs_in: Annotated[
-        bool, Field(description="Whoever uses it connects an account of their own there (OAuth).")
+        bool, Field(description="Whether each person connects their own account there (OAuth).")
     ] = False
     client_id: Annotated[
         str | None,
-        Field(max_length=500, description="Of a client that you registered there for that."),
+        Field(
+            max_length=500, description="The id of a client that you registered there for sign-in."
+        ),
     ] = None
     client_secret: Annotated[
-        str | None, Field(max_length=2_000, description="Its secret, if it has one; encrypted.")
+        str | None,
+        Field(
+            max_length=2_000, description="That client's secret, if it has one; stored encrypted."
+        ),
     ] = None
 
 
 class CommandToAdd(BaseModel):
-    """A server that is a command of this machine. Only its terminal can add one."""
+    """A server that is a program on this machine. Only the terminal can add one."""
 
     name: ServerName
     command: list[str]
@@ -116,7 +129,7 @@ class CommandToAdd(BaseModel):
 
 
 class PendingCall(BaseModel):
-    """A call of a tool that waits for your yes. ``whose``: the conversation that asked for it."""
+    """A tool call that waits for your approval. ``whose``: the conversation that asked for it."""
 
     id: UUID
     agent: str
@@ -129,7 +142,7 @@ class PendingCall(BaseModel):
 
 
 class SigningKeys(BaseModel):
-    """The public keys that identities are signed with: a JSON web key set (RFC 7517)."""
+    """The public keys that verify signed identities, as a JSON web key set (RFC 7517)."""
 
     keys: list[dict[str, str]]
 
@@ -150,7 +163,7 @@ class ToolRights(BaseModel):
 
 
 class ToolChangesToApprove(BaseModel):
-    """The changes to approve: those of this digest."""
+    """The changes to approve, by their digest."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"digest": "3f1c09a7be24d815"}}

@@ -77,7 +77,7 @@ class TurnRecord(BaseModel):
         " with its tool calls, `saved`, and `sent` to the platform."
     )
     read: tuple[ReadContact, ...] = Field(
-        description="The contacts whose rows it has read, by way of earlier turns too."
+        description="The contacts whose rows it has read, including through earlier turns."
     )
 
 

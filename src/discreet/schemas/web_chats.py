@@ -52,8 +52,8 @@ class AddedWebChat(BaseModel):
 class VisitorToOpen(BaseModel):
     """A visitor who opens a chat.
 
-    With neither field: somebody new and unknown. With both: an unknown visitor who now says who
-    they are; what they said goes with them.
+    Without both fields, the visitor is new and unknown. With both, an unknown visitor identifies
+    themselves and keeps their earlier messages.
     """
 
     model_config = ConfigDict(extra="forbid")

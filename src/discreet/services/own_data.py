@@ -1,4 +1,4 @@
-"""What senders can ask about themselves, and the record of who read along."""
+"""Senders' questions about their own data, and the access log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def record_access(
     did: schemas.Did,
     place: schemas.Place,
 ) -> None:
-    """Note that a person was shown something of these contacts, or changed or exported it."""
+    """Record that a person read, changed or exported these contacts' data."""
     ids = {one for one in contact_ids if one is not None}
     if not ids:
         return
@@ -57,7 +57,7 @@ async def record_access(
 
 
 async def explain_answer(context: OperationContext) -> schemas.Explanation:
-    """Return what the last answer of this scope was made of.
+    """Return the sources of the last answer of this scope.
 
     Raises:
         BadInput: the scope is the owner's.
@@ -78,7 +78,7 @@ async def explain_answer(context: OperationContext) -> schemas.Explanation:
 
 
 async def list_access(context: OperationContext) -> schemas.AccessList:
-    """List who read or changed something of the contact of this scope, newest first.
+    """List who read or changed the data of this scope's contact, newest first.
 
     Raises:
         BadInput: the scope is no contact's.

@@ -117,7 +117,7 @@ async def _drafts(tx: Transaction) -> list[OwnerNotice]:
 
 
 async def _calls(tx: Transaction) -> list[OwnerNotice]:
-    """Return calls of tools that need the owner's yes."""
+    """Return tool calls that need the owner's approval."""
     found = await tx.fetch(
         f"""SELECT c.id, c.called, c.arguments, s.contact_id, s.shared, a.name AS agent,
                    {CONTACT_LABEL.format(row="s")} AS label

@@ -77,7 +77,7 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class FailingJob:
-    """A job that fails by an error of the program, or a task of the server.
+    """A job or a task of the server that fails because of an error in the program.
 
     ``task``: turn, deliver, remind, or the name of a task, which has no session. ``error``: its
     type.
@@ -95,7 +95,7 @@ class FailingJob:
 
 
 async def failing_jobs(tx: Transaction) -> tuple[FailingJob, ...]:
-    """Return jobs that fail by an error of the program."""
+    """Return jobs that fail because of an error in the program."""
     found = await tx.fetch(
         f"""SELECT f.task, f.session_id, s.contact_id, coalesce(a.name, '') AS agent,
                    coalesce(s.shared, false) AS shared, {CONTACT_LABEL.format(row="s")} AS label,

@@ -1,4 +1,4 @@
-"""Calls of tools that wait for the owner's yes: list, approve and deny them."""
+"""Tool calls that wait for the owner's approval: list, approve and deny them."""
 
 from __future__ import annotations
 

@@ -57,11 +57,11 @@ class TokenSource(Protocol):
 
 
 class NoReplyInTime(Exception):
-    """The server didn't answer in time. Whether it did what it was asked isn't known."""
+    """The server didn't answer in time. It isn't known whether it did the work."""
 
 
 class Lost(Exception):
-    """The connection ended. Whether the server did what it was asked isn't known."""
+    """The connection ended. It isn't known whether the server did the work."""
 
 
 @dataclass

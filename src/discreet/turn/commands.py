@@ -42,7 +42,7 @@ SENDERS_HELP = """\
 /timezone NAME - say where you are, like Europe/Berlin
 /reminders - show my reminders here; /reminders cancel ID
 /connections - show accounts of yours that I use; /connections disconnect NAME
-/why - show what my last answer was made of
+/why - show what my last answer is based on
 /who - show who besides me read this, and which model answers
 /erase-me - erase everything about you
 /human WORDS - ask for the person who runs me

@@ -21,15 +21,15 @@ DONE = {
     "read": "read it",
     "searched": "found it in a search",
     "answered": "took over and answered you",
-    "changed": "changed something of it",
+    "changed": "changed some of it",
     "exported": "exported it",
-    "asked": "asked me, and I read something of it",
+    "asked": "asked me, and I read some of it",
 }
 PLACES = {"terminal": "at the terminal", "dashboard": "in the dashboard", "chat": "in a chat"}
 
 
 async def why(tx: Transaction) -> str:
-    """Return what the last answer was made of, as text."""
+    """Return the sources of the last answer, as text."""
     made = await own_data.explain_answer(_context(tx))
     if made.model is None:
         return "I have not answered anything here yet."
@@ -43,7 +43,7 @@ async def why(tx: Transaction) -> str:
     if made.tools:
         lines += ["", f"It used these tools: {', '.join(made.tools)}."]
     if not made.used:
-        lines.append("Nothing that I remember and no published text was used.")
+        lines.append("It used no memory and no published text.")
     return "\n".join(lines)
 
 
@@ -81,8 +81,8 @@ async def erase_me(tx: Transaction, typed: str) -> str:
         )
     done = await own_data.confirm_erasure(context, schemas.ConfirmErasure(code=typed[:40]))
     return (
-        f"You are being erased, within minutes. Your receipt: {done.receipt}\n\n"
-        "What stays: the receipt (when, and how many rows, not who), a keyed hash of your address"
+        f"You will be erased within minutes. Your receipt: {done.receipt}\n\n"
+        "These stay: the receipt (when, and how many rows, not who), a keyed hash of your address"
         " for a week, backups until they are deleted, what others said about you, and the copies of"
         " this platform and of the model's provider. If you write again, I won't know you."
     )

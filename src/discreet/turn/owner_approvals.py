@@ -74,7 +74,9 @@ async def show_drafts(asked: OwnerRequest) -> OwnerReply:
     waiting = await held_answers.list_held_answers(asked.db, asked.owner_id)
     await record_access(asked.db, asked.owner_id, _of_drafts(waiting), "read", "chat")
     lines = [_draft_line(item) for item in waiting]
-    return OwnerReply("\n".join(lines) or "No answer waits for you.", _of_drafts(waiting))
+    return OwnerReply(
+        "\n".join(lines) or "No answer is waiting for your approval.", _of_drafts(waiting)
+    )
 
 
 def _draft_line(item: HeldAnswer) -> str:
@@ -114,7 +116,7 @@ async def drafts_meant(asked: OwnerRequest) -> list[HeldAnswer]:
 async def decide_draft(asked: OwnerRequest, found: list[HeldAnswer], command: str) -> OwnerReply:
     """Approve, edit or reject an answer; ask which one if there are several."""
     if not found:
-        return OwnerReply("No answer waits for you.")
+        return OwnerReply("No answer is waiting for your approval.")
     if len(found) > 1:
         lines = "\n".join(_draft_line(item) for item in found)
         return OwnerReply(f"Which one?\n{lines}", _of_drafts(found))
@@ -137,7 +139,7 @@ async def decide_draft(asked: OwnerRequest, found: list[HeldAnswer], command: st
 
 
 class _Undecided(Exception):
-    """It isn't clear which request is meant; nothing was decided."""
+    """I can't tell which request you mean, so nothing was decided."""
 
     def __init__(self, reply: OwnerReply) -> None:
         super().__init__()

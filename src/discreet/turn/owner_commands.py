@@ -44,7 +44,7 @@ OWNERS_HELP = """\
 /takeover NAME - answer somebody in person: what you write here goes to them until /end
 /end - let the agent answer them again
 /block NAME, /unblock NAME - stop or allow a contact
-/pause, /resume - silence your agent, or let it go on
+/pause, /resume - silence your agent, or let it answer again
 /usage - show what today and this week cost
 /pairing - show who is waiting for approval
 /approve CODE, /deny CODE - approve or deny someone (a code, or platform:id)

@@ -191,7 +191,7 @@ class Reading:
             if isinstance(destination, IntoScope):
                 whose = f" on a memory of contact `{destination.party}`"
             self.asked[needed.yes.code] = (
-                f"Needs your yes: {literal(tool)}{whose} with"
+                f"Needs your approval: {literal(tool)}{whose} with"
                 f" {literal(given, MAX_SHOWN_ARGUMENTS)}."
                 f" To allow exactly this, write: yes {needed.yes.code}"
             )

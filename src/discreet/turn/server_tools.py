@@ -278,8 +278,8 @@ def asked_owner(name: str, arguments: Mapping[str, Any]) -> str:
     """Return what the person is told while the owner is asked about a call."""
     given = "".join(f"\n{line}" for line in call_lines(arguments))
     return (
-        f"For this I need the yes of my owner, whom I have asked. I would use {literal(name)}"
-        f"{' with:' if given else '.'}{given}\n\nI'll tell you here what comes of it."
+        f"For this I need my owner's approval, and I have asked for it. I would use {literal(name)}"
+        f"{' with:' if given else '.'}{given}\n\nI'll tell you here how it turns out."
     )
 
 

@@ -205,8 +205,8 @@ async def _call_released(servers: Tools, name: str, released: Released) -> Outco
 def _held_back(error: Withheld) -> Outcome:
     if isinstance(error, NeedsYes):
         return refused(
-            "this reaches beyond your owner's conversation, so it needs their yes. They are asked"
-            " for it beneath your answer. Once they have said yes, call it again with the same"
+            "this reaches beyond your owner's conversation, so it needs their approval. They are "
+            "asked for it below your answer. Once they have approved, call it again with the same"
             " arguments"
         )
     return refused(error.message)
