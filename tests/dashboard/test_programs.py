@@ -47,13 +47,13 @@ async def test_a_server_is_added_tested_approved_allowed_and_removed(browser: Br
         _describe(server, "Now it does something else.")
         await browser.send(where, what="test")
         page = await browser.page(where)
-        assert "It offers something else now" in page
+        assert "It offers different tools now" in page
         assert "offers other tools than you approved" in await browser.page("/?home")
         [digest] = re.findall(r'name="digest" value="([^"]+)"', page)
         await browser.send(where, 409, what="approve", digest="0" * 16)
         await browser.send(where, what="approve", digest=digest)
         page = await browser.page(where)
-        assert "It offers something else now" not in page
+        assert "It offers different tools now" not in page
         assert "Now it does something else." in page
     await browser.send(where, 503, what="test")
     assert "fails" in await browser.page("/tools")

@@ -66,7 +66,7 @@ async def test_a_contact_is_told_and_its_reminder_cancelled(browser: Browser) ->
     said = await world.say("telegram:1001", "hello", name="Ann")
     await browser.send(f"/contacts/{said.contact_id}", what="tell", text="Your order is ready.")
     assert "Your order is ready." in await browser.page(f"/contacts/{said.contact_id}")
-    assert "Nobody has asked for one." in await browser.page("/reminders")
+    assert "No reminders." in await browser.page("/reminders")
     async with world.db.begin(world.contact(said.contact_id)) as tx:
         turn = await tx.value(
             "INSERT INTO discreet.turns (session_id, route_id, attempt)"

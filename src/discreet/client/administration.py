@@ -247,7 +247,7 @@ class AdministrationCalls(Transport):
         return await self._get(OwnerAddressList, "/api/admin/owner/addresses")
 
     async def make_owner_link(self, given: OwnerLinkToMake) -> OwnerLink:
-        """Make a code that links an account to the owner."""
+        """Create a code that links an account to the owner."""
         return await self._post(OwnerLink, "/api/admin/owner/addresses", given)
 
     async def unlink_owner(self, *, address: str) -> OwnerAddressList:

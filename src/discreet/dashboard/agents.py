@@ -44,7 +44,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "rename":
             name = text_of(form, "name").strip()
             await agents.rename_agent(dashboard.db, dashboard.owner_id, found.name, name)
-            done = f"{found.name} is called {name} now."
+            done = f"{found.name} is now called {name}."
         case what:
             await agents.change_agent(dashboard.db, dashboard.owner_id, found.name, change_of(form))
             done = "Saved."
@@ -95,7 +95,7 @@ def _asked(contacts: str, to: str, *, preview: bool) -> AgentToDelete:
         if fate == contacts:
             taker = parse_uuid(to, "agent") if to and fate == "move" else None
             return AgentToDelete(contacts=fate, to_agent_id=taker, preview=preview)
-    raise BadInput("Say what becomes of its contacts.")
+    raise BadInput("Choose what becomes of its contacts.")
 
 
 async def _delete(dashboard: Dashboard, agent_id: AgentId, asked: AgentToDelete) -> AgentDeleted:

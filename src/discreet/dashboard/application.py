@@ -107,7 +107,7 @@ def dashboard_app(app: App) -> Starlette:
                     error=type(error).__name__,
                     at=_place(error),
                 )
-                message = "Something went wrong that should not. The server's log has the place."
+                message = "Unexpected error. See the server's log."
                 return dashboard.renderer.page(request, "error.html", 500, message=message, hint="")
 
         return answer

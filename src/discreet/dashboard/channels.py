@@ -60,7 +60,7 @@ async def connected(dashboard: Dashboard, form: FormData) -> str:
     """
     token = text_of(form, "token").strip()
     if not token:
-        raise BadInput("The token is missing.", hint="The platform gives one.")
+        raise BadInput("The token is missing.", hint="Get one from the platform.")
     secret = ChannelSecret(token, app_secret=text_of(form, "app_secret").strip())
     made = await channels.connect_channel(
         dashboard.app.channels,
@@ -105,7 +105,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             outcome = await admission.set_admission(
                 db, owner_id, asked.agent, asked.platform, asked.admission
             )
-            done = f"Saved. {outcome.let_in} who waited are let in."
+            done = f"Saved. {outcome.let_in} who waited were admitted."
     return go_to(PAGE, done)
 
 

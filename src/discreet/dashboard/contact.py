@@ -58,7 +58,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "keep" | "release" as what:
             keep = what == "keep"
             await contacts.hold_contact(dashboard.db, dashboard.owner_id, who, on_hold=keep)
-            done = "Nothing of it is deleted any more." if keep else "Released."
+            done = "On hold. None of its data is deleted." if keep else "Released."
         case "hold":
             hold = {"on": True, "off": False}.get(text_of(form, "hold"))
             await contacts.hold_answers(dashboard.db, dashboard.owner_id, who, hold=hold)

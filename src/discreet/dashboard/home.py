@@ -44,7 +44,7 @@ async def decide(dashboard: Dashboard, request: Request) -> Response:
     )
     pairing = done.pairing
     outcome = (
-        f"{pairing.label} may talk to {pairing.agent}; {done.messages} kept until now."
+        f"{pairing.label} may talk to {pairing.agent}; {done.messages} held messages will be answered."
         if let_in
         else f"{pairing.label} is denied."
     )
@@ -57,7 +57,7 @@ async def decide_draft(dashboard: Dashboard, request: Request) -> Response:
     which = text_of(form, "draft")
     if text_of(form, "decision") == "reject":
         held = await held_answers.reject_answer(db, owner_id, which)
-        return go_to("/", f"{held.whose} gets no answer.")
+        return go_to("/", f"The answer to {held.whose} was discarded.")
     text = text_of(form, "text")
     held = await held_answers.approve_answer(db, owner_id, which, text=text)
     return go_to("/", f"Sent to {held.whose}.")

@@ -24,7 +24,7 @@ async def link(dashboard: Dashboard, request: Request) -> Response:
     """Merge them."""
     survivor, other = str(id_of(request)), text_of(request.state.form, "other")
     await linking.link_contacts(dashboard.db, dashboard.owner_id, survivor, other)
-    return go_to(f"/contacts/{survivor}", "Merged. Settings, Merged contacts takes it back.")
+    return go_to(f"/contacts/{survivor}", "Merged. To undo it, open Settings, Merged contacts.")
 
 
 VIEWS: Views = (

@@ -43,7 +43,7 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
     try:
         wanted = RetentionToSet.model_validate({**target, **given})
     except ValidationError:
-        raise BadInput("A number of days is needed, or the word never.") from None
+        raise BadInput("Enter a number of days, or never.") from None
     await retention.set_retention(db, owner_id, wanted)
     return go_to("/retention", "Saved. The server deletes once a day.")
 

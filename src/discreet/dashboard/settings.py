@@ -93,7 +93,7 @@ async def set_limits(dashboard: Dashboard, request: Request) -> Response:
         [name, *_] = error.errors()[0]["loc"]
         raise BadInput(f"{str(name).replace('_', ' ')}: a number is needed.") from None
     await limits.set_limits(dashboard.db, dashboard.owner_id, who, wanted)
-    return go_to(back, "Saved. It holds from the next message on.")
+    return go_to(back, "Saved. It applies from the next message.")
 
 
 async def set_budget(dashboard: Dashboard, request: Request) -> Response:

@@ -88,14 +88,14 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
     """Test a server, approve what it offers now, set rights, or remove it."""
     form, access, owner_id = request.state.form, dashboard.app.tools, dashboard.owner_id
     server, agent_id = await _find(dashboard, request)
-    done = "Saved. It holds for the next call."
+    done = "Saved. It applies from the next call."
     match text_of(form, "what"):
         case "test":
             done = await _tested(access, owner_id, agent_id, server.name)
         case "approve":
             digest = checked(ToolChangesToApprove, digest=text_of(form, "digest"))
             await tool_servers.approve_tools(access, owner_id, agent_id, server.name, digest)
-            done = "Approved. Nobody may use a new tool until you say so."
+            done = "Approved. Nobody may use a new tool until you allow it."
         case "connect":
             group = text_of(form, "group").strip() or None
             link = await tool_accounts.connect_account(
