@@ -15,7 +15,7 @@ from leakbench.systems._discreet import PACKAGES
 __all__ = ["PACKAGES", "SAYS", "TITLE", "open_system"]
 
 TITLE = "Discreet, MCP"
-SAYS = "A contact's token decides whose memory it is; an odd identity is an argument of `start_session`."
+SAYS = "A contact's token determines the memory; an odd identity is an argument of `start_session`."
 
 
 class _Person(Person):

@@ -15,7 +15,7 @@ from leakbench.systems._discreet import PACKAGES, Installation
 __all__ = ["PACKAGES", "SAYS", "TITLE", "open_system"]
 
 TITLE = "Discreet, REST"
-SAYS = "A contact's token decides whose memory it is; an odd identity is sent as `sender` with a valid token."
+SAYS = "A contact's token determines the memory; an odd identity is sent as `sender` with a valid token."
 
 
 class _Person(Person):

@@ -72,7 +72,7 @@ class Operation:
 
 OWNERS = Missing("the owner's alone; nothing of the owner's is in a contact's turn")
 A_PERSONS = Missing("a yes is a person's: in the owner's chat, the dashboard or the terminal")
-AT_TERMINAL = Missing("whoever runs the installation does this at its terminal")
+AT_TERMINAL = Missing("the operator does this at the terminal")
 NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
 FROM_TURN = Missing("a turn starts with it and can recall")
 NO_ARGUMENTS = Missing("a turn has one session, which it can't change")
@@ -573,7 +573,7 @@ OF_STATUS = (
         "discreet.auth.scopes.bearer_label",
         Missing("the terminal has no token"),
         "get_me",
-        Missing("get_session says whose the connection is"),
+        Missing("get_session names the party of the connection"),
         OWNERS,
         result=operations.Me,
     ),
