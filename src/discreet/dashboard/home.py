@@ -44,7 +44,7 @@ async def decide(dashboard: Dashboard, request: Request) -> Response:
     )
     pairing = done.pairing
     outcome = (
-        f"{pairing.label} may talk to {pairing.agent}; {done.messages} held messages will be answered."
+        f"{pairing.label} may talk to {pairing.agent}; held messages: {done.messages}."
         if let_in
         else f"{pairing.label} is denied."
     )
