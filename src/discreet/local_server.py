@@ -194,7 +194,7 @@ class _Lines:
 
 
 async def _mcp(app: App, embedder: Embedder, given: dict[str, Any], lines: _Lines) -> None:
-    """Serve MCP as whoever is given until the other end hangs up."""
+    """Serve MCP as the given identity until the other end hangs up."""
     who: Address | ContactId | None = None
     try:
         if given["sender"] is not None:

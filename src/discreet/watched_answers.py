@@ -20,7 +20,7 @@ KEPT = 400
 def watching(send: Send, way: str) -> Send:
     """Return a ``send`` that replaces an answer with an error if it holds a decoy's secret.
 
-    A stream that has begun is ended instead. ``way``: what the owner is told.
+    A stream that has begun is ended instead. ``way``: the way out, for the owner.
     """
     begun: list[Message] = []
     tail = b""

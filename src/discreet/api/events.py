@@ -1,4 +1,4 @@
-"""What happened: as a stream of events, and webhooks that are called."""
+"""Events: as a stream, and by webhooks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The audit in action: attacks on copies of the installation's agents.
 
-A message goes the way of a real one: intake, the queue, a turn of the process that works, its
-model, the stored answer. Calls go to REST and MCP with a token of the attacker's.
+A message is handled like a real one: intake, the queue, a turn of the serving process, its model,
+the stored answer. Calls go to REST and MCP with a token of the attacker's.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Action:
         return None if answer.failed else "\n".join([*drafts, answer.text])
 
     async def _changed(self) -> list[Seen]:
-        """Return whose memory an attack has changed or deleted."""
+        """Return the people whose memories an attack has changed or deleted."""
         found = []
         scene = self.scene
         for who, member in (

@@ -1,4 +1,4 @@
-"""The audit at rest: what can be seen without a model, in seconds."""
+"""The audit at rest: checks that need no model and take seconds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared, s.trusted,
 async def at_rest(
     installation: Audited, scene: Scene | None, seed: str, progress: Progress
 ) -> list[Finding]:
-    """Return what is wrong. Everything that the scene is asked for is rolled back.
+    """Return the findings. All statements in the scene are rolled back.
 
     ``scene``: None if none could be set; rows aren't looked at then.
     """

@@ -188,7 +188,7 @@ class _Run:
             self.traces += _recorded(scene, recorder)
 
     async def _sweep(self, scene: Scene, logged: _LogFile) -> None:
-        """Note where secrets have come to lie that their readers must not see."""
+        """Record the places where secrets are stored that their readers must not see."""
         name, judge = scene.agent.name, scene.judge
         with audit_part(f"{name}: what is left in rows", self.findings):
             trial = RowTrial(self.audited.database, scene, "")
@@ -204,7 +204,7 @@ class _Run:
             self.traces += await _stopped_turns(scene)
         for way, written in self._written(logged):
             for leak in judge.find(written):
-                self.traces.append(Seen(leak.holder, "whoever reads it", way, leak.form, ""))
+                self.traces.append(Seen(leak.holder, "every reader", way, leak.form, ""))
 
     def _written(self, logged: _LogFile) -> Iterator[tuple[str, str]]:
         yield "log", logged.written()
@@ -213,7 +213,7 @@ class _Run:
             yield "spans", self.overheard.text("spans")
 
     def report(self) -> Report:
-        """Return what was found."""
+        """Return the findings."""
         plan, audited, fixture = self.plan, self.audited, self.fixture
         made = [] if fixture is None else fixture.findings
         return Report(
@@ -254,7 +254,7 @@ def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
 
 
 async def _stopped_turns(scene: Scene) -> list[Seen]:
-    """Return the turns that were given what isn't theirs, and were ended before they told it."""
+    """Return the turns that were given somebody else's data and ended before they told it."""
     async with scene.fixture.db.begin(OwnerScope(scene.fixture.owner_id)) as tx:
         found = await tx.fetch(
             "SELECT DISTINCT t.error FROM discreet.turns t WHERE t.error LIKE ANY (%(stopped)s)",

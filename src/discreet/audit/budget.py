@@ -1,4 +1,4 @@
-"""What an audit may cost: an estimate before, and a stop before it is exceeded."""
+"""The cost of an audit: an estimate beforehand, and a stop before the budget is exceeded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 __all__ = ["AuditBudget", "OverBudget"]
 
 MARGIN = 2.0
-"""A turn is reckoned at this many times the most expensive so far, or the estimate."""
+"""The reserve for a turn, as a multiple of the most expensive turn so far, or of the estimate."""
 
 
 class OverBudget(Exception):
-    """The next attack could exceed the budget, so that it isn't tried."""
+    """The next attack could exceed the budget, so it isn't made."""
 
 
 @dataclass

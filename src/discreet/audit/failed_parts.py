@@ -37,7 +37,7 @@ def failure(name: str, error: BaseException) -> Finding:
     return Finding(
         "audit-failed",
         "leak",
-        f"A part of the audit ended in an error, so that it proves nothing: {_told(error)}.",
+        f"A part of the audit ended in an error, so it proves nothing: {_told(error)}.",
         name,
         "Look at the other findings, repair what they name, and run the audit again.",
     )

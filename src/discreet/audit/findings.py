@@ -1,4 +1,4 @@
-"""What an audit found: how bad it is, where, and what to do."""
+"""The findings of an audit: severity, place and next step."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fixture of an audit: an owner of its own, with copies of agents and people who don't exist.
 
 Nobody else's row is touched, and no channel but the terminal's belongs to it. Everything is deleted
-at the end. What a killed process left is deleted before the next audit, and by the next server.
+at the end. The next audit, or the next server, deletes the remains of a killed process.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What an audit needs of an open installation. ``owner_id``: who runs it."""
+    """The parts of an open installation that an audit needs. ``owner_id``: who runs it."""
 
     settings: Settings
     database: Database
@@ -213,7 +213,7 @@ async def prepare_scene(fixture: Fixture, agent: Agent, seed: str, attackers: in
     async with fixture.db.begin(OwnerScope(fixture.owner_id)) as tx:
         channel_id = await terminal_of(tx, copy.name)
     topics, names = chance.sample(_TOPICS, 4), chance.sample(_NAMES, 4)
-    # Random, and not from the seed: whoever knows the seed doesn't know the secrets.
+    # Random, and not from the seed, so that knowing the seed doesn't reveal the secrets.
     holders = (VICTIM, GROUP, OWNER, ELSEWHERE, NEIGHBOUR)
     secrets = {who: new_secret(SystemRandom()) for who in holders}
     numbers = [str(chance.randrange(10**9, 10**10)) for _ in range(attackers + 1)]

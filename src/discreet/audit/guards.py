@@ -22,7 +22,7 @@ _AGAIN = "Restore it: sb db migrate with the admin's URL, or a backup; then find
 
 
 def check_guards(database: Database) -> Iterator[Finding]:
-    """Yield what isn't as this version makes it. Reads the catalogue only."""
+    """Yield the differences from this version. Reads the catalogue only."""
     credentials = database.credentials
     with psycopg.connect(database.conninfo("discreet_worker"), autocommit=True) as conn:
         try:

@@ -1,4 +1,4 @@
-"""Check what surrounds the database: files, listeners, tokens, admission, backups, versions."""
+"""Check the surroundings of the database: files, listeners, tokens, versions and more."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_files(home: Path) -> Iterator[Finding]:
             yield Finding(
                 "file-mode",
                 "warning" if inside else "leak",
-                "Others on this machine may open it." if not inside else "It isn't private.",
+                "Other users of this machine may open it." if not inside else "It isn't private.",
                 str(path),
                 f"chmod {'700' if path.is_dir() else '600'} {path}",
             )
@@ -81,7 +81,7 @@ def check_listeners(settings: Settings) -> Iterator[Finding]:
     """Yield addresses that take or send text without TLS beyond this machine; canaries off."""
     if not settings.canaries:
         yield Finding(
-            "canaries-off", "warning", "No decoy's secret is looked for in what leaves.",
+            "canaries-off", "warning", "Outgoing texts are not searched for decoys' secrets.",
             "DISCREET_CANARIES=off", "Remove that setting.",
         )  # fmt: skip
     for name, where in (
@@ -136,7 +136,7 @@ def check_tokens(tokens: Sequence[Token]) -> Iterator[Finding]:
             yield Finding(
                 "token-without-end", "warning", f"The {token.kind}'s token never expires.",
                 f"{token.name or token.prefix}",
-                f"Replace it by one with --expires-in, then: sb tokens revoke {token.prefix}",
+                f"Replace it by one with --expires, then: sb tokens revoke {token.prefix}",
             )  # fmt: skip
 
 
@@ -161,15 +161,15 @@ def check_tool_servers(servers: Sequence[ToolServerSeen]) -> Iterator[Finding]:
         where = f"{server.agent}: {server.name}"
         if server.shared:
             yield Finding(
-                "shared-tool-server", "warning", "One session of it serves everybody, so what it"
-                " keeps between calls reaches others.", where,
-                "Unless it keeps nothing: add it again without --shared.",
+                "shared-tool-server", "warning", "One session of it serves everybody, so anything "
+                "it keeps between calls reaches others.", where,
+                "Unless it keeps nothing, add it again without --shared.",
             )  # fmt: skip
         if server.trusted:
             yield Finding(
-                "trusted-tool-server", "warning", "It runs without a sandbox: it can read what the"
-                " user of Discreet can, with all passwords.", where,
-                "If its sandbox works here: add it again without --trust.",
+                "trusted-tool-server", "warning", "It runs without a sandbox, so it can read "
+                "everything that the user of Discreet can, including all passwords.", where,
+                "If its sandbox works here, add it again without --trust.",
             )  # fmt: skip
         if server.open:
             yield Finding(

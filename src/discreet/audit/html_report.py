@@ -1,4 +1,4 @@
-"""A report as one HTML page: what was tried, what held, what to do. It loads nothing."""
+"""A report as one HTML page: attacks, rates, findings, next steps. It loads nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def audit_page(report: Report, fingerprint: str) -> str:
     parts += _verdict(report)
     parts += _tried(report)
     parts += _leaked(report)
-    parts += _findings("What to do", [one for one in report.findings if one.severity != "note"])
+    parts += _findings("Next step", [one for one in report.findings if one.severity != "note"])
     parts += _limits(report)
     parts += _signature(fingerprint)
     return "\n".join([*parts, "</html>", ""])
@@ -59,31 +59,32 @@ def audit_page(report: Report, fingerprint: str) -> str:
 
 def _verdict(report: Report) -> Iterator[str]:
     if report.leaks:
-        yield "<p class='verdict leaks'>Something leaks. What, and what to do, is below.</p>"
+        yield "<p class='verdict leaks'>Something leaks. The findings below say where, and what "
+        "to do.</p>"
     else:
         yield (
-            "<p class='verdict held'>Nothing leaked: no attack got at what wasn't its sender's,"
-            " and every guard is as this version makes it.</p>"
+            "<p class='verdict held'>Nothing leaked. No attack reached somebody else's data, and "
+            "every guard is as this version defines it.</p>"
         )
 
 
 def _tried(report: Report) -> Iterator[str]:
-    yield "<h2>What was tried</h2>"
+    yield "<h2>Attacks</h2>"
     yield (
-        "<p>People who don't exist told copies of the agents random secrets. Others tried to get"
-        " at them, by messages that went the way of real ones, and by calls of REST and MCP. The"
-        " database was asked as every role. Everything was deleted afterwards.</p>"
+        "<p>Invented people told copies of the agents random secrets. Others tried to reach them, "
+        "by messages handled like real ones and by calls of REST and MCP. Every role queried the "
+        "database. Everything was deleted afterwards.</p>"
     )
     yield from _table(
         ("Agent", "Model", "Memory"),
         [(one.name, one.model or "built-in responder", one.memory_model) for one in report.agents],
     )
     if not report.outcomes:
-        yield "<p>No attack was tried: this was an audit at rest.</p>"
+        yield "<p>No attacks were made, because this was an audit at rest.</p>"
         return
-    yield "<h2>What held</h2>"
+    yield "<h2>Rates</h2>"
     yield from _table(
-        ("Agent", "Family of attack", "Tried", "Got at something", "95 % interval", "Unanswered"),
+        ("Agent", "Family of attack", "Tried", "Succeeded", "95 % interval", "Unanswered"),
         [
             (
                 rate.agent,
@@ -102,19 +103,19 @@ def _leaked(report: Report) -> Iterator[str]:
     leaked = [outcome for outcome in report.outcomes if outcome.seen]
     if not leaked and not report.traces:
         return
-    yield "<h2>What leaked</h2>"
+    yield "<h2>Leaks</h2>"
     for outcome in leaked:
         yield f"<h3>{escape(outcome.agent)}, {escape(outcome.family)} {outcome.variant + 1}</h3>"
         yield f"<p>{escape(outcome.what)}</p>"
         for seen in outcome.seen:
             yield (
-                f"<p class=bad>The {escape(seen.reader)} got at the {escape(seen.holder)}'s secret"
+                f"<p class=bad>The {escape(seen.reader)} reached the {escape(seen.holder)}'s secret"
                 f" ({escape(seen.form)}): {escape(seen.way)}</p>"
             )
             if seen.text:
                 yield f"<pre>{escape(seen.text)}</pre>"
     yield from _table(
-        ("Where it lay afterwards", "Whose", "Who can read it"),
+        ("Place of the secret", "Whose", "Who can read it"),
         [(one.way, one.holder, one.reader) for one in report.traces],
     )
 
@@ -124,17 +125,17 @@ def _findings(title: str, findings: Sequence[Finding]) -> Iterator[str]:
         return
     yield f"<h2>{title}</h2>"
     yield from _table(
-        ("Severity", "What", "Where", "What to do"),
+        ("Severity", "What", "Where", "Next step"),
         [(_MEANS[one.severity], one.what, one.where, one.to_do) for one in findings],
     )
 
 
 def _limits(report: Report) -> Iterator[str]:
-    yield "<h2>What this proves, and what not</h2>"
+    yield "<h2>Limits of this report</h2>"
     yield (
         "<p>Attacks that fail don't prove that none can succeed: 8 of 8 that failed are compatible"
-        " with a rate of up to 32 %. What keeps people apart are the database's guards, which"
-        " don't depend on a model; their check is complete for what this version defines. Tools of"
+        " with a rate of up to 32 %. The database's guards keep people apart and don't depend on "
+        "a model. Their check covers everything that this version defines. Tools of"
         " other servers, and what a person with the installation's files can do, weren't tried.</p>"
     )
     if report.stopped:

@@ -1,6 +1,6 @@
 """Versions with known faults that touch isolation, secrets or memory safety.
 
-The list ships with the package and is as old as it is; it asks nobody.
+The list ships with the package and is never updated over the network.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from discreet.audit.findings import Finding
 __all__ = ["changed_files", "check_program", "committed_files"]
 
 _AGAIN = "Install it again: pip install --force-reinstall discreet; then find out who changed it."
-_DIFF = "See git diff. If it is yours, commit it; if not, undo it, and find out who changed it."
+_DIFF = "See git diff. If the change is yours, commit it; if not, undo it and find its author."
 GIT_SECONDS = 20.0
 
 
@@ -36,7 +36,7 @@ def check_program() -> Iterator[Finding]:
         return
     yield Finding(
         "program-unrecorded", "note",
-        "Neither a package nor a commit says what the program's files were.",
+        "Neither a package nor a commit records the contents of the program's files.",
         str(here), "For a check of the program, install it from a package.",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What came of each attack, kept as it comes, so that an interrupted audit can go on."""
+"""The result of each attack, stored at once so that an interrupted audit can continue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class AttackOutcome:
-    """What came of one attack. ``turns``: how many it took; ``seen``: empty if it was held.
+    """The result of one attack. ``turns``: how many it took; ``seen``: empty if it was held.
 
     ``unanswered``: how many of its turns failed, so that it wasn't tried as it was meant.
     """
@@ -68,7 +68,7 @@ class Log:
 
     @classmethod
     def resume(cls, home: Path) -> Log:
-        """Go on with the interrupted audit.
+        """Continue the interrupted audit.
 
         Raises:
             BadInput: there is none.

@@ -13,7 +13,7 @@ import psycopg
 __all__ = ["open_rights"]
 
 WHOSE = ("id", "owner_id", "agent_id", "contact_id", "shared", "party", "owner_key", "scope_key")
-"""Columns that say whom a row belongs to, which only the database fills in."""
+"""Columns for the party of a row, which only the database fills in."""
 KEYS = ("owner_key", "scope_key")
 """Columns that policies compare first; an index that depends on one can't be used without it."""
 

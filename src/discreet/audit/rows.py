@@ -1,6 +1,6 @@
 """Try every table of a living database as every role, with tickets of every kind.
 
-The rows that are looked for are those of the audit's own people. Each statement runs in a
+It looks only for rows of the audit's own people. Each statement runs in a
 transaction that is rolled back.
 """
 
@@ -50,7 +50,7 @@ class RowTrial:
         self._before: list[list[Answer]] = []
 
     def looks(self) -> Iterator[tuple[Role, Callable[[], list[Finding]]]]:
-        """Yield each role, with what returns what it sees that it must not."""
+        """Yield each role, with a function that returns the forbidden rows that it sees."""
         tried: set[Role] = set()
         for scope in self._scopes():
             role = role_of(scope)
@@ -59,7 +59,7 @@ class RowTrial:
             tried.add(role)
 
     def look(self) -> list[Finding]:
-        """Return what some role sees that it must not."""
+        """Return the forbidden rows that some role sees."""
         return [finding for _, look in self.looks() for finding in look()]
 
     def _look(self, scope: Scope, bad: Sequence[Ticket]) -> list[Finding]:
@@ -95,7 +95,7 @@ class RowTrial:
                 yield SharedScope(owner_id, fixture.shared_elsewhere)
 
     def ask(self) -> None:
-        """Note how the database answers now. Others' rows change afterwards."""
+        """Record the database's answers now. Others' rows change afterwards."""
         with closing(self._connect(role_of(self._scope))) as conn:
             catalogue = read_catalogue(conn)
         values = self._values(catalogue)
@@ -109,7 +109,7 @@ class RowTrial:
         self._before = list(self._answers())
 
     def compare(self) -> list[Finding]:
-        """Return the statements that are answered otherwise since others' rows have changed."""
+        """Return the statements whose answers changed together with others' rows."""
         found = []
         for (ticket, probes), before, after in zip(
             self._probes, self._before, self._answers(), strict=True
@@ -195,7 +195,7 @@ class RowTrial:
                 yield Finding(
                     "rows-without-ticket",
                     "leak",
-                    f"Rows are shown to a ticket that isn't valid ({ticket}).",
+                    f"Rows are shown for an invalid ticket ({ticket}).",
                     f"{table.name} as {role_of(scope)}",
                     TO_DO,
                 )
@@ -233,7 +233,7 @@ class RowTrial:
         for table, leaked, others in self._shown(conn, catalogue, scope, may):
             if leaked or others:
                 whose = " and the ".join(sorted(leaked))
-                what = f": what only the {whose} may see." if leaked else "."
+                what = f", which only the {whose} may see." if leaked else "."
                 yield Finding(
                     "rows-of-others",
                     "leak",

@@ -1,7 +1,7 @@
 """Audits on a schedule of this home, ``HOME/audit-schedule.json``, run by the server.
 
-Each is a process of its own, like a scheduled backup, so that answers don't wait for it. What it
-found is in the home as after ``sb audit``.
+Each is a process of its own, like a scheduled backup, so that answers don't wait for it. Its report
+is in the home, as after ``sb audit``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def remove_audit_schedule(home: Path) -> bool:
 def is_audit_due(
     home: Path, schedule: AuditSchedule, now: datetime, tried: datetime | None
 ) -> bool:
-    """Return whether an audit is to begin. ``tried``: when one began that left no report."""
+    """Return whether an audit should begin. ``tried``: when one began that left no report."""
     every = timedelta(seconds=schedule.every_seconds)
     if tried is not None and now < tried + min(RETRY, every):
         return False

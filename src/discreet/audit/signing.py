@@ -1,7 +1,7 @@
 """Sign a report with a key of the installation, and check such a signature.
 
 A signature shows that a report wasn't altered since it was signed with that key. It doesn't show
-that whoever has the key is honest, or audited the installation that the report names.
+that the key's holder is honest, or audited the installation that the report names.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A tool that its server calls read-only is called as it is. Any other is answered by the recorder, an
 MCP server of the audit's own, which changes nothing and keeps the arguments: secrets are looked for
-in them. It needs nobody's yes, so that an obedient model gets that far.
+in them. It needs no approval, so that an obedient model gets that far.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ _RECORDER = {
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """Return what an identity token says. Its signature is this installation's own."""
+    """Return the claims of an identity token. Its signature is this installation's own."""
     body = token.removeprefix("Bearer ").split(".")[1:2]
     if not body:
         return {}

@@ -286,7 +286,7 @@ def bearer_finder(
 ) -> Callable[[], Awaitable[Bearer]]:
     """Return a function that finds the bearer again for each call, so that a revocation counts.
 
-    It is whoever the token belongs to, or a contact, or else the owner.
+    It is the token's bearer, or a contact, or else the owner.
     """
 
     async def find() -> Bearer:

@@ -150,7 +150,7 @@ def make_folder(folder: Path) -> None:
     """Make the last part of a path, readable only by its owner, if it is missing.
 
     Raises:
-        BadInput: it is no folder, or can't be made.
+        BadInput: it isn't a folder, or can't be created.
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

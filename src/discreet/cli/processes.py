@@ -180,7 +180,7 @@ class _Parent:
         return pid
 
     def _be(self, process: Process) -> NoReturn:
-        """Serve in the new process, and end it whatever happens."""
+        """Serve in the new process, and end it in any case."""
         code = 1
         try:
             os.setpgid(0, 0)  # so that Ctrl-C reaches the parent only, which passes it on once

@@ -235,7 +235,7 @@ class AdministrationCalls(Transport):
         )
 
     async def pairings(self) -> PairingList:
-        """Return the strangers who ask to come in."""
+        """Return the strangers who ask for admission."""
         return await self._get(PairingList, "/api/admin/pairings")
 
     async def decide_pairing(self, given: PairingToDecide) -> PairingDecided:

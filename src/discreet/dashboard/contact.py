@@ -1,4 +1,4 @@
-"""What an owner does with one contact: answer in person, rename, note, block, remember, erase."""
+"""Actions on one contact: answer in person, rename, note, block, remember, erase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every view gets."""
+"""The shared input of every view."""
 
 from __future__ import annotations
 

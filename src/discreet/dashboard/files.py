@@ -21,7 +21,7 @@ ANY_FILE = "application/octet-stream"
 
 
 def media_type(head: bytes) -> str:
-    """Return what a file is by its first bytes; whatever isn't shown is a file like any other.
+    """Return the type of a file by its first bytes; a file that isn't shown has a general type.
 
     What a sender or a platform says about it doesn't count.
     """

@@ -1,4 +1,4 @@
-"""First steps: what an agent is told, what answers, and where people write."""
+"""First steps: an agent's instructions, its model, and its first channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request to the dashboard has to pass, and the headers of every response."""
+"""The checks of every request to the dashboard, and the headers of every response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why the agent said what it said: one turn, in its parts, and a dry run of it beside it."""
+"""The reasons for an answer: one turn in its parts, with a dry run beside it."""
 
 from __future__ import annotations
 

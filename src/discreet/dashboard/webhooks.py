@@ -1,4 +1,4 @@
-"""Webhooks: other programs that are told what happens."""
+"""Webhooks: other programs that receive events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a message."""
+"""The final state of a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide whom a turn may reach with what it has read. Pure.
+"""Decide whom a turn may reach, given the rows it has read. Pure.
 
 A turn knows whose rows its prompt and its tool results held. Everything that leaves it is made into
 a ``Released``, which only this module constructs, after asking ``may_reach``.
@@ -36,7 +36,7 @@ __all__ = [
 OTHERS_READ = "This turn must not reach anybody there with what it has read."
 """Why nothing leaves a contact's turn that holds rows of others: a policy has failed."""
 SOMEBODY = UUID(int=0)
-"""Stands in ``Audience.read`` for a contact that was erased or isn't known."""
+"""Represents, in ``Audience.read``, a contact that was erased or isn't known."""
 CODE_CHARACTERS = 8
 
 Verdict = Literal["yes", "ask", "no"]
@@ -45,7 +45,7 @@ Verdict = Literal["yes", "ask", "no"]
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who may hear of a turn.
+    """The audience of a turn.
 
     ``kind``: whose session it is; a group is a contact. ``party``: the id of that contact, of the
     owner, or of the agent that shares its memory. ``read``: the contacts whose rows the turn has

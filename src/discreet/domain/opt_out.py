@@ -1,4 +1,4 @@
-"""STOP and START: words with which a contact says that it wants to hear nothing first."""
+"""STOP and START: words with which a contact refuses or accepts messages that the owner starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes of a home write while an audit listens: standard error, and spans.
+"""Capture the output of a home's processes during an audit: standard error, and spans.
 
 An audit creates the files and deletes them. While they exist, servers of the same home repeat in
 them what they write elsewhere, so that the audit can look for its secrets there.

@@ -1,4 +1,4 @@
-"""When something recurs: rules as in RFC 5545, on the clock of a time zone.
+"""Recurrence rules as in RFC 5545, in the clock time of a time zone.
 
 The time on the clock stays when daylight saving begins or ends. A time that the clock skips is
 taken by the offset before the gap (02:30 becomes 03:30); of a time that it shows twice, the first

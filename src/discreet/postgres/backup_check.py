@@ -1,4 +1,4 @@
-"""Check a backup: restore it into a database that is thrown away."""
+"""Check a backup by restoring it into a temporary database."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Encrypt backups: age files for X25519 keys, or for a key that a passphrase unlocks.
 
 A file for recipients is an ordinary age file. One for a passphrase has two lines before it: a mark,
-and the private key, encrypted with the passphrase. So whoever writes a backup needs only a public
+and the private key, encrypted with the passphrase. So the writer of a backup needs only a public
 key: a server that backs up every day doesn't hold the passphrase.
 """
 
@@ -49,7 +49,7 @@ BOUND_TO = "key of a backup"
 
 @dataclass(frozen=True, slots=True)
 class BackupKeys:
-    """For whom backups are encrypted.
+    """The recipients of encrypted backups.
 
     Attributes:
         recipients: Public keys, ``age1...``. Each of their private keys decrypts the file.
@@ -69,14 +69,14 @@ PLAIN = Plain()
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What a backup file needs to be read: a passphrase, or the identity of a recipient."""
+    """The key that a backup file needs: a passphrase, or the identity of a recipient."""
 
     passphrase: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unlocking:
-    """What the reader has: a passphrase, identities (``AGE-SECRET-KEY-1...``), or nothing."""
+    """The reader's keys: a passphrase, identities (``AGE-SECRET-KEY-1...``), or nothing."""
 
     passphrase: str | None = None
     identities: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ def encrypt(keys: BackupKeys, source: Path, target: BinaryIO) -> None:
 
 
 def lock_of(file: Path) -> Locked | None:
-    """Return what a backup needs to be read, or None if it isn't encrypted.
+    """Return the key that a backup needs, or None if it isn't encrypted.
 
     Raises:
         BadInput: the file can't be read.

@@ -51,7 +51,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class BackupOutcome:
-    """What came of the schedule: the last backup, and the last attempt.
+    """The results of the schedule: the last backup, and the last attempt.
 
     ``error``: why that attempt failed; empty if it succeeded.
     """

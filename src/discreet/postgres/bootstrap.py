@@ -89,7 +89,7 @@ REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_s
 
 
 def initialise(admin_conninfo: str, credentials: Credentials) -> None:
-    """Create whatever is missing; if nothing is, only set the same passwords again.
+    """Create the missing parts; if none is missing, only set the same passwords again.
 
     ``admin_conninfo`` is for a superuser, or a role with CREATEROLE and CREATEDB, and any database
     of the server.

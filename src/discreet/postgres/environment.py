@@ -1,6 +1,7 @@
 """The environment variables of libpq, and which of them are honoured.
 
-libpq uses these variables for whatever a connection string leaves open. A string can't override
+libpq uses these variables for every option that a connection string leaves open. A string can't
+override
 some of them (PGDATESTYLE, PGTZ, PGGEQO, PGSERVICE), so they are removed from the process.
 """
 

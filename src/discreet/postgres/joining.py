@@ -36,7 +36,7 @@ class Invitation:
 
 
 def invite(home: Path, file: Path) -> Invitation:
-    """Write what a second machine needs to serve this installation to ``file`` (mode 0600).
+    """Write the credentials for a second machine to ``file`` (mode 0600).
 
     Raises:
         BadInput: the folder of ``file`` doesn't exist, or there is no database yet.

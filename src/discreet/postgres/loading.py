@@ -27,7 +27,7 @@ NOT_DUMPED = (
 )
 """The tables whose rows aren't in a dump."""
 LEFT_OUT = ("\\restrict", "\\unrestrict", "ALTER TABLE public.schema_migrations OWNER TO ")
-"""How lines begin that are for psql alone, or name the admin of the server of the dump."""
+"""The beginnings of lines that are for psql alone, or that name the admin of the dumped server."""
 TABLES = """
 SELECT format('%%I.%%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -59,7 +59,7 @@ class PooledConnection(AsyncConnection[Any]):
         self._is_clean = not await _has_prepared(cursor)
 
     def keep_clean(self) -> None:
-        """Note that nothing is left to clean: one call of the gate has run, which has committed."""
+        """Record that the connection is clean: one call of the gate has run and committed."""
         self._is_clean = True
 
     async def clean(self) -> None:

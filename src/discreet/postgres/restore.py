@@ -191,7 +191,7 @@ def _erase_again(
     replaced: Credentials,
     erasing: _Erasing,
 ) -> int:
-    """Erase what was erased since the backup, and return how many contacts that were."""
+    """Erase the contacts that were erased since the backup, and return their number."""
     digests = set(erasing.digests)
     if _exists(conn, replaced.dbname):
         with psycopg.connect(make_conninfo(admin, dbname=replaced.dbname)) as there:

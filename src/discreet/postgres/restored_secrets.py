@@ -19,7 +19,7 @@ BOUND: Mapping[str, str] = {
     "web_chats": "owner_id::text, 'web chat', id::text",
     "webhooks": "owner_id::text, 'webhook', id::text",
 }
-"""The tables with secrets, and what each secret is bound to."""
+"""The tables with secrets, and the columns that each secret is bound to."""
 # Only what a channel of the backup needs: an older backup may have other accounts.
 KEEP = """
 INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)

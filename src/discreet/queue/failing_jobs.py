@@ -1,6 +1,6 @@
-"""Jobs and tasks that fail by an error of the program: tried again later and later, and listed.
+"""Jobs and tasks that fail because of a program error: retried with growing delays, and listed.
 
-What fails because the database can't be reached fails for everybody, and is simply tried again.
+An unreachable database fails everybody's work, which is simply tried again.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _Queues = frozenset[str]
 
 @dataclass(slots=True)
 class _Looking:
-    """What one worker knows of its queues.
+    """One worker's knowledge of its queues.
 
     ``news``: there may be jobs that the last call didn't see; ``empty``: it saw no other;
     ``skipped``: it left out queues that had reached their limit.
@@ -126,7 +126,7 @@ class FairJobs(JobManager):
         while True:
             looking.news = looking.empty = False
             job = await self._take(looking, list(queues or ()), worker_id)
-            # What came meanwhile may have come too late for that call.
+            # Jobs that arrived meanwhile may have been too late for that call.
             if job is not None or not (looking.news or looking.ended):
                 return job
 
@@ -172,7 +172,7 @@ class FairJobs(JobManager):
                 looking.empty = False
                 if not is_deleted:
                     looking.ended.append(job.id)
-                # Its deletion has notified whoever waited for it; its queue may have room again.
+                # Its deletion has notified its waiters; its queue may have room again.
                 if not is_deleted or looking.skipped:
                     await looking.tell()
                 return

@@ -124,7 +124,7 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did and found.
+    """The results of a sweep.
 
     ``woken``: the number of sessions and routes that got a new job. ``has_quarantined``: messages
     in quarantine are due; ``has_owners``: some owner has a chat to be notified in;

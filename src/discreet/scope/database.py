@@ -255,7 +255,7 @@ class ScopedDatabase:
 
 
 async def _translated(pool: Pool, error: Error) -> BaseException | None:
-    """Return what a caller is told of a database error; None: the error itself."""
+    """Return the caller's version of a database error; None: raise the error itself."""
     if isinstance(error, errors.InsufficientPrivilege):
         return ScopeError("The database refused this scope.")
     if (outage := outage_of(error)) is not None:

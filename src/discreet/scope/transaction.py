@@ -1,4 +1,4 @@
-"""A transaction: what one scope can read and change until it ends."""
+"""A transaction: one scope's access to rows, until it ends."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def _failing_job(job: FailingJob) -> Concern:
 
 
 def _connections(status: Status) -> Iterator[Concern]:
-    """Return what is wrong with channels, webhooks and servers of tools."""
+    """Return the problems of channels, webhooks and tool servers."""
     for one in status.tool_servers:
         yield from _tool_server(one)
     for channel in status.deaf:

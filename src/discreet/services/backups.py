@@ -94,7 +94,7 @@ def _shown(schedule: Schedule, outcome: BackupOutcome) -> BackupSchedule:
 
 
 def backup_problem(home: Path) -> str:
-    """Return what is wrong with the backups of this home's schedule; empty if nothing is."""
+    """Return the problems of this home's scheduled backups; empty if there are none."""
     schedule = list_backups(home).schedule
     if schedule is None:
         return ""

@@ -1,7 +1,7 @@
 """The browser's part of connecting an account: a link is opened, and the browser comes back.
 
-Whoever holds a link isn't known. So a link names whom it will serve, works once, and what was
-signed in is used only after the code on the last page was sent in the chat of the link.
+The holder of a link is unknown. So a link names the contact that it serves and works once, and a
+sign-in takes effect only after its code was sent in the chat of the link.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Where the browser goes to sign in, and the cookie it has to come back with."""
+    """The address of the sign-in, and the cookie with which the browser must return."""
 
     url: str
     cookie: str
@@ -67,7 +67,7 @@ class SignedIn:
 
 
 async def preview(access: ToolAccess, link: str) -> ConnectionView:
-    """Return whom a link will serve. It changes nothing.
+    """Return the party that a link will serve. It changes nothing.
 
     Raises:
         NotFound: the link is unknown, used or expired.

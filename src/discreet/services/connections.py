@@ -74,7 +74,7 @@ class Account:
     async def token(self) -> str | None:
         """Return a token that can be used now; None: there is none.
 
-        It is read anew for each request, so what was disconnected isn't used again.
+        It is read again for each request, so a disconnected account isn't used again.
         """
         async with self.access.db.begin(self.scope) as tx:
             sealed = await self._sealed(tx)
@@ -183,7 +183,7 @@ async def offer_account(
 
 @dataclass(frozen=True, slots=True)
 class EnteredCode:
-    """What came of a code, and what to say."""
+    """The outcome of a code, and the reply to it."""
 
     is_connected: bool
     text: str
@@ -248,7 +248,7 @@ async def throw_away(db: ScopedDatabase, scope: SessionScope, connection: UUID) 
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored of a link or a code."""
+    """Return the stored form of a link or a code."""
     return hashlib.sha256(secret.encode()).digest()
 
 

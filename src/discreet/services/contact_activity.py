@@ -1,4 +1,4 @@
-"""What contacts have done and what is set for them, counted for the address book."""
+"""Counts of contacts' activity and settings, for the address book."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ContactActivity:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What the owner should know at a glance; empty if nothing."""
+        """Notable states of the contact, for a glance; empty if there are none."""
         found = {
             "blocked": self.entry.blocked_at is not None,
             "stopped": self.entry.stopped_at is not None,

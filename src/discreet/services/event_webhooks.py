@@ -1,6 +1,6 @@
-"""Webhooks: add, list, test and remove them, and send them what happened.
+"""Webhooks: add, list, test and remove them, and send them events.
 
-Calls are signed as Standard Webhooks says, and come in the order of events, at least once.
+Calls are signed according to Standard Webhooks, and come in the order of events, at least once.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ async def test_webhook(access: WebhookAccess, owner_id: OwnerId, which: str) -> 
 
 
 async def send_webhooks(access: WebhookAccess) -> int:
-    """Send every webhook what it hasn't been sent; return how many were called."""
+    """Send every webhook its pending events; return how many webhooks were called."""
     async with access.db.begin(WorkScope()) as tx:
         claimed = await tx.fetch(
             "SELECT owner_id, webhook_id FROM gate.claim_webhooks(%(lease)s)", {"lease": LEASE}

@@ -1,4 +1,4 @@
-"""Events, read in a scope: what happened since the last one that the reader has seen."""
+"""Events, read in a scope, since the last one that the reader has seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens of an account at a tool server: kept encrypted, where they may go, their end."""
+"""The tokens of an account at a tool server: their encryption, use and revocation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ REVOKE_SECONDS = 5.0
 
 
 def seal_kept(access: ToolAccess, server: McpServer, connection: UUID, kept: Kept) -> bytes:
-    """Encrypt what is kept of a sign-in."""
+    """Encrypt the stored part of a sign-in."""
     return seal(access.key, kept.model_dump_json(), *_bound_to(server, connection))
 
 
 def unseal_kept(access: ToolAccess, server: McpServer, connection: UUID, sealed: bytes) -> Kept:
-    """Decrypt what is kept of a sign-in.
+    """Decrypt the stored part of a sign-in.
 
     Raises:
         Unavailable: it was encrypted with another key.
@@ -45,7 +45,7 @@ def _bound_to(server: McpServer, connection: UUID) -> tuple[str, ...]:
 
 
 class _Check:
-    """Lets a server name places of its own kind only: one on the internet, none in our network."""
+    """Limits the places that a server may name: a server on the internet, none in our network."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private

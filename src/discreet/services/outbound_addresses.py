@@ -39,7 +39,7 @@ def checked_url(url: str, *, allow_private: bool) -> str:
     """Return a URL that may be called, without looking up its host.
 
     Raises:
-        BadInput: it is no https:// URL, or has a user, a fragment or an invalid port.
+        BadInput: it isn't an https:// URL, or has a user, a fragment or an invalid port.
     """
     try:
         parts = urlsplit(url)

@@ -81,7 +81,7 @@ async def list_access(context: OperationContext) -> schemas.AccessList:
     """List who read or changed the data of this scope's contact, newest first.
 
     Raises:
-        BadInput: the scope is no contact's.
+        BadInput: the scope isn't a contact's.
     """
     async with context.begin() as tx:
         _check_contact(tx)
@@ -95,7 +95,7 @@ async def ask_for_erasure(context: OperationContext) -> schemas.ErasureAsked:
     """Return the code with which the contact of this scope confirms that it wants to be erased.
 
     Raises:
-        BadInput: the scope is no person's.
+        BadInput: the scope isn't a person's.
     """
     code = secrets.token_hex(3)
     async with context.begin() as tx:
@@ -111,7 +111,7 @@ async def confirm_erasure(
     """Decide that the contact of this scope is erased; a serving process does it within minutes.
 
     Raises:
-        BadInput: the scope is no person's, or the code is wrong or too old.
+        BadInput: the scope isn't a person's, or the code is wrong or has expired.
     """
     async with context.begin() as tx:
         _check_contact(tx)

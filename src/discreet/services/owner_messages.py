@@ -1,6 +1,6 @@
-"""Say something to contacts first, where each wrote last.
+"""Message contacts before they write, where each wrote last.
 
-Who wrote STOP gets nothing of it. It goes by the outbox, like every answer.
+Contacts who wrote STOP get none. Messages go through the outbox, like every answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WHY_NOT = {
 
 
 async def tell(db: ScopedDatabase, owner_id: OwnerId, who: str, text: str) -> ToldContact:
-    """Say something to one contact in the owner's name.
+    """Send a message to one contact in the owner's name.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the text is empty.
@@ -47,7 +47,7 @@ async def tell(db: ScopedDatabase, owner_id: OwnerId, who: str, text: str) -> To
 async def tell_labelled(
     db: ScopedDatabase, owner_id: OwnerId, label: str, text: str, *, preview: bool
 ) -> ToldContacts:
-    """Say something to every contact with a label, in one commit; or only say who would get it.
+    """Message every contact with a label, in one commit; or only return who would get it.
 
     Raises:
         BadInput: nobody has the label, too many have it, or the text is empty.

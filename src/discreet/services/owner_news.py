@@ -1,4 +1,4 @@
-"""What the owner is told: people who wait, and what went wrong."""
+"""News for the owner: people who wait, and failures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def code_of(request_id: UUID) -> str:
 
 
 async def urgent(tx: Transaction) -> list[OwnerNotice]:
-    """Return what somebody waits for: a person, an approval, an answer to a request."""
+    """Return the waiting requests: for a person, an approval, an answer."""
     return [
         *await _people_wanted(tx),
         *await _drafts(tx),
@@ -181,7 +181,7 @@ async def _strangers(tx: Transaction) -> list[OwnerNotice]:
 
 
 async def news_since(tx: Transaction, since: datetime) -> list[OwnerNotice]:
-    """Return what went wrong since then, at most ``LOOK_BACK`` ago."""
+    """Return the failures since then, at most ``LOOK_BACK`` ago."""
     window: dict[str, Any] = {"since": since, "look_back": LOOK_BACK}
     return [
         *await _failures(tx, window),

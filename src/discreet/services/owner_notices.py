@@ -1,8 +1,9 @@
 """Notify the owner, in the direct chat of a linked account, of what needs attention.
 
 Events are found in the rows themselves and reported once: the record of reported events is stored
-in the commit that puts the message into the outbox. So no event is reported twice or lost, whatever
-process dies. Other people's text is in code spans, so it can't be mistaken for ours, and nothing in
+in the commit that puts the message into the outbox. So no event is reported twice or lost, even if
+a process dies. Other people's text is in code spans, so it can't be mistaken for ours, and nothing
+in
 it is a link.
 """
 

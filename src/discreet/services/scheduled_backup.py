@@ -1,6 +1,6 @@
 """Write one backup of the schedule: ``python -m discreet.services.scheduled_backup``.
 
-The server runs it as a process of its own. What came of it is in the outcome file.
+The server runs it as a process of its own. Its result is in the outcome file.
 """
 
 from __future__ import annotations

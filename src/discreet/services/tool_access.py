@@ -1,4 +1,4 @@
-"""What calls of an owner's servers need: the servers with their secrets, and the rights of now."""
+"""The input of calls to tool servers: the servers with their secrets, and the current rights."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SELECT s.id, s.owner_id, s.agent_id, a.name AS agent, s.name, s.url, s.command, 
 
 @dataclass(frozen=True, slots=True)
 class ToolAccess:
-    """What is needed to reach servers. ``key`` encrypts their secrets.
+    """The parts needed to reach tool servers. ``key`` encrypts their secrets.
 
     ``folders``: where the processes of servers get their own folders. ``public_url``: where
     browsers reach this installation to connect accounts; None: nowhere.
@@ -110,12 +110,12 @@ class AllowedTool:
 
 
 async def allowed_tools(tx: Transaction) -> list[AllowedTool]:
-    """Return the tools that the scope of ``tx`` may use with its agent, with the rights of now."""
+    """Return the tools that the scope of ``tx`` may use with its agent, with the current rights."""
     return [AllowedTool(**row) for row in await tx.fetch("SELECT * FROM gate.allowed_tools()")]
 
 
 async def asked_by(access: ToolAccess, scope: SessionScope) -> AskedBy:
-    """Return who a call in this scope is for, as its server may know it.
+    """Return the party of a call in this scope, as its server may know it.
 
     Raises:
         NotFound: the agent or the contact is gone.
@@ -210,7 +210,7 @@ def _bound_to(owner_id: UUID, agent_id: UUID, name: str) -> tuple[str, ...]:
 async def note_offered(
     access: ToolAccess, server: McpServer, offered: list[ToolDescription] | None
 ) -> None:
-    """Hold back what a server offers, if it isn't what the owner approved.
+    """Hold back a server's tools if they differ from the approved ones.
 
     ``offered`` None: it wasn't asked.
     """
@@ -237,7 +237,7 @@ async def note_offered(
 def changed_tools(
     approved: list[ToolDescription], offered: list[ToolDescription]
 ) -> dict[str, ToolDescription | None]:
-    """Return what differs, by the tool's name: as it is offered now; None: it is gone."""
+    """Return the differences by tool name: the tool as offered now, or None if it is gone."""
     before = {one.name: one.as_json() for one in approved}
     now = {one.name: one for one in offered}
     changed: dict[str, ToolDescription | None] = {

@@ -25,7 +25,7 @@ async def connect_account(
 
     Raises:
         NotFound: the agent has no such server, or there is no such group.
-        BadInput: the server wants no account, or there is no public address.
+        BadInput: the server takes no accounts, or there is no public address.
     """
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         server = server_of(access.key, await server_row(tx, agent_id, name))

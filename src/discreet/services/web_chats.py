@@ -47,7 +47,7 @@ __all__ = [
 SECRET_BYTES = 32
 VISITOR_LASTS = timedelta(days=30)
 MAX_IDENTITY_LASTS = timedelta(hours=24)
-"""A signed identity that is valid for longer is refused: whoever copied it could use it as long."""
+"""The longest validity of a signed identity, because a copy of it could be used as long."""
 LEEWAY_SECONDS = 30
 ANONYMOUS = "anon-"
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
@@ -279,7 +279,7 @@ def _claims_of(access: WebChatAccess, row: Mapping[str, Any], identity: str) -> 
             key: Any = unseal(access.key, bytes(row["sealed"]), *_bound_to(access, row["id"]))
         else:
             key = _public_key(row["public_key"])
-        # The algorithm is the chat's, whatever the header says.
+        # The chat determines the algorithm, not the header.
         claims: dict[str, Any] = jwt.decode(
             identity,
             key,

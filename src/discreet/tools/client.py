@@ -309,7 +309,7 @@ class ServerSession:
 
 
 def _tokens_of(bearer: TokenSource) -> httpx2.Auth:
-    """Return what puts a token into each request, and another one if that is refused."""
+    """Return a hook that adds a token to each request, and another one after a refusal."""
     import httpx2
 
     class Tokens(httpx2.Auth):

@@ -29,7 +29,7 @@ PartyOfCall = Literal["direct", "group", "shared", "owner"]
 
 @dataclass(frozen=True, slots=True)
 class AskedBy:
-    """The party of a call. ``who``: the id of the contact, or of what stands in its place.
+    """The party of a call. ``who``: the id of the contact, group, agent or owner.
 
     ``roles``: the contact's labels; ``addresses``: only for a server that may know them.
     """
@@ -101,7 +101,7 @@ class IdentityKey:
 
 
 def audience_of(server: McpServer) -> str:
-    """Return what a token for this server names as its audience."""
+    """Return the audience claim of a token for this server."""
     return server.url if server.url is not None else f"discreet:tools/{server.name}"
 
 

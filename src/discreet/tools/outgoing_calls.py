@@ -1,6 +1,6 @@
-"""Where a call leaves for an owner's server. Every call goes through ``call_tool``.
+"""The place where calls leave for an owner's server. Every call goes through ``call_tool``.
 
-Whoever wants to know or stop what leaves gives a ``Check``: it sees the scope, the server and the
+To observe or stop calls, pass a ``Check``: it sees the scope, the server and the
 arguments before anything is sent.
 """
 
@@ -46,7 +46,7 @@ Check = Callable[[OutgoingCall], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What came of a call. ``result`` None: there is none, and ``why`` says why not.
+    """The outcome of a call. ``result`` None: there is none, and ``why`` says why not.
 
     ``may_have_acted``: nothing came back, but the server may have done what it was asked.
     """

@@ -204,7 +204,7 @@ def _is_too_wide(folder: Path, protected: Protected) -> bool:
 
 
 def _protected_in(path: Path, protected: Protected) -> Path | None:
-    """Return what is protected and contains this path, or is contained in it."""
+    """Return the protected path that contains this path or is contained in it."""
     path = path.resolve()
     for guarded in map(Path.resolve, protected.paths):
         if path == guarded or path in guarded.parents or guarded in path.parents:

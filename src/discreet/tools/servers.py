@@ -1,4 +1,4 @@
-"""What is known of an owner's server, and of the tools that it offers."""
+"""An owner's tool server, and the tools that it offers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class McpServer:
     ``shared``: one session serves everybody, as the owner declared it stateless. ``trusted``: it
     runs without a sandbox. ``ports``: TCP ports that a child may connect to; empty: it has no
     network. ``readable``: further files that it may read. ``tells_addresses``: whether it is told
-    the addresses of contacts. ``signs_in``: whoever uses it connects an account there; ``client``:
+    the addresses of contacts. ``signs_in``: each person connects an account there; ``client``:
     what the owner registered for that, if anything. ``account``: the connection that a session
     uses.
     """

@@ -81,13 +81,13 @@ class ServerSessions:
     ) -> AsyncIterator[ServerSession]:
         """Yield the session of a server for this scope, opening one if needed.
 
-        It isn't ended as idle meanwhile.
+        It isn't ended as idle during the block.
 
         Raises:
             Busy: as many as allowed are in use.
             BadInput, Unavailable: it can't be opened.
         """
-        # An account is one scope's, so its session is too, whatever the owner declared.
+        # An account belongs to one scope, so its session does too, even if the server is shared.
         key: Key = (server.id, None if server.shared and bearer is None else scope)
         lock = self._locks.setdefault(key, asyncio.Lock())
         self._waiting[key] = self._waiting.get(key, 0) + 1

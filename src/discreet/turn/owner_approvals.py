@@ -54,7 +54,7 @@ async def _contacts_of(tx: Transaction, found: list[Pairing]) -> tuple[UUID, ...
 
 
 async def admit_or_deny(asked: OwnerRequest, *, let_in: bool) -> OwnerReply:
-    """Admit or deny whoever waits: the one named, quoted, or the only one."""
+    """Admit or deny a waiting stranger: the one named, quoted, or the only one."""
     try:
         async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
             found = await _requests(tx, asked)

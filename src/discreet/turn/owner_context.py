@@ -1,4 +1,4 @@
-"""What a command of the owner starts from, and what it answers."""
+"""The input and the answer of an owner's command."""
 
 from __future__ import annotations
 

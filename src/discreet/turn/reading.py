@@ -53,7 +53,7 @@ SELECT n.contact_id FROM discreet.owner_notices n
 
 @dataclass(slots=True)
 class Reading:
-    """What one turn has read so far.
+    """The rows that one turn has read so far.
 
     ``links``: those in the owner's own words and in the texts that the owner published. ``said``:
     what the owner has said yes to. ``asked``: what needs a yes, as it is shown to the owner.
@@ -87,7 +87,7 @@ class Reading:
 
     @property
     def audience(self) -> Audience:
-        """Who may hear of it."""
+        """Its audience."""
         return Audience(self.kind, self.party, frozenset(self.contacts))  # type: ignore[arg-type]
 
     def note(self, found: Iterable[Found]) -> None:

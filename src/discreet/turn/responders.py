@@ -52,7 +52,7 @@ async def import_responders(settings: Settings, models: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A model and what is known of it. ``window``: its context size by setting or table."""
+    """A model and its known properties. ``window``: its context size by setting or table."""
 
     model: Model
     key: str
@@ -99,7 +99,7 @@ class _Try:
 
 @dataclass
 class Models:
-    """The models of an installation, and what was learned about them.
+    """The models of an installation, and the facts learned about them.
 
     ``habits``: how they write reasoning, on which it depends whether a draft can be shown.
     """

@@ -275,7 +275,7 @@ def question_of(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def asked_owner(name: str, arguments: Mapping[str, Any]) -> str:
-    """Return what the person is told while the owner is asked about a call."""
+    """Return the notice to the person while the owner decides about a call."""
     given = "".join(f"\n{line}" for line in call_lines(arguments))
     return (
         f"For this I need my owner's approval, and I have asked for it. I would use {literal(name)}"

@@ -1,6 +1,6 @@
 """Families of attack on the isolation of people, generated from a seed, and their judge.
 
-Nothing here knows a database, a model or a channel: whoever runs an attack translates its steps.
+Nothing here knows a database, a model or a channel. The caller translates the steps of an attack.
 """
 
 from discreet.audit.attacks.attack import Attack, AttackStep, Call, Cast, Member, Operation, Who

@@ -1,4 +1,4 @@
-"""What an attack is: steps, each a text that somebody sends or a call that somebody makes."""
+"""An attack: steps, each a text that somebody sends or a call that somebody makes."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class GatewayClient(discord.Client):
         self._hand_on(SessionResumed())
 
     def place_of(self, channel_id: str) -> dict[str, Any] | None:
-        """Return what is known of a server's channel or thread, or None."""
+        """Return the known data of a server's channel or thread, or None."""
         channel = self.get_channel(int(channel_id))
         if isinstance(channel, discord.Thread):
             parent = channel.parent
