@@ -10,8 +10,10 @@ from leakbench.systems._discreet import PACKAGES, Installation
 __all__ = ["PACKAGES", "SAYS", "TITLE", "open_system"]
 
 TITLE = "Discreet, raw SQL"
-SAYS = "The attacker types SQL in a contact's transaction. The server's ticket names the person, "
-"not the caller."
+SAYS = (
+    "The attacker types SQL in a contact's transaction. The server's ticket names the person, "
+    "not the caller."
+)
 
 
 class _Person(Person):

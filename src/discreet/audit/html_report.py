@@ -59,8 +59,10 @@ def audit_page(report: Report, fingerprint: str) -> str:
 
 def _verdict(report: Report) -> Iterator[str]:
     if report.leaks:
-        yield "<p class='verdict leaks'>Something leaks. The findings below say where, and what "
-        "to do.</p>"
+        yield (
+            "<p class='verdict leaks'>Something leaks. The findings below say where, and what to"
+            " do.</p>"
+        )
     else:
         yield (
             "<p class='verdict held'>Nothing leaked. No attack reached somebody else's data, and "
