@@ -17,5 +17,5 @@ def test_it_is_made_for_its_owner_alone_and_one_that_is_there_stays(tmp_path: Pa
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "file").write_text("")
     for wrong in (tmp_path / "missing" / "backups", tmp_path / "file"):
-        with pytest.raises(BadInput, match="can't be made"):
+        with pytest.raises(BadInput, match="can't be created"):
             make_folder(wrong)

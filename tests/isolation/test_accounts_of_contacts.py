@@ -399,7 +399,7 @@ async def test_a_group_uses_the_account_that_the_owner_connected_for_it(
         await connect_account(tools.access, *ids, "bank", ALICE)
     link = await connect_account(tools.access, *ids, "bank", GROUP)
     page = await Browser(tools.access, "club").sign_in(link)
-    with pytest.raises(BadInput, match="No code"):
+    with pytest.raises(BadInput, match="No sign-in"):
         await enter_account_code(tools.access, *ids, code_on(page))  # it is the group's
     assert "is connected" in await enter_account_code(tools.access, *ids, code_on(page), GROUP)
     assert "the account of club" in await said(tools, ALICE, "Whose?", GROUP)
