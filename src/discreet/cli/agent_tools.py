@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discreet.domain.ids import AgentId
     from discreet.schemas.tools import PendingCall, ToolServer
 
-app = typer.Typer(help="Give an agent tools of MCP servers.", no_args_is_help=True)
+app = typer.Typer(help="Give an agent tools from MCP servers.", no_args_is_help=True)
 app.command("add")(add)
 
 Agent = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]

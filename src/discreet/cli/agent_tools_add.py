@@ -72,8 +72,8 @@ def add(
         bool,
         typer.Option(
             "--shared",
-            help="One session serves everybody. Only for a server that keeps nothing between"
-            " calls: what it keeps, it may tell the next person.",
+            help="Share one session between all people. Only for a server that keeps nothing "
+            "between calls: it may show the next person anything it keeps.",
         ),
     ] = False,
     tell_addresses: Annotated[
@@ -95,7 +95,8 @@ def add(
         typer.Option(
             "--client-id",
             metavar="ID",
-            help="Of a client that you registered there, if it registers none by itself.",
+            help="The id of a client that you registered there, if the server doesn't register "
+            "clients itself.",
         ),
     ] = None,
     client_secret: Annotated[
@@ -108,8 +109,8 @@ def add(
         bool,
         typer.Option(
             "--trust",
-            help="Run the program without a sandbox. It can then read everything that you can,"
-            " also this installation's credentials.",
+            help="Run the program without a sandbox. It can then read everything that you can, "
+            "including this installation's credentials.",
         ),
     ] = False,
 ) -> None:
@@ -160,7 +161,7 @@ def add(
     print_server(added)
     if added.signs_in and not added.tools:
         print_line(
-            "It shows its tools only to somebody who signed in. Connect your own account: sb agents"
+            "It shows its tools only after sign-in. Connect your own account: sb agents"
             f" tools connect {shlex.quote(agent)} {name}"
         )
         return

@@ -21,7 +21,7 @@ def check_agent_name(name: str) -> None:
     if not name.strip() or name != name.strip():
         raise BadInput("An agent's name can't be empty, or begin or end with a space.")
     if len(name) > MAX_NAME_CHARACTERS:
-        raise BadInput(f"An agent's name has at most {MAX_NAME_CHARACTERS} characters.")
+        raise BadInput(f"An agent's name can have at most {MAX_NAME_CHARACTERS} characters.")
     if not name.isprintable():
         raise BadInput("An agent's name can't contain control or invisible characters.")
 
@@ -39,7 +39,7 @@ def check_agent_change(change: AgentChange) -> None:
         ("role", change.role),
         ("instructions", change.instructions),
         ("model", change.model),
-        ("reply to what is unknown", change.unknown_reply),
+        ("reply for unknown questions", change.unknown_reply),
         *(("fallback model", name) for name in change.fallback_models or ()),
     ):
         if text is None:
@@ -59,11 +59,11 @@ def _check_models(change: AgentChange) -> None:
     if change.context_tokens and not LEAST_CONTEXT <= change.context_tokens <= MAX_CONTEXT:
         raise BadInput(
             f"The context must be {LEAST_CONTEXT:,} to {MAX_CONTEXT:,} tokens.",
-            hint="Use 0 to remove the setting: the context size is then known or learned.",
+            hint="Use 0 to remove the setting; the size is then looked up or learned.",
         )
     named = change.fallback_models or ()
     if len(named) > MAX_FALLBACKS:
-        raise BadInput(f"An agent has at most {MAX_FALLBACKS} fallback models.")
+        raise BadInput(f"An agent can have at most {MAX_FALLBACKS} fallback models.")
     if any(not name.strip() or len(name) > MAX_NAME_CHARACTERS * 2 for name in named):
         raise BadInput("A fallback model needs a name, written provider:name.")
 

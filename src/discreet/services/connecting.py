@@ -118,7 +118,7 @@ async def come_back(
 ) -> SignedIn:
     """Finish a sign-in, and return the code that has to be sent in the chat.
 
-    ``secret``: of the browser's cookie; ``code``: from the server of authorizations; None: access
+    ``secret``: of the browser's cookie; ``code``: from the authorization server; None: access
     was denied.
 
     Raises:

@@ -32,7 +32,7 @@ async def move_channel(
         agent = await full_name(tx, agent)
     if channel.platform == WEB:
         if channel.agent == agent:
-            raise Conflict(f"{channel.label} leads to {agent} already.")
+            raise Conflict(f"{channel.label} already leads to {agent}.")
         await move_web_chat(db, owner_id, channel.name, agent)
         return await find_channel(db, owner_id, str(channel.id))
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -61,10 +61,10 @@ def _check_move(
     if old is None:
         raise NotFound(f"{channel.label} was removed.", hint="See: sb channels list")
     if old["agent_id"] == to["id"]:
-        raise Conflict(f"{channel.label} leads to {agent} already.")
+        raise Conflict(f"{channel.label} already leads to {agent}.")
     if old["has_branches"]:
         raise Conflict(
-            f"Some chats of {channel.label} lead to agents of their own.",
+            f"Some chats of {channel.label} lead to other agents.",
             hint="First: sb channels unbranch",
         )
     if old["has_strangers"]:

@@ -28,7 +28,7 @@ EARLY_SECONDS = 30.0
 
 
 class SignInLost(Exception):
-    """The server of authorizations no longer accepts what was kept: sign in again."""
+    """The authorization server no longer accepts what was kept: sign in again."""
 
 
 class Kept(BaseModel):
@@ -144,7 +144,7 @@ async def finish(
         Unavailable: there is no answer.
     """
     if (issuer is None and kept.states_issuer) or issuer not in (None, kept.issuer):
-        raise SignInLost("the answer comes from another server of authorizations")
+        raise SignInLost("the answer comes from another authorization server")
     asked = {
         "grant_type": "authorization_code",
         "code": code,
@@ -203,13 +203,13 @@ async def _tokens(server_url: str, kept: Kept, asked: Mapping[str, str], check: 
         request = httpx2.Request("POST", kept.token_endpoint, data=data, headers=headers)
         response = await http.send(request)
     if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
-        raise SignInLost(f"the server of authorizations answered {response.status_code}")
+        raise SignInLost(f"the authorization server answered {response.status_code}")
     if response.status_code not in (200, 201):
-        raise Unavailable(f"The server of authorizations answered {response.status_code}.")
+        raise Unavailable(f"The authorization server answered {response.status_code}.")
     try:
         given = OAuthToken.model_validate_json(response.content)
     except ValidationError:
-        raise Unavailable("The server of authorizations gave no token.") from None
+        raise Unavailable("The authorization server gave no token.") from None
     lasts = given.expires_in
     return kept.model_copy(
         update={
@@ -261,7 +261,7 @@ async def _resource(
 async def _authorization_server(
     http: OAuthRequests, server_url: str, about: ProtectedResourceMetadata | None
 ) -> OAuthMetadata:
-    """Return the metadata of the server of authorizations (RFC 8414)."""
+    """Return the metadata of the authorization server (RFC 8414)."""
     from mcp.client.auth.utils import (
         build_oauth_authorization_server_metadata_discovery_urls,
         handle_auth_metadata_response,
@@ -275,9 +275,9 @@ async def _authorization_server(
         goes_on, found = await handle_auth_metadata_response(await http.get(url))
         if found is not None:
             if not issuers_match(str(found.issuer), issuer):
-                raise Unavailable("The server of authorizations calls itself another one.")
+                raise Unavailable("The authorization server names a different issuer.")
             if "S256" not in (found.code_challenge_methods_supported or []):
-                raise Unavailable("The server of authorizations doesn't offer PKCE with S256.")
+                raise Unavailable("The authorization server doesn't offer PKCE with S256.")
             return found
         if not goes_on:
             break
@@ -297,7 +297,7 @@ async def _register(
 
     if found.registration_endpoint is None:
         raise Unavailable(
-            "The server of authorizations registers nobody by itself.",
+            "The authorization server doesn't register clients itself.",
             hint="Register a client there, and add the server with --client-id.",
         )
     wanted = OAuthClientMetadata(
@@ -313,7 +313,7 @@ async def _register(
         check_registration_usable(client)
     except OAuthRegistrationError:
         raise Unavailable(
-            "The server of authorizations didn't register this installation.",
+            "The authorization server didn't register this installation.",
             hint="Register a client there, and add the server with --client-id.",
         ) from None
     return client.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,4 @@
-"""Requests to a server of authorizations and to what it names: checked, pinned and bounded."""
+"""Requests to a authorization server and to what it names: checked, pinned and bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx2
 
 CALL_SECONDS = 15.0
-"""Seconds for one request to a server of authorizations."""
+"""Seconds for one request to a authorization server."""
 MAX_BYTES = 256_000
 """Bytes of one of its responses."""
 
@@ -54,7 +54,7 @@ class OAuthRequests:
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > MAX_BYTES:
-                    raise Unavailable("A server of authorizations answers with too much.")
+                    raise Unavailable("A response of the authorization server is too long.")
         finally:
             await response.aclose()
         kept = [(k, v) for k, v in response.headers.multi_items() if k not in _OF_TRANSPORT]
@@ -87,7 +87,7 @@ _OF_TRANSPORT = ("content-encoding", "content-length", "transfer-encoding")
 
 @asynccontextmanager
 async def oauth_requests(server_url: str, check: CheckUrl) -> AsyncIterator[OAuthRequests]:
-    """Yield what talks to the server of authorizations of ``server_url``.
+    """Yield what talks to the authorization server of ``server_url``.
 
     Raises:
         BadInput: it names a place that must not be called.
@@ -115,7 +115,7 @@ async def oauth_requests(server_url: str, check: CheckUrl) -> AsyncIterator[OAut
         raise
     except (httpx2.HTTPError, httpx2.InvalidURL, OAuthFlowError, ValidationError, OSError) as error:
         raise Unavailable(
-            f"The server of authorizations can't be used ({type(error).__name__})."
+            f"The authorization server can't be used ({type(error).__name__})."
         ) from None
 
 

@@ -202,7 +202,7 @@ class _Thinking:
         return self._without_an_answer(is_loop=bool(reply.calls))
 
     def as_much_as_was_done(self, failure: ModelError) -> str | None:
-        """Return what was done, if a model failed for good after a tool had an effect."""
+        """Return the effects so far, if a model failed for good after a tool had acted."""
         if failure.kind in ("timeout", "outage", "internal") or not self._done:
             return None
         return self._confirmation() if failure.final or failure.kind != "provider" else None
@@ -359,7 +359,7 @@ class _Thinking:
         return "" if is_reasoning else reply.text
 
     def _without_an_answer(self, *, is_loop: bool) -> str:
-        """Return a text for when the model gives none: what was done, or what was found."""
+        """Return a text in place of a missing answer: the effects or the search results."""
         if self._done:
             return self._spoken or self._confirmation()
         found = {one.text: None for outcome in self._outcomes.values() for one in outcome.found}
