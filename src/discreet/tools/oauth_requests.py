@@ -1,4 +1,4 @@
-"""Requests to a authorization server and to what it names: checked, pinned and bounded."""
+"""Requests to an authorization server and to what it names: checked, pinned and bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx2
 
 CALL_SECONDS = 15.0
-"""Seconds for one request to a authorization server."""
+"""Seconds for one request to an authorization server."""
 MAX_BYTES = 256_000
 """Bytes of one of its responses."""
 

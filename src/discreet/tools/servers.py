@@ -27,7 +27,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 @dataclass(frozen=True, slots=True)
 class ClientId:
-    """A client that the owner registered at a authorization server."""
+    """A client that the owner registered at an authorization server."""
 
     id: str
     secret: str | None = field(default=None, repr=False)
