@@ -50,7 +50,7 @@ def test_the_page_says_what_held_and_what_to_do_and_loads_and_runs_nothing() -> 
     assert "Nothing leaked" in held
     assert "0% to 32%" in held
     assert "Ada &lt;b&gt;" in held
-    assert "What leaked" not in held
+    assert "<h2>Leaks" not in held
     for told in ("Something leaks", "Restore it.", "rows: discreet.turns", "base64"):
         assert told in leaked
     assert "&lt;script&gt;" in leaked

@@ -147,8 +147,8 @@ async def test_a_contact_erases_itself_in_two_steps_and_nobody_else(
     ann = await scope_of(world, ANN)
     await record_access(world.db, world.owner_id, [ann.contact_id], "read", "terminal")
     code = (await ask(world, ANN, "/erase-me")).rpartition(" ")[2]
-    assert "wrong or too old" in await ask(world, ANN, "/erase-me 000000")
-    assert "wrong or too old" in await ask(world, BOB, f"/erase-me {code}")
+    assert "wrong or has expired" in await ask(world, ANN, "/erase-me 000000")
+    assert "wrong or has expired" in await ask(world, BOB, f"/erase-me {code}")
     assert await erase_due(world.db, tmp_path) == 0
     told = await ask(world, ANN, f"/erase_me {code}")
     receipt = UUID(told.partition("Your receipt: ")[2][:36])

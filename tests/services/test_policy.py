@@ -34,7 +34,7 @@ async def test_what_another_server_wrote_is_named_until_they_agree(
     ]
     sb.home.mkdir()
     save_credentials(sb.home, replace(database.credentials, embedded=False))
-    line = "tokens_a_day is 500,000 in the settings here and 100 in the database"
+    line = "tokens_a_day is 500,000 in these settings and 100 in the database"
     assert line in sb("status").stdout
     assert any(line in item["line"] for item in sb.json("status")["attention"])
     checked = sb("db", "check")
@@ -42,7 +42,7 @@ async def test_what_another_server_wrote_is_named_until_they_agree(
     assert line in checked.stdout
     await write_policy(world.db, ours)
     assert await other_numbers(world.db, ours) == []
-    assert "in the settings here" not in sb("status").stdout
+    assert "in these settings" not in sb("status").stdout
 
 
 async def test_a_server_of_ones_own_without_connections_is_named_with_who_can_help(
