@@ -54,7 +54,7 @@ async def test_the_owner_signs_in_at_a_server_of_tools_and_its_account_is_connec
         await page.get_by_label("Name").fill("bank")
         await page.get_by_label("Address", exact=True).fill(f"{accounts.url}/mcp")
         await page.get_by_text("Headers and more").click()
-        await page.get_by_label("connects an account of their own").check()
+        await page.get_by_label("connects their own account").check()
         await page.get_by_role("button", name="Add", exact=True).click()
         await expect(page.get_by_role("status")).to_contain_text("bank is added")
         await page.get_by_role("button", name="Get a link").click()

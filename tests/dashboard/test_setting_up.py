@@ -196,10 +196,10 @@ async def test_a_contact_on_hold_is_not_erased(browser: Browser) -> None:
     world = browser.harness.world
     contact = (await world.say("telegram:1001", "hi")).contact_id
     await browser.send(f"/contacts/{contact}", what="keep")
-    assert "on hold" in await browser.page(f"/contacts/{contact}")
+    assert "Release from hold" in await browser.page(f"/contacts/{contact}")
     await browser.send(f"/contacts/{contact}/erase", 409, sure="yes")
     await browser.send(f"/contacts/{contact}", what="release")
-    assert "on hold" not in await browser.page(f"/contacts/{contact}")
+    assert "Release from hold" not in await browser.page(f"/contacts/{contact}")
 
 
 async def test_a_backup_needs_a_passphrase_where_no_schedule_has_a_key(browser: Browser) -> None:
