@@ -45,7 +45,7 @@ class Dashboard:
         return self.app.owner_id
 
     async def note(self, did: Did, *contact_ids: UUID | None) -> None:
-        """Note that a person was shown something of these contacts here, or changed it."""
+        """Record that a person read or changed these contacts' data here."""
         await record_access(self.db, self.owner_id, contact_ids, did, "dashboard")
 
 
