@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_TABLE = re.compile(r"^CREATE TABLE (?:discreet|gate)\.(\w+) \(\n(.*?)\n\);", re.M | re.S)
+_TABLE = re.compile(
+    r"^CREATE TABLE (?:discreet|gate)\.(\w+) \(\n(.*?)\n\)(?:\nWITH [^\n]*)?;", re.M | re.S
+)
 _COLUMN = re.compile(
     r"^    (\w+|\"\w+\") ([a-z][\w. ]*?(?:\[\])?)(?= DEFAULT| NOT NULL| GENERATED|,?$)"
 )

@@ -25,8 +25,8 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.id = ANY (%(contacts)s) ORDER BY array_position(%(contacts)s, r.id)",
     "addresses": "SELECT to_jsonb(r) AS record FROM discreet.addresses r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
-    "sessions": "SELECT to_jsonb(r) - 'seen_at' AS record FROM discreet.sessions r"
-    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
+    "sessions": "SELECT to_jsonb(r) - 'seen_at' - 'active_hour' AS record"
+    " FROM discreet.sessions r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
     "routes": "SELECT to_jsonb(r) || jsonb_build_object('platform', c.platform) AS record"
     " FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.id",

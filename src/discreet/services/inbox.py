@@ -26,6 +26,8 @@ _WHICH: dict[Show, LiteralString] = {
     "": "true",
     "unread": "(c.id, c.id) IN (SELECT u.contact_id, u.party FROM discreet.sessions u"
     " WHERE u.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))"
+    "   AND u.active_hour >="
+    "     (SELECT floor(extract(epoch FROM o.seen_at) / 3600)::integer FROM discreet.owners o)"
     "   AND u.last_message_at > (SELECT o.seen_at FROM discreet.owners o)"
     "   AND (u.seen_at IS NULL OR u.last_message_at > u.seen_at))",
     "waiting": "c.taken_over_at IS NULL AND c.id IN (SELECT m.contact_id FROM discreet.messages m"
@@ -66,24 +68,26 @@ _SORTED: LiteralString = """
      WHERE {after}
      ORDER BY f.at DESC, f.id DESC LIMIT %(limit)s
 """
-# By the index of sessions; a contact may have several of them, of which the newest counts.
+# By the index of sessions, which knows only the hour. A contact may have several sessions, of which
+# the newest counts.
 _SPOKE: LiteralString = """
     SELECT c.id, s.last_message_at AS at
       FROM discreet.sessions s JOIN discreet.contacts c ON c.id = s.contact_id
-     WHERE s.last_message_at IS NOT NULL AND c.merged_into IS NULL AND {filters} AND {after}
+     WHERE s.active_hour IS NOT NULL AND c.merged_into IS NULL AND {filters} AND {after}
        AND NOT EXISTS (SELECT FROM discreet.sessions n
                         WHERE n.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))
                           AND n.party = s.contact_id AND n.contact_id = s.contact_id
                           AND (n.last_message_at, n.id) > (s.last_message_at, s.id))
-     ORDER BY s.last_message_at DESC, c.id DESC LIMIT %(limit)s
+     ORDER BY s.active_hour DESC, s.last_message_at DESC, c.id DESC LIMIT %(limit)s
 """
 # The same among the latest conversations, one by one until the page is full: the planner would
 # rather sort everybody who matches.
 _LATEST: LiteralString = """
     SELECT s.contact_id, s.last_message_at AS at
       FROM (SELECT s.id, s.contact_id, s.last_message_at FROM discreet.sessions s
-             WHERE s.last_message_at IS NOT NULL AND {after}
-             ORDER BY s.last_message_at DESC, s.contact_id DESC LIMIT %(latest)s) s
+             WHERE s.active_hour IS NOT NULL AND {after}
+             ORDER BY s.active_hour DESC, s.last_message_at DESC, s.contact_id DESC
+             LIMIT %(latest)s) s
      CROSS JOIN LATERAL (SELECT FROM discreet.contacts c
                           WHERE c.id = s.contact_id AND c.merged_into IS NULL AND {filters}
                          OFFSET 0) c
@@ -203,7 +207,8 @@ async def _listed(
     """Return the contacts after a mark, by last activity."""
     after: LiteralString = "(s.last_message_at, s.contact_id) < (%(at)s, %(id)s)"
     # The first condition is for the index.
-    after = f"s.last_message_at <= %(at)s AND {after}" if mark else "true"
+    hour: LiteralString = "floor(extract(epoch FROM %(at)s::timestamptz) / 3600)::integer"
+    after = f"s.active_hour <= {hour} AND {after}" if mark else "true"
     spoke: list[Mark] = []
     if filtered:
         spoke = await _marks(tx, _LATEST.format(filters=filters, after=after), given)

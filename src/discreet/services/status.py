@@ -152,7 +152,7 @@ async def is_new(db: ScopedDatabase, owner_id: OwnerId) -> bool:
     """Return whether nobody has written yet."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return not await tx.value(
-            "SELECT EXISTS (SELECT FROM discreet.sessions WHERE last_message_at IS NOT NULL)"
+            "SELECT EXISTS (SELECT FROM discreet.sessions WHERE active_hour IS NOT NULL)"
         )
 
 

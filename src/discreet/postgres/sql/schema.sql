@@ -595,8 +595,10 @@ END))))) STORED,
     summary_id uuid,
     speaks_to uuid,
     seen_at timestamp with time zone,
+    active_hour integer GENERATED ALWAYS AS (floor((EXTRACT(epoch FROM (last_message_at - '1970-01-01 00:00:00+00'::timestamp with time zone)) / (3600)::numeric))) STORED,
     CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
-);
+)
+WITH (fillfactor='85');
 ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
@@ -620,6 +622,9 @@ COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answe
 
 -- COMMENT COLUMN sessions.seen_at
 COMMENT ON COLUMN discreet.sessions.seen_at IS 'when the owner last looked at it; what was said since then is unread';
+
+-- COMMENT COLUMN sessions.active_hour
+COMMENT ON COLUMN discreet.sessions.active_hour IS 'the hour of the last message, since 1970. Indexed in its place: a message writes no index as long as the hour is the same';
 
 -- FUNCTION apply_edit(discreet.channels, discreet.sessions, uuid, boolean, gate.inbound)
 CREATE FUNCTION gate.apply_edit(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) RETURNS uuid
@@ -9707,7 +9712,7 @@ CREATE UNIQUE INDEX sessions_open ON discreet.sessions USING btree (owner_id, ag
 CREATE INDEX sessions_party ON discreet.sessions USING btree (owner_id, agent_id, party);
 
 -- INDEX sessions_recent
-CREATE INDEX sessions_recent ON discreet.sessions USING btree (owner_id, last_message_at) WHERE (owner_key IS NOT NULL);
+CREATE INDEX sessions_recent ON discreet.sessions USING btree (owner_id, active_hour) WHERE (owner_key IS NOT NULL);
 
 -- INDEX sessions_speaking
 CREATE INDEX sessions_speaking ON discreet.sessions USING btree (speaks_to, owner_id) WHERE ((speaks_to IS NOT NULL) AND (owner_key IS NOT NULL));
@@ -13319,8 +13324,8 @@ GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ende
     discreet.sessions TO discreet_contact;
 GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
     discreet.sessions TO discreet_contact;
-GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
-    last_message_at, last_position, owner_id, owner_key, party, scope_key, seen_at, shared,
+GRANT SELECT (active_hour, agent_id, compacted_to, contact_id, created_at, current_turn, ended_at,
+    id, last_message_at, last_position, owner_id, owner_key, party, scope_key, seen_at, shared,
     speaks_to, summary_id, thread_key) ON discreet.sessions TO discreet_owner;
 GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, seen_at,
     speaks_to, summary_id) ON discreet.sessions TO discreet_owner;

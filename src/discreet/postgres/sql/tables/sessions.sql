@@ -31,6 +31,8 @@ CREATE TABLE discreet.sessions (
   summary_id      uuid,
   speaks_to       uuid,
   seen_at         timestamptz,
+  active_hour     integer GENERATED ALWAYS AS (
+    floor(extract(epoch FROM last_message_at - timestamptz '1970-01-01 00:00:00+00') / 3600)) STORED,
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id),
@@ -38,7 +40,7 @@ CREATE TABLE discreet.sessions (
   FOREIGN KEY (speaks_to, owner_id)
     REFERENCES discreet.contacts (id, owner_id)
     ON DELETE SET NULL (speaks_to)
-);
+) WITH (fillfactor = 85);
 COMMENT ON COLUMN discreet.sessions.current_turn IS
   'the turn that holds this session; a turn that is not named here may not save';
 COMMENT ON COLUMN discreet.sessions.compacted_to IS
@@ -49,6 +51,8 @@ COMMENT ON COLUMN discreet.sessions.speaks_to IS
   'a contact that the owner answers in person here: what they write goes to it';
 COMMENT ON COLUMN discreet.sessions.seen_at IS
   'when the owner last looked at it; what was said since then is unread';
+COMMENT ON COLUMN discreet.sessions.active_hour IS
+  'the hour of the last message, since 1970. Indexed in its place: a message writes no index as long as the hour is the same';
 CREATE INDEX sessions_speaking
   ON discreet.sessions (speaks_to, owner_id) WHERE speaks_to IS NOT NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX sessions_open
@@ -57,7 +61,7 @@ CREATE UNIQUE INDEX sessions_open
 CREATE INDEX sessions_party ON discreet.sessions (owner_id, agent_id, party);
 -- Who wrote last, for the owner's inbox.
 CREATE INDEX sessions_recent
-  ON discreet.sessions (owner_id, last_message_at) WHERE owner_key IS NOT NULL;
+  ON discreet.sessions (owner_id, active_hour) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.sessions
   ALTER COLUMN thread_key SET STATISTICS 0,
   ALTER COLUMN scope_key SET STATISTICS 0,
@@ -101,7 +105,7 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, las
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, scope_key, owner_key,
-              compacted_to, summary_id, speaks_to, seen_at),
+              compacted_to, summary_id, speaks_to, seen_at, active_hour),
       UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id,
               speaks_to, seen_at)
   ON discreet.sessions
