@@ -14,7 +14,7 @@ from leakbench.attacks import Person, System
 
 TITLE, PACKAGES = "hermes-agent", ("hermes-agent",)
 SHARED = True
-SAYS = "A personal agent: one memory for a profile, whoever writes. It doesn't claim to keep people apart."
+SAYS = "A personal agent: one memory for a profile and everyone who writes. It doesn't claim to keep people apart."
 
 
 class _Person(Person):

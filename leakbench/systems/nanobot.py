@@ -13,7 +13,7 @@ from leakbench.attacks import Person, System
 
 TITLE, PACKAGES = "nanobot", ("nanobot-ai",)
 SHARED = True
-SAYS = "A personal agent: one MEMORY.md for the workspace, whoever writes. Only sessions are kept apart."
+SAYS = "A personal agent: one MEMORY.md for the workspace and everyone who writes. Only sessions are kept apart."
 
 
 class _Person(Person):
