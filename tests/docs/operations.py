@@ -70,8 +70,8 @@ class Operation:
     lacks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-OWNERS = Missing("the owner's alone; nothing of the owner's is in a contact's turn")
-A_PERSONS = Missing("a yes is a person's: in the owner's chat, the dashboard or the terminal")
+OWNERS = Missing("for the owner only, so not in a contact's turn")
+A_PERSONS = Missing("only a person may approve: in the owner's chat, the dashboard or the terminal")
 AT_TERMINAL = Missing("the operator does this at the terminal")
 NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
 FROM_TURN = Missing("a turn starts with it and can recall")
@@ -272,7 +272,7 @@ OF_SESSIONS = (
         "messages.send_message",
         ("chat",),
         "send_message",
-        Missing("an MCP client is the agent's side; it answers, nobody answers it"),
+        Missing("an MCP client acts as the agent; it gets no answers"),
         NO_ARGUMENTS,
         result=messages.Reply,
     ),
@@ -281,7 +281,7 @@ OF_SESSIONS = (
         "discreet.sessions.replies.reply_to",
         Missing("sb chat waits; sb sessions show has the answer"),
         "get_reply",
-        Missing("an MCP client is the agent's side; it answers, nobody answers it"),
+        Missing("an MCP client acts as the agent; it gets no answers"),
         NO_ARGUMENTS,
         result=messages.Reply,
     ),
@@ -332,16 +332,16 @@ OF_CONTACTS = (
         "ask_for_person",
         "discreet.turn.handover.ask_for_person",
         Missing("/human in a chat; the owner is a person"),
-        Missing("a contact says it where it writes"),
-        Missing("a contact says it where it writes"),
+        Missing("a contact requests it in its chat"),
+        Missing("a contact requests it in its chat"),
         "ask_for_person",
     ),
     Operation(
         "set_time_zone",
         "discreet.contacts.time_zones.set_time_zone",
         Missing("/timezone in a chat; DISCREET_TIMEZONE for everybody else"),
-        Missing("a contact says it where it writes"),
-        Missing("a contact says it where it writes"),
+        Missing("a contact requests it in its chat"),
+        Missing("a contact requests it in its chat"),
         "set_time_zone",
     ),
     Operation(
@@ -481,7 +481,7 @@ OF_CONTACTS = (
 )
 
 
-_PLACE = "it belongs to the chat where it is asked for"
+_PLACE = "it belongs to the chat of the request"
 AGENT_OPTIONS = {
     "holds_answers": "drafts",
     "runs_reminders": "run_reminders",
@@ -769,7 +769,7 @@ OF_OWNER = (
               tokens.ListTokens, tokens.TokenList),
     _of_owner("revoke_token", "tokens.revoke_token", ("tokens revoke",), None, tokens.Token),
     Operation("mint_token", "tokens.mint_token",
-              Missing("whoever runs the installation creates it: sb tokens create --contact"),
+              Missing("the operator creates it: sb tokens create --contact"),
               "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
               tokens.TokenToMint, tokens.MintedToken),
     _of_owner("add_web_chat", "web_chats.add_web_chat", ("channels add web",),
@@ -819,9 +819,9 @@ NO_OPERATIONS = {
 HEAD = """\
 # Operations
 
-Each operation is one function in `src/discreet/services/`. Where an entry point offers it, this
-page says under which name; where it doesn't, why not. It is written by
-`python -m tests.docs.operations`, and a test compares.
+Each operation is one function in `src/discreet/services/`. For each entry point this page gives the
+operation's name there, or the reason why it isn't offered. `python -m tests.docs.operations` writes
+the page, and a test compares it.
 
 """
 
