@@ -1,4 +1,4 @@
-"""How long it takes to look through a text for canaries:  python -m benchmarks.canaries"""
+"""The time to search a text for canaries:  python -m benchmarks.canaries"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall through the doors for machines against the same call in process, and many at once.
+"""Recall over REST and MCP against the same call in process, and many at once.
 
 1. The same questions in process, over REST and over MCP, on one running server; and an empty route
    of the same web framework and an empty tool of the same SDK, served and called in the same way.

@@ -1,4 +1,4 @@
-"""What others cost a sender, with a worker as a server has it in this process.
+"""The effect of other senders on one sender, with a server's worker in this process.
 
 1. One sender with a great backlog: p95 from accepted to delivered of 100 other senders, with and
    without somebody who has 20,000 messages waiting, in turns.

@@ -1,4 +1,5 @@
-"""What an installation weighs: memory for each 1,000 isolated senders, and disk for each message.
+"""The footprint of an installation: memory for each 1,000 isolated senders, and disk for each
+message.
 
 A real ``sb serve`` without a model, over REST. Memory is the proportional share (PSS) of the server
 and of every process of PostgreSQL, with 1,000 and with 100,000 contacts, after the same messages.

@@ -1,4 +1,4 @@
-"""What rights, audience and canaries cost a turn in CPU time:  python -m benchmarks.guards
+"""The CPU time of rights, audience and canaries in a turn:  python -m benchmarks.guards
 
 A turn here asks a model twice, with one call of a tool between, and shows three drafts. Statements
 count with the processor time of their backend. The target is 2 ms a turn.

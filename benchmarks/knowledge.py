@@ -1,4 +1,5 @@
-"""What a session starts with: one query, against the check that a cache of it would need, p50.
+"""The knowledge at the start of a session: one query, against the check that a cache of it would
+need, p50.
 
 A contact with 300 memories, 60 of them high or critical, beside 100 others with as many.
 """

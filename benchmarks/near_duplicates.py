@@ -1,4 +1,4 @@
-"""Which pairs of memories are taken for the same: by the words that carry what is said, against
+"""Which pairs of memories count as duplicates: by their meaningful words, against
 any threshold of the vectors' cosine. Pairs are written by hand: half of the second kind differ in
 one small word, as facts do.
 """

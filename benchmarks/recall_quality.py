@@ -1,4 +1,4 @@
-"""How well recall finds what answers a question, on long conversations of several kinds.
+"""How well recall finds the answers to questions, on long conversations of several kinds.
 
     python benchmarks/recall_quality.py FILE... [--fit] [--embedder NAME] [--through-database]
 

@@ -1,6 +1,7 @@
 """Recall in a contact's scope, p50, in turns with its floor in the same run.
 
-1. Through the door against the same query in a transaction on a bare connection without policies
+1. In a scoped transaction against the same query in a transaction on a bare connection without
+policies
    (an admin's, with the scope as plain conditions).
 2. With 1,000,000 memories of 10,000 contacts against 10,000 memories of 100: a contact has 100.
 

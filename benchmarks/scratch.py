@@ -28,7 +28,7 @@ def scratch_home() -> Iterator[Path]:
 
 @asynccontextmanager
 async def scratch_database(size: int = 8) -> AsyncIterator[tuple[Database, ScopedDatabase]]:
-    """A fresh database and the door to it, with ``size`` connections of each role."""
+    """Yield a fresh database and its ScopedDatabase, with ``size`` connections of each role."""
     with scratch_home() as home:
         async with open_database(Settings(home=home), print) as database:
             db = ScopedDatabase(

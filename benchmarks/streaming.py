@@ -1,4 +1,5 @@
-"""What a long streamed answer costs: seconds of a turn whose model streams words as fast as it can,
+"""The cost of a long streamed answer: seconds of a turn whose model streams words as fast as it
+can,
 seconds until all of it is sent on Telegram, and seconds of its stream over REST or a terminal.
 
 The target is that the cost grows with the length of the answer, not with its square: four times as

@@ -1,7 +1,8 @@
 """All of a turn but the model, accepted to delivered: p50 and p95, split into its stages.
 
-A worker works in this process; the mind answers at once. Each message comes from another sender and
-the next is sent when the last was delivered, so that nothing but the way itself is measured.
+A worker works in this process; the responder answers at once. Each message comes from another
+sender and
+the next is sent when the last was delivered, so that only the path itself is measured.
 """
 
 from __future__ import annotations

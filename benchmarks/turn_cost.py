@@ -1,7 +1,7 @@
-"""What a message costs the database, from accepted to delivered, and what an idle server costs.
+"""The cost of a message in the database, from accepted to delivered, and of an idle server.
 
 A real ``sb serve`` without a model answers over REST. PostgreSQL counts the transactions, the rows
-written and the WAL; the idle server's share is measured first and taken off.
+written and the WAL; the idle server's share is measured first and subtracted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A bot that exists already, with Discreet behind it: each sender gets a session and a memory of
+"""An existing bot with Discreet behind it: each sender gets a session and a memory of
 their own. Needs DISCREET_SERVER and an agent's token (sb tokens create --agent NAME) in
 DISCREET_TOKEN. Instead of a platform it reads lines `sender: text` from standard input."""
 

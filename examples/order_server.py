@@ -1,4 +1,4 @@
-"""An MCP server that finds the order of whoever is asking, by the identity that Discreet signs.
+"""An MCP server that finds the order of the asking person, by the identity that Discreet signs.
 
     python examples/order_server.py http://127.0.0.1:8780/.well-known/jwks.json
     sb agents tools add ada shop --url http://127.0.0.1:8790/mcp

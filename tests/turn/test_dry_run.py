@@ -38,7 +38,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 
 def calling(*calls: tuple[str, dict[str, str]]) -> Think:
-    """Return a mind that makes calls, and answers with their results."""
+    """Return a responder that makes calls, and answers with their results."""
 
     async def think(_: TurnContext, __: Prompt, tools: Tools, ___: OnText) -> TurnResult:
         steps = [Step(name, given, (await tools.call(name, given)).text) for name, given in calls]
