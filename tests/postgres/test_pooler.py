@@ -10,14 +10,21 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Unavailable
+from discreet.postgres.binaries import run_client
 from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
 from discreet.postgres.external import initialise_external, migrate_external
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
@@ -47,8 +54,7 @@ def several_hosts(server: Credentials, form: str) -> str:
             )
         case _:
             return (
-                f"host={NOWHERE},{server.host} user={ADMIN_ROLE} password={password}"
-                " dbname=postgres"
+                f"host={NOWHERE},{server.host} user={ADMIN_ROLE} password={password} dbname=plain"
             )
 
 
@@ -57,6 +63,11 @@ def test_a_server_on_several_hosts_is_made_ready_migrated_and_opened(
     own_server: Credentials, tmp_path: Path, form: str
 ) -> None:
     home, url = tmp_path / "own", several_hosts(own_server, form)
+    with psycopg.connect(admin_url(own_server), autocommit=True) as conn:  # as without a locale
+        conn.execute(
+            "CREATE DATABASE plain TEMPLATE template0 ENCODING 'SQL_ASCII'"
+            " LOCALE_PROVIDER libc LOCALE 'C'"
+        )
     made = initialise_external(home, url, reset_roles=True)
     assert made.target_session_attrs == "read-write"
     assert len(made.places) == 2
@@ -96,10 +107,10 @@ def test_hosts_and_ports_that_do_not_fit_are_told_in_one_line(tmp_path: Path, ur
 
 
 @contextmanager
-def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
+def pgbouncer(server: Credentials, folder: Path, mode: str, more: str = "") -> Iterator[int]:
     """Yield the port of Debian's pgbouncer with a minimal configuration.
 
-    It sets only PostgreSQL's address, the users and ``pool_mode``.
+    It sets only PostgreSQL's address, the users and ``pool_mode``, and the lines in ``more``.
     """
     assert PGBOUNCER, "apt-get install pgbouncer"
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -110,7 +121,7 @@ def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
         f"[databases]\n* = host={server.host} port={server.port} auth_user={ADMIN_ROLE}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {folder}/users.txt\npool_mode = {mode}\n"
-        "auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1\n"
+        "auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1\n" + more
     )
     words = [PGBOUNCER, str(folder / "pgbouncer.ini")]
     if os.geteuid() == 0:  # it doesn't run as root
@@ -166,6 +177,57 @@ async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settin
                 await do_all(database, db, Responder())
                 async with db.begin(WorkScope()) as tx:
                     assert await tx.fetch("SELECT id FROM queue.procrastinate_jobs") == []
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")
+def test_programs_that_have_no_tls_dump_and_load_a_server_that_takes_nothing_else(
+    own_server: Credentials, tmp_path: Path
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    only_tls = (
+        f"client_tls_sslmode = require\nclient_tls_cert_file = {certificate}\n"
+        f"client_tls_key_file = {key}\n"
+    )
+    dump = tmp_path / "dump"
+    with pgbouncer(own_server, tmp_path, "session", only_tls) as port:
+        admin = {"host": "localhost", "hostaddr": "127.0.0.1", "port": port}
+        plain = make_conninfo(admin_url(own_server), **admin)
+        safe = make_conninfo(plain, sslmode="verify-full", sslrootcert=certificate)
+        with psycopg.connect(safe, autocommit=True) as conn:
+            conn.execute(
+                "CREATE TABLE many AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)"
+            )
+            run_client("pg_dump", safe, "--format=custom", "--table=many", f"--file={dump}")
+            conn.execute("DROP TABLE many")
+            # Without a mode, the connection is by TLS too, as the server wants it.
+            run_client("pg_restore", plain, "--dbname=postgres", str(dump))
+            assert conn.execute("SELECT count(*) FROM many").fetchone() == (5000,)
+        other = make_conninfo(safe, host="elsewhere.example")
+        with pytest.raises(psycopg.OperationalError, match="certificate"):
+            run_client("pg_dump", other, f"--file={dump}")
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """Return the files of a certificate for localhost, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.environment import honoured_variables, variable_of_option
+from discreet.postgres.tls_relay import reachable_without_tls
 
 __all__ = ["ENVIRONMENT", "MAJOR_VERSION", "program", "run_client"]
 
@@ -56,21 +57,23 @@ def run_client(name: str, conninfo: str, *words: str) -> None:
     Raises:
         Unavailable: it failed; the message has the first error it printed.
     """
-    given = conninfo_to_dict(conninfo)
-    variables = {
-        variable: str(given[key])
-        for key, variable in variable_of_option().items()
-        if given.get(key) is not None
-    }
-    done = subprocess.run(  # noqa: S603 - our own words, no shell
-        [program(name), "--no-password", *words],
-        env={**honoured_variables(), **ENVIRONMENT, **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    with reachable_without_tls(conninfo) as reachable:
+        given = conninfo_to_dict(reachable)
+        variables = {
+            variable: str(given[key])
+            for key, variable in variable_of_option().items()
+            if given.get(key) is not None
+        }
+        kept = honoured_variables(tls=False)
+        done = subprocess.run(  # noqa: S603 - our own words, no shell
+            [program(name), "--no-password", *words],
+            env={**kept, **ENVIRONMENT, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error:" in line] or ["error: none"]
         raise Unavailable(f"{name} failed: {lines[0].split('error:', 1)[1].strip()}")

@@ -72,6 +72,10 @@ def ignore_libpq_variables(*, embedded: bool) -> None:
         os.environ.pop(name, None)
 
 
-def honoured_variables() -> dict[str, str]:
-    """Return the variables that a child process needs to connect to a server of your own."""
-    return {name: os.environ[name] for name in {*HONOURED, "HOME"} if name in os.environ}
+def honoured_variables(*, tls: bool = True) -> dict[str, str]:
+    """Return the variables that a child process needs to connect to a server of your own.
+
+    ``tls``: it does TLS by itself.
+    """
+    names = HONOURED if tls else HONOURED & {"PGPASSFILE", "PGPASSWORD"}
+    return {name: os.environ[name] for name in {*names, "HOME"} if name in os.environ}

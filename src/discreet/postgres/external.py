@@ -157,11 +157,14 @@ def _attrs_for(hosts: Sequence[str]) -> str:
 def read_write(admin_url: str) -> str:
     """Return the admin's conninfo, which selects the primary if the URL names several hosts.
 
+    Its texts are UTF-8, also in a database without an encoding (SQL_ASCII), as clusters have that
+    were made without a locale; psycopg would return bytes there.
+
     Raises:
         BadInput: as for ``external_credentials``.
     """
     wanted = external_credentials(admin_url, "postgres").target_session_attrs
-    return make_conninfo(admin_url, target_session_attrs=wanted)
+    return make_conninfo(admin_url, target_session_attrs=wanted, client_encoding="UTF8")
 
 
 def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
