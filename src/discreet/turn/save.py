@@ -80,7 +80,6 @@ async def save_answer(
         await _save_turn(tx, lease, prompt, result)
         if used := _made_use_of(prompt):
             await mark_used(tx, used)
-        await _wake_for_the_rest(tx, lease.session_id)
     if delivers and deliver is not None:
         await deliver(tx, _scope_of(tx), lease.route_id)
 

@@ -2186,6 +2186,10 @@ BEGIN
   IF answer IS NOT NULL THEN
     waits := gate.hold_answer(session, turn, answer);
   END IF;
+  IF sends AND EXISTS (SELECT FROM discreet.messages m
+                        WHERE m.session_id = end_turn.session AND m.state = 'waiting') THEN
+    PERFORM gate.defer_turn(session, NULL, false);
+  END IF;
   IF waits OR NOT sends THEN
     UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
   END IF;

@@ -95,7 +95,8 @@ END $$;
 
 -- End a turn that holds its session (`held`), with its draft and its job. The caller stores what came of it
 -- in the same transaction. `sends`: an answer follows, and frees the session when it takes its position,
--- which saves a row. `answer`: its text, where the owner may want to read it first; then it `waits`.
+-- which saves a row; and the session is woken if messages of another route wait. `answer`: its text, where
+-- the owner may want to read it first; then it `waits`.
 CREATE OR REPLACE FUNCTION gate.end_turn(
   session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -109,6 +110,10 @@ BEGIN
   PERFORM gate.end_job('turn:' || session);
   IF answer IS NOT NULL THEN
     waits := gate.hold_answer(session, turn, answer);
+  END IF;
+  IF sends AND EXISTS (SELECT FROM discreet.messages m
+                        WHERE m.session_id = end_turn.session AND m.state = 'waiting') THEN
+    PERFORM gate.defer_turn(session, NULL, false);
   END IF;
   IF waits OR NOT sends THEN
     UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
