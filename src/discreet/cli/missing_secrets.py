@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def secretless_lines(app: App) -> list[str]:
-    """Return a line for each channel that receives and sends nothing, for want of its token."""
+    """Return a line for each channel that is idle because its token is missing."""
     from discreet.services.channels import unreadable_secrets
 
     return [

@@ -123,7 +123,7 @@ async def get_entry(tx: Transaction, contact_id: ContactId) -> Entry | None:
 
 
 async def entry_at(tx: Transaction, address: Address) -> Entry | None:
-    """Return the entry of an address; None if it is nobody's or the owner's own."""
+    """Return the entry of an address; None if nobody has it, or the owner does."""
     contact_id = await tx.value(
         """SELECT contact_id FROM discreet.addresses
             WHERE platform = %(platform)s AND platform_id = %(platform_id)s""",

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 OTHERS_READ = "This turn must not reach anybody there with what it has read."
-"""Why nothing leaves a contact's turn that holds rows of others: a policy has failed."""
+"""The reason if a contact's turn holds rows of others: a policy has failed."""
 SOMEBODY = UUID(int=0)
 """Represents, in ``Audience.read``, a contact that was erased or isn't known."""
 CODE_CHARACTERS = 8

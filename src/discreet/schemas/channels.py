@@ -37,7 +37,7 @@ class ConnectedChannel(BaseModel):
 
     @property
     def label(self) -> str:
-        """The name as people write it: with a leading @, but for numbers and web chats."""
+        """The name as people write it: with a leading @, except for numbers and web chats."""
         if self.platform == WEB:
             return self.name
         return f"@{self.name}" if self.name[:1].isalpha() else self.name

@@ -60,7 +60,7 @@ def _limited(text: str) -> str:
 def _pdf(data: bytes) -> str:
     from pypdf import PdfReader
 
-    # It logs what it repairs, or why it fails; the caller says the latter in words.
+    # It logs its repairs, or why it fails; the caller reports a failure in words.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     reader = PdfReader(BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
@@ -95,7 +95,7 @@ def _docx(data: bytes) -> str:
 
 
 def _refuse_bombs(data: bytes) -> None:
-    """Check what an archive says it holds, before anything of it is unpacked."""
+    """Check the contents that an archive declares, before unpacking any of it."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         parts = archive.infolist()
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:

@@ -15,7 +15,7 @@ from discreet.turn.server_tools import INTERRUPTED, make_decided_call
 from discreet.turn.turns import Turns
 
 DECIDED = "decided"
-"""The command by which the owner's yes or no to a call reaches its session. Nobody can type it."""
+"""The command that brings the owner's decision about a call to its session. Nobody can type it."""
 
 
 async def answer_command(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:

@@ -48,7 +48,7 @@ async def why(tx: Transaction) -> str:
 
 
 async def who(tx: Transaction, scope: ContactScope | SharedScope) -> str:
-    """Return who besides the agent read or changed the conversation, as text."""
+    """Return the people who read or changed the conversation, as text."""
     if isinstance(scope, SharedScope):
         return "Everyone who talks to me shares this conversation, and my owner can read it."
     listed = await own_data.list_access(_context(tx))

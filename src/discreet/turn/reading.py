@@ -130,7 +130,7 @@ class Reading:
         return release_content(audience, ToConversation(self.party), text)
 
     def final(self, text: str) -> Released:
-        """Return the whole answer, with what needs the owner's yes beneath it.
+        """Return the whole answer, followed by the calls that need the owner's approval.
 
         Raises:
             Withheld: the turn must not reach anybody.
