@@ -181,7 +181,11 @@ def _questions(every: Candidates, count: int) -> list[str]:
     known = {word for word in vocabulary() if terms_of(word)[1] == word}
     questions: list[str] = []
     while len(questions) < count:
-        words = [word for word in every.terms(chance.randrange(len(every))) if word in known]
+        words = [
+            word
+            for word in every.bags_of(np.array([chance.randrange(len(every))]))[0]
+            if word in known
+        ]
         if words:
             picked = chance.sample(words, min(chance.choice([1, 2, 3, 4]), len(words)))
             questions.append(f"What about {' '.join(picked)}?")

@@ -31,9 +31,10 @@ from tests.support.world import World, make_world
 from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import Embedder, bundled_embedder
-from discreet.memory.indexing import index, vector_literal
+from discreet.memory.indexing import index_soon, vector_literal
 from discreet.memory.memories import NewMemory, remember
-from discreet.memory.recall import prepare, recall
+from discreet.memory.query import prepare_soon
+from discreet.memory.recall import recall
 from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
@@ -76,15 +77,14 @@ class Ours:
     embedder: Embedder
 
     async def recall(self, who: str, question: str) -> int:
-        query = await asyncio.to_thread(prepare, question, self.embedder)
-        async with self.db.begin(self.scopes[who]) as tx:
+        query = await prepare_soon(question, self.embedder)
+        async with self.db.read(self.scopes[who]) as tx:
             return len(await recall(tx, query, limit=LIMIT))
 
-    async def remember(self, who: str, *texts: str) -> None:
-        indexed = await asyncio.to_thread(index, texts, self.embedder)
+    async def remember(self, who: str, text: str) -> None:
+        new = NewMemory(text, await index_soon(text, self.embedder))
         async with self.db.begin(self.scopes[who]) as tx:
-            for text, one in zip(texts, indexed, strict=True):
-                await remember(tx, NewMemory(text, one))
+            await remember(tx, new)
 
 
 async def main(environments: Path, people: int, rounds: int) -> None:

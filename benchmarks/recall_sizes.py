@@ -51,7 +51,7 @@ async def main(sizes: list[int], rounds: int) -> None:
             for number in range(rounds + 10):
                 start = time.perf_counter()
                 query = prepare(_question(said, number), bundled_embedder())
-                async with db.begin(scope) as tx:
+                async with db.read(scope) as tx:
                     hits = await recall(tx, query)
                 spent.append((time.perf_counter() - start) * 1000)
                 if len(hits) != 10:

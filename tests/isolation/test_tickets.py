@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import Error
 
-from discreet.domain.errors import ScopeError
+from discreet.domain.errors import ScopeError, Unavailable
 from discreet.postgres.pool import PooledConnection
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, ScopedDatabase, Transaction
@@ -207,6 +207,66 @@ async def test_queries_that_come_first_begin_the_transaction_in_their_own_round_
         with pytest.raises(ScopeError):
             async with db.begin(bob) as tx:
                 await tx.fetch_each(*queries)
+
+
+async def test_what_only_reads_has_a_ticket_for_each_call_and_changes_nothing(
+    neighbours: Neighbours, db: ScopedDatabase, database: Database
+) -> None:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    said = "SELECT content FROM discreet.memories"
+    pool = await db._pool("discreet_contact")
+    async with pool.connection() as connection:
+        connection.set_clock(connection.now() + 3600)  # the first ticket is refused
+    async with db.read(bob) as tx:
+        for _ in range(7):  # also as a prepared statement
+            assert await tx.value(said) == BOBS_SECRET
+        assert await tx.fetch_each((said, ()), (said, ())) == [[{"content": BOBS_SECRET}]] * 2
+        on = tx._connection
+        assert on is not None
+        # Nothing of it is left between two calls.
+        left = await on.execute(
+            "SELECT coalesce(current_setting('discreet.ticket', true), ''),"
+            " current_setting('transaction_read_only'), (SELECT count(*) FROM discreet.memories)"
+        )
+        assert await left.fetchone() == ("", "off", 0)
+        with pytest.raises(RuntimeError):
+            async with tx.pipelined():
+                pass
+    for change in (
+        "UPDATE discreet.memories SET summary = 'x'",
+        "INSERT INTO discreet.memories (content) VALUES ('x')",
+        "SELECT gate.forget_memory(id, NULL) FROM discreet.memories",
+    ):
+        with pytest.raises(Unavailable, match="read-only"):
+            async with db.read(bob) as tx:
+                await tx.value(change)
+    async with db.read(bob) as tx:
+        with pytest.raises(ScopeError):
+            await tx.value("SELECT ctid FROM discreet.memories")
+        with pytest.raises(ScopeError):  # it ended with what was refused
+            await tx.value(said)
+    stranger = ScopedDatabase(database.conninfo, b"k" * 32)
+    try:
+        with pytest.raises(ScopeError):
+            async with stranger.read(bob) as tx:
+                await tx.value(said)
+    finally:
+        await asyncio.shield(stranger.close())
+    async with db.read(bob) as kept:
+        pass
+    with pytest.raises(ScopeError):
+        await kept.value(said)
+
+
+async def test_a_connection_that_was_read_on_keeps_nothing_for_the_next_scope(
+    neighbours: Neighbours, db: ScopedDatabase
+) -> None:
+    alice = neighbours.world.contact(neighbours.alice.contact_id)
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    async with db.read(bob) as tx:
+        await tx.value("SELECT set_config('discreet.kept', 'heron', false)")
+    async with db.read(alice) as tx:
+        assert not await tx.value("SELECT current_setting('discreet.kept', true)")
 
 
 async def test_nothing_is_read_within_a_pipeline_where_no_limit_counts(

@@ -11,6 +11,7 @@ import pytest
 from discreet.domain.errors import BadInput
 from discreet.memory.candidates import CandidateRows, candidates_of
 from discreet.memory.embedding import bundled_embedder
+from discreet.memory.large_scopes import remember_many
 from discreet.memory.memories import forget
 from discreet.memory.recall import Filters, Mode, prepare, recall, search_messages
 from discreet.services.references import ReferenceText, publish
@@ -235,7 +236,9 @@ async def test_the_parts_of_a_score_add_up_to_it(people: People) -> None:
 async def test_a_memory_that_is_forgotten_while_it_is_ranked_is_left_out(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rex, _ = await people.keep(people.alice, "the dog is called Rex", "the dog sleeps by day")
+    both = ["the dog is called Rex", "the dog sleeps by day"]
+    # Long texts are read after they have been ranked.
+    rex, _ = await people.keep(people.alice, *(f"{text} {'woof ' * 1_000}" for text in both))
     query = prepare("my dog", bundled_embedder())
 
     async def meanwhile(*asked: Any) -> CandidateRows:
@@ -246,4 +249,36 @@ async def test_a_memory_that_is_forgotten_while_it_is_ranked_is_left_out(
 
     monkeypatch.setattr("discreet.memory.recall.candidates_of", meanwhile)
     async with people.db.begin(people.alice) as tx:
-        assert texts(await recall(tx, query)) == ["the dog sleeps by day"]
+        (left,) = await recall(tx, query)
+    assert left.content.startswith("the dog sleeps by day")
+
+
+async def test_rows_read_along_with_their_ranking_are_those_that_are_read_by_id(
+    people: People,
+) -> None:
+    every = Filters(kinds=frozenset(["memory", "passage", "message"]))
+    later = datetime.now(UTC) + timedelta(days=400, microseconds=7)
+    await people.keep(
+        people.alice,
+        'the dog is called "Rex" \\ ünïcode 犬',
+        topic_key="dog",
+        topics=["pets", 'a "b"'],
+        salience="high",
+        summary="Rex",
+        expires_at=later,
+    )
+    await people.keep(people.alice, "the dog sleeps by day", f"long: {'the dog barks ' * 500}")
+    await people.world.say("telegram:1", "The dog barks", sent_at=later)
+    world = people.world
+    await publish(
+        world.db, world.owner_id, world.agent_id, [ReferenceText("d.md", ("A dog eats.",))]
+    )
+    query = prepare("What does my dog do?", people.embedder)
+    for scope in (people.alice, people.world.owner):
+        found = []
+        for many in (False, True):
+            remember_many(scope, every, many=many)
+            async with people.db.read(scope) as tx:
+                found.append(await recall(tx, query, filters=every))
+        assert found[0] == found[1]
+        assert {hit.kind for hit in found[0]} == {"memory", "passage", "message"}

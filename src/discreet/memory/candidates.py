@@ -15,17 +15,21 @@ from discreet.memory.features import Candidates
 from discreet.memory.filters import Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
 from discreet.memory.large_scopes import (
+    FEW,
     MANY,
     SAMPLE,
     choosing,
     chosen,
     known_as_large,
+    known_as_many,
     population,
     population_of,
+    remember_many,
     remember_size,
 )
 from discreet.memory.owner_candidates import CANDIDATE, owner_candidates
 from discreet.memory.query import Query
+from discreet.memory.whole_rows import row_as_json, row_from_json
 from discreet.scope import Transaction
 
 __all__ = ["CandidateRows", "candidates_of"]
@@ -37,11 +41,15 @@ MAX_UNINDEXED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
-    """Rows as columns of equal length. ``ids``: 16 bytes each, ``kinds``: one letter each."""
+    """Rows as columns of equal length. ``ids``: 16 bytes each, ``kinds``: one letter each.
+
+    ``whole``: the other columns of each row, as JSON, where they were read along.
+    """
 
     ids: bytes
     kinds: str
     candidates: Candidates
+    whole: Sequence[str | None] = ()
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -54,14 +62,19 @@ class CandidateRows:
         """Return the kind of a row."""
         return _KIND_OF[self.kinds[row]]
 
+    def whole_row(self, row: int) -> dict[str, Any] | None:
+        """Return the columns of a row without its id, or None if it wasn't read in full."""
+        said = self.whole[row] if self.whole else None
+        return None if said is None else row_from_json(self.kind_of(row), said)
+
 
 _KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
 _LETTER_OF = {kind: letter for letter, kind in _KIND_OF.items()}
 
 # Columns of every candidate, in this order: kind, id, bag, terms in it, tokens, cosine,
 # conversation, position in it, seconds since 1970, speaker, whether the agent said it, contact,
-# salience, text if there is no bag yet. Only vectors of the same embedder are compared, because
-# other embedders have other dimensions.
+# salience, text if there is no bag yet, the whole row if there are few. Only vectors of the same
+# embedder are compared, because other embedders have other dimensions.
 _MEMORIES: LiteralString = """
     SELECT 'm', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
@@ -69,14 +82,14 @@ _MEMORIES: LiteralString = """
            NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', false,
            contact_id,
            array_position(ARRAY['low', 'medium', 'high', 'critical'], salience) - 2,
-           CASE WHEN terms = '{}' AND content ~* %(mentioning)s THEN content END
+           CASE WHEN terms = '{}' AND content ~* %(mentioning)s THEN content END, {whole}
       FROM discreet.memories WHERE """
 _PASSAGES: LiteralString = """
     SELECT 'p', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
                 THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
            NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', false,
-           NULL::uuid, 0, CASE WHEN terms = '{}' THEN content END
+           NULL::uuid, 0, CASE WHEN terms = '{}' THEN content END, {whole}
       FROM discreet.passages WHERE """
 _MESSAGES: LiteralString = """
     SELECT 's', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
@@ -85,7 +98,7 @@ _MESSAGES: LiteralString = """
            session_id, position,
            extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name,
            direction = 'out', contact_id, 0,
-           CASE WHEN terms IS NULL THEN text END
+           CASE WHEN terms IS NULL THEN text END, {whole}
       FROM discreet.messages WHERE """
 _SELECT: Mapping[Kind, LiteralString] = {
     "memory": _MEMORIES,
@@ -107,11 +120,11 @@ _ALL_IN_ONE: LiteralString = """
            string_agg(CASE WHEN agent THEN '1' ELSE '0' END, ''),
            string_agg(uuid_send(coalesce(contact, '00000000-0000-0000-0000-000000000000')), ''),
            string_agg(int4send(salience), ''),
-           CASE WHEN bool_or(text IS NOT NULL) THEN array_agg(text) END
+           CASE WHEN bool_or(text IS NOT NULL) THEN array_agg(text) END, {whole}
            {population}
       FROM (SELECT * FROM ({kinds}) AS every (kind, id, bag, terms, tokens, cosine, conversation,
                                               position, seconds, speaker, agent, contact, salience,
-                                              text)
+                                              text, whole)
              ORDER BY conversation NULLS FIRST, position, seconds DESC, id) AS candidate"""
 
 
@@ -141,13 +154,15 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
             where["memory"] = filters.passing("memory") + CANDIDATE
     unchosen = [kind for kind in kinds if kind not in where]
     large = [kind for kind in unchosen if known_as_large(tx.scope, filters, kind)]
+    few = not large and not where and not known_as_many(tx.scope, filters)
     while True:
-        row = await _fetch(tx, filters, kinds, where, large, params)
+        row = await _fetch(tx, filters, kinds, where, large, params, whole=few)
         grown = _update(tx, filters, unchosen, large, row)
         if grown == large:
             break
         large = grown
-    known = population_of_owner or (population(row[16:20]) if large else None)
+    remember_many(tx.scope, filters, many=len(row[0] or "") > FEW)
+    known = population_of_owner or (population(row[17:21]) if large else None)
     return _found(row, known)
 
 
@@ -156,7 +171,7 @@ def _update(
 ) -> list[Kind]:
     """Return the kinds with more rows than are all ranked, and remember them."""
     there = {kind: (row[0] or "").count(_LETTER_OF[kind]) for kind in kinds}
-    there |= {kind: row[16 + 4 * at] for at, kind in enumerate(large)}
+    there |= {kind: row[17 + 4 * at] for at, kind in enumerate(large)}
     for kind in kinds:
         remember_size(tx.scope, filters, kind, large=there[kind] > MANY)
     return [kind for kind in kinds if there[kind] > MANY]
@@ -169,8 +184,10 @@ async def _fetch(
     where: Mapping[Kind, LiteralString],
     large: Sequence[Kind],
     params: Mapping[str, Any],
+    *,
+    whole: bool,
 ) -> tuple[Any, ...]:
-    """Read candidates of each kind.
+    """Read candidates of each kind, in full if ``whole``.
 
     ``where``: the condition for preselected kinds. Candidates of ``large`` kinds are chosen in the
     same statement. For any other kind, one row too many shows that it is large.
@@ -180,12 +197,18 @@ async def _fetch(
     }
     conditions.update(where)
     conditions.update({kind: chosen(kind) for kind in large})
+    selected: Mapping[Kind, LiteralString] = {
+        kind: _SELECT[kind].replace("{whole}", row_as_json(kind) if whole else "NULL")
+        for kind in kinds
+    }
     every: LiteralString = " UNION ALL ".join(
-        [f"({_SELECT[kind]}{conditions[kind]})" for kind in kinds]
+        [f"({selected[kind]}{conditions[kind]})" for kind in kinds]
     )
     choices: LiteralString = ",".join([choosing(kind, filters.passing(kind)) for kind in large])
     known: LiteralString = "".join([f", {population_of(kind)}" for kind in large])
+    rows: LiteralString = "array_agg(whole)" if whole else "NULL"
     sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{population}", known)
+    sql = sql.replace("{whole}", rows)
     if choices:
         sql = f"WITH {choices} {sql}"
     (row,) = await tx.fetch_tuples(sql, params, binary=True)
@@ -196,7 +219,7 @@ def _found(row: tuple[Any, ...], known: Population | None) -> CandidateRows:
     if row[0] is None:
         return CandidateRows(b"", "", Candidates.none())
     kinds, ids, bags, sizes, terms, tokens, token_sizes, cosines, places = row[:9]
-    positions, seconds, speakers, agents, contacts, saliences, texts = row[9:16]
+    positions, seconds, speakers, agents, contacts, saliences, texts, whole = row[9:17]
     bag_sizes, lengths = _numbers(sizes, ">i4"), _numbers(terms, ">i4").astype(np.float64)
     of_tokens = _numbers(token_sizes, ">i4")
     if texts is not None:
@@ -223,6 +246,7 @@ def _found(row: tuple[Any, ...], known: Population | None) -> CandidateRows:
             population=known,
             sampled=None if known is None else _lowest(ids, count),
         ),
+        whole or (),
     )
 
 

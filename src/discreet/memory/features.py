@@ -112,10 +112,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def terms(self, row: int) -> list[str]:
-        """Return the bag of a row."""
-        start = int(self.bag_sizes[:row].sum())
-        return self.bags[start : start + int(self.bag_sizes[row])].split()
+    def bags_of(self, rows: npt.NDArray[np.int64]) -> list[list[str]]:
+        """Return the bags of rows."""
+        ends = np.cumsum(self.bag_sizes)[rows].tolist()
+        sizes = self.bag_sizes[rows].tolist()
+        return [self.bags[end - size : end].split() for end, size in zip(ends, sizes, strict=True)]
 
     def party(self, row: int) -> tuple[Any, ...]:
         """Return whose row it is, and whether the agent said it."""
@@ -159,28 +160,30 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
     )
     bags = Bags(candidates.bags, candidates.bag_sizes)
     nothing = np.zeros(count)
-    # Only in a conversation does it matter whether a line is a question.
-    asks = nothing if lines.all_alone else np.minimum(bags.count(ASKS), 1.0)
     columns, matched = _matches(asked, kept, candidates, bags, lines)
-    columns |= _kinds_of_line(asked, asks, lines, columns.pop("fresh"))
     columns |= {
-        "text -2": lines.neighbour(columns["text"], -2),
-        "asked -1": lines.neighbour(columns["text"] * asks, -1),
-        "standing order": _standing_orders(bags, lines),
         "speaker": mentioned,
         "time word": np.minimum(bags.count(TIME), 1.0) if asked.wants_time else nothing,
         "number": np.minimum(bags.count(NUMBER), 1.0) if asked.wants_number else nothing,
-        "date": closeness(asked.days, candidates.seconds),
+        "date": closeness(asked.days, candidates.seconds) if asked.days else nothing,
         "salience": candidates.saliences if len(candidates.saliences) else nothing,
         "age": np.exp2(-np.maximum(now - candidates.seconds, 0.0) / HALF_AGE),
     }
+    if not lines.are_unrelated:
+        asks = np.minimum(bags.count(ASKS), 1.0)
+        columns |= _kinds_of_line(asked, asks, lines, columns["fresh"])
+        columns |= {
+            "text -2": lines.neighbour(columns["text"], -2),
+            "asked -1": lines.neighbour(columns["text"] * asks, -1),
+            "standing order": _standing_orders(bags, lines),
+        }
     if lines.lone.any() and not lines.all_alone:
         # Give rows without a conversation the mean, or they would lose for having none.
         for name in FEATURES:
             if name not in _LONE:
                 mean = columns[name][~lines.lone].mean()
                 columns[name] = np.where(lines.lone, mean, columns[name])
-    return np.stack([columns[name] for name in FEATURES], axis=1), matched
+    return np.stack([columns.get(name, nothing) for name in FEATURES], axis=1), matched
 
 
 def _matches(
@@ -207,19 +210,23 @@ def _matches(
         "topic": _stands_out(lines, "topic", near.topic),
         "nearest words": _stands_out(lines, "nearest words", near.words),
         "side by side": _share_of_best(bags.side_by_side(asked.terms)),
-        "meaning around": lines.around(
-            _stands_out(lines, "meaning", near.beyond_the_usual), MEANING_AROUND
-        ),
-        "fresh": near.fresh,
-        "sitting": lines.by_sitting(frequencies, candidates.lengths),
     }
     near_words = np.square(np.clip((near.each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
     holding = _rows_near(near_words, frequencies.T > 0, terms, candidates)
-    columns["words around"], columns["words beside"] = _words_around(near_words, holding, lines)
+    around = _words_around(near_words, holding, lines)
     # A row without neighbours is measured by its own words and meaning.
-    itself = (columns["words around"] + columns["nearest words"]) / 2
-    columns["words around"] = np.where(lines.lone, itself, columns["words around"])
-    columns["meaning around"] = np.where(lines.lone, 0.0, columns["meaning around"])
+    itself = (around + columns["nearest words"]) / 2
+    columns["words around"] = np.where(lines.lone, itself, around)
+    if not lines.are_unrelated:
+        meaning_around = lines.around(
+            _stands_out(lines, "meaning", near.beyond_the_usual), MEANING_AROUND
+        )
+        columns |= {
+            "words beside": _words_around(near_words, holding, lines, itself=False),
+            "meaning around": np.where(lines.lone, 0.0, meaning_around),
+            "fresh": near.fresh,
+            "sitting": lines.by_sitting(frequencies, candidates.lengths),
+        }
     matched = rarity @ np.minimum(frequencies, 1.0) / max(float(rarity.sum()), 1e-9)
     return columns, matched
 
@@ -252,22 +259,19 @@ def _rows_near(
 
 
 def _words_around(
-    near: Floats, rows_near: tuple[float, Floats], lines: Lines
-) -> tuple[Floats, Floats]:
+    near: Floats, rows_near: tuple[float, Floats], lines: Lines, *, itself: bool = True
+) -> Floats:
     """Return how well each row with its neighbours matches the question's words.
 
-    The second result is for the neighbours alone. Matching is by meaning; a word that many rows
-    match counts less. ``near``: the similarity of each row to each word, 0 to 1, shape (rows,
+    Without ``itself``: how well the neighbours alone do. Matching is by meaning; a word that many
+    rows match counts less. ``near``: the similarity of each row to each word, 0 to 1, shape (rows,
     words). ``rows_near``: the result of ``_rows_near``.
     """
     rows, holding = rows_near[0] + UNRELATED_ROWS, rows_near[1]
     rarity = np.log1p((rows - holding + 0.5) / (holding + 0.5))
     rarity /= max(float(rarity.sum()), 1e-9)
-    found = []
-    for itself in (True, False):
-        around = lines.around(near, WORDS_AROUND, itself=itself)
-        found.append(lines.relative(around / (around + ENOUGH) @ rarity))
-    return found[0], found[1]
+    around = lines.around(near, WORDS_AROUND, itself=itself)
+    return lines.relative(around / (around + ENOUGH) @ rarity)
 
 
 def _kinds_of_line(asked: Asked, asks: Floats, lines: Lines, fresh: Floats) -> dict[str, Floats]:

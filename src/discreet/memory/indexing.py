@@ -19,7 +19,7 @@ from discreet.memory.embedding import (
     Vectors,
 )
 from discreet.memory.filters import Kind
-from discreet.memory.spaces import is_english, space_for, space_names
+from discreet.memory.spaces import embeds_quickly, is_english, space_for, space_names
 from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import VERSION, terms_of
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
@@ -33,6 +33,7 @@ __all__ = [
     "index_backlog",
     "index_messages",
     "index_quickly",
+    "index_soon",
     "mentioning",
     "save_indexed",
     "unindexed",
@@ -109,6 +110,13 @@ def index_quickly(texts: Sequence[str], embedder: Embedder) -> dict[str, Indexed
         return {}
     quick = [text for text in texts if table is embedder or is_english(text)]
     return dict(zip(quick, index(quick, table), strict=True))
+
+
+async def index_soon(text: str, embedder: Embedder) -> Indexed:
+    """Index one text without holding up others for longer than handing it to a thread would."""
+    if embeds_quickly(text, embedder):
+        return index([text], embedder)[0]
+    return (await asyncio.to_thread(index, [text], embedder))[0]
 
 
 def vector_literal(vector: Vectors) -> str:

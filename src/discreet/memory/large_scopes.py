@@ -1,4 +1,4 @@
-"""Choose candidates in scopes that have too many rows to rank them all.
+"""Choose candidates in scopes that have too many rows to rank them all, or to read them in full.
 
 One pass over the scope's own rows selects those with rare words of the question, those nearest by
 vector, and a random sample for the statistics. An index over all scopes' rows would be faster, but
@@ -17,18 +17,23 @@ from discreet.memory.filters import Filters, Kind
 from discreet.scope import Scope
 
 __all__ = [
+    "FEW",
     "MANY",
     "SAMPLE",
     "choosing",
     "chosen",
     "known_as_large",
+    "known_as_many",
     "population",
     "population_of",
+    "remember_many",
     "remember_size",
 ]
 
 MANY = 4_000
 """Maximum rows of a kind that are all ranked."""
+FEW = 200
+"""Maximum rows that are read in full before they are ranked: one round trip instead of two."""
 SAMPLE = 100
 """Size of the random sample."""
 
@@ -83,10 +88,11 @@ _POPULATION: LiteralString = """
     (SELECT rows FROM {kind}_all), (SELECT length FROM {kind}_all),
     (SELECT array_agg(term) FROM {kind}_held), (SELECT array_agg(rows) FROM {kind}_held)"""
 
-_MOST_REMEMBERED = 1_000
-_large: OrderedDict[tuple[Scope, Filters, Kind], None] = OrderedDict()
-"""Searches that found many rows, newest last. If one is missing, the first rows show it; if one is
-outdated, the total count does.
+_MOST_REMEMBERED = 10_000
+Search = tuple[Scope, Filters, Kind | None]
+_large: OrderedDict[Search, None] = OrderedDict()
+"""Searches that found many rows, newest last: of a kind, or of all. If one is missing, the first
+rows show it; if one is outdated, the total count does. It decides how rows are read, never which.
 """
 
 
@@ -97,17 +103,34 @@ def known_as_large(scope: Scope, filters: Filters, kind: Kind) -> bool:
 
 def remember_size(scope: Scope, filters: Filters, kind: Kind, *, large: bool) -> None:
     """Record whether a search had to choose candidates."""
-    key = _key(scope, filters, kind)
+    _remember(_key(scope, filters, kind), large)
+
+
+def known_as_many(scope: Scope, filters: Filters) -> bool:
+    """Return whether a search of this scope had more than ``FEW`` rows last time."""
+    return _key(scope, filters, None) in _large
+
+
+def remember_many(scope: Scope, filters: Filters, *, many: bool) -> None:
+    """Record whether a search had more than ``FEW`` rows."""
+    _remember(_key(scope, filters, None), many)
+
+
+def _remember(key: Search, is_so: bool) -> None:
     _large.pop(key, None)
-    if large:
+    if is_so:
         _large[key] = None
         if len(_large) > _MOST_REMEMBERED:
             _large.popitem(last=False)
 
 
-def _key(scope: Scope, filters: Filters, kind: Kind) -> tuple[Scope, Filters, Kind]:
+def _key(scope: Scope, filters: Filters, kind: Kind | None) -> Search:
     # The asking turn is always a different one, and doesn't make a scope small.
-    return scope, replace(filters, before_turn=None), kind
+    return (
+        scope,
+        filters if filters.before_turn is None else replace(filters, before_turn=None),
+        kind,
+    )
 
 
 def choosing(kind: Kind, passing: LiteralString) -> LiteralString:

@@ -31,6 +31,8 @@ class Lines:
     Attributes:
         lone: Whether each row has no neighbours.
         all_alone: Whether no row has neighbours.
+        are_unrelated: Whether no row has neighbours and none is the agent's, as among memories.
+            Every feature of conversations is 0 then.
     """
 
     def __init__(
@@ -45,8 +47,11 @@ class Lines:
         self.lone = conversations < 0
         self.all_alone = bool(self.lone.all())
         self.agents = agents if len(agents) else np.zeros(count, dtype=bool)
-        self.log_lengths = np.log1p(np.maximum(lengths, 1.0))
+        self.are_unrelated = self.all_alone and not self.agents.any()
         self._usual = usual
+        if self.are_unrelated:
+            return
+        self.log_lengths = np.log1p(np.maximum(lengths, 1.0))
         kinds = (self.lone, ~self.lone & self.agents, ~self.lone & ~self.agents)
         self._kinds = [kind for kind in kinds if kind.any()]
         self._same = np.zeros(count, dtype=bool)
@@ -66,12 +71,17 @@ class Lines:
         known = ~np.isnan(values)
         if not known.any():
             return np.zeros(len(values))
+        if self.are_unrelated and self._usual is None and known.all():
+            mean = (values.sum() + UNRELATED_ROWS * unrelated) / (len(values) + UNRELATED_ROWS)
+            beyond: Floats = values - mean
+            beyond /= max(float(beyond.max()), FLOOR)
+            return beyond
         usual = known if self._usual is None else known & self._usual
         counted = values[usual] if usual.any() else values[known]
         known_sum = counted.sum() + UNRELATED_ROWS * unrelated
         mean = known_sum / (len(counted) + UNRELATED_ROWS)
         rest = np.where(known, values - mean, 0.0)
-        for kind in self._kinds:
+        for kind in [] if self.are_unrelated else self._kinds:
             there = kind & usual
             count = there.sum()
             if not count:

@@ -6,6 +6,10 @@ however old it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,71 +51,96 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     best = rows[np.argsort(-scores[rows], kind="stable")][:LOOKED_AT]
     best = best[candidates.lengths[best] <= MAX_TERMS]
     best = best[np.argsort(candidates.seconds[best], kind="stable")]
-    seconds = dict(zip(best.tolist(), candidates.seconds[best].tolist(), strict=True))
-    if len(set(seconds.values())) < 2:
+    seconds = candidates.seconds[best].tolist()
+    if len(set(seconds)) < 2:
         return lifted
-    bags = {row: candidates.terms(row) for row in best.tolist()}
-    subjects = {row: subject_of(bag) for row, bag in bags.items()}
-    changed = {row for row, bag in bags.items() if not CHANGE_TERMS.isdisjoint(bag)}
+    rows_of, bags = best.tolist(), candidates.bags_of(best)
     question = frozenset(asked.terms)
     numbers = frozenset(term for term in question if any(map(str.isdecimal, term)))
-    asked_of = {row: numbers.intersection(bag) for row, bag in bags.items()}
-    parties = {row: candidates.party(row) for row in bags}
-    reached = {row: float(scores[row]) for row in subjects}
+    told = [
+        _Told(
+            subject := subject_of(bag),
+            question & subject,
+            not MOVING_TERMS.isdisjoint(subject),
+            not CHANGE_TERMS.isdisjoint(bag),
+            candidates.party(row),
+            saliences[row],
+            numbers.intersection(bag),
+        )
+        for row, bag in zip(rows_of, bags, strict=True)
+    ]
+    before = scores[best].tolist()
+    reached = list(before)
     unknown = 1.0 - asked.table_share
     if_changed = CHANGED + unknown * (CHANGED_UNKNOWN - CHANGED)
-    for at, newer in enumerate(best.tolist()):
+    for at, newer in enumerate(told):
         # People mention the same things in chat again and again, so the text must signal a change.
-        if newer not in changed and candidates.conversations[newer] >= 0:
+        if not newer.changed and candidates.conversations[rows_of[at]] >= 0:
             continue
-        for older in best[:at].tolist():
-            behind = reached[older] - reached[newer]
+        own = reached[at]
+        for place in range(at):
+            behind = reached[place] - own
+            if not 0 <= behind <= SAME_SUBJECT:
+                continue
+            older = told[place]
             if (
-                not 0 <= behind <= SAME_SUBJECT
-                or parties[older] != parties[newer]
-                or seconds[older] == seconds[newer]
-                or saliences[older] > saliences[newer]
-                or not asked_of[older] <= asked_of[newer]
+                older.party != newer.party
+                or seconds[place] == seconds[at]
+                or older.salience > newer.salience
+                or not older.numbers <= newer.numbers
             ):
                 continue
-            reach = if_changed if newer in changed else None
-            if behind <= _reach(question, subjects[older], subjects[newer], reach):
-                reached[newer] = reached[older] + AHEAD
-        lifted[newer] = reached[newer] - scores[newer]
+            if behind <= _reach(older, newer, if_changed):
+                own = reached[place] + AHEAD
+        reached[at] = own
+    lifted[best] = [after - once for after, once in zip(reached, before, strict=True)]
     return lifted
 
 
-def _reach(
-    question: frozenset[str],
-    older: frozenset[str],
-    newer: frozenset[str],
-    if_changed: float | None,
-) -> float:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a row says, as far as another one may replace it.
+
+    ``asked_for``: the terms of the question in its subject; ``moved``: it says that someone moved;
+    ``changed``: it signals a change; ``numbers``: those asked for.
+    """
+
+    subject: frozenset[str]
+    asked_for: frozenset[str]
+    moved: bool
+    changed: bool
+    party: tuple[Any, ...]
+    salience: float
+    numbers: frozenset[str]
+
+
+def _reach(older: _Told, newer: _Told, if_changed: float) -> float:
     """Return how far below an older row a newer one may score to move above it.
 
-    ``if_changed``: the answer for a newer row that signals a change; None if it doesn't.
+    ``if_changed``: the answer for a newer row that signals a change.
     """
-    if overlap(older, newer) >= MOSTLY:
+    if overlap(older.subject, newer.subject) >= MOSTLY:
         return SAME_SUBJECT
-    asked_for = question & older
-    named = asked_for & newer
-    # Who says "I moved to Oslo" need not say that they live there.
-    if not MOVING_TERMS.isdisjoint(newer):
-        named |= asked_for & DWELLING_TERMS
-    if not asked_for or named != asked_for:
+    asked_for = older.asked_for
+    if not asked_for:
         return -1.0
-    if if_changed is not None:
+    # Who says "I moved to Oslo" need not say that they live there.
+    missing = asked_for - newer.subject
+    if missing and not (newer.moved and missing <= DWELLING_TERMS):
+        return -1.0
+    if newer.changed:
         return if_changed
-    return CHANGED if overlap(older - question, newer) >= SOME else SAME_ANSWER
+    return CHANGED if overlap(older.subject - asked_for, newer.subject) >= SOME else SAME_ANSWER
 
 
 def subject_of(terms: list[str]) -> frozenset[str]:
     """Return the subject of a bag: no function words, markers or numbers, because those change."""
-    return frozenset(
-        term
-        for term in terms
-        if term not in FUNCTION_TERMS and term[0] != "<" and not any(map(str.isdecimal, term))
-    )
+    return frozenset(filter(_is_of_subject, terms))
+
+
+@lru_cache(maxsize=65_536)
+def _is_of_subject(term: str) -> bool:
+    return term not in FUNCTION_TERMS and term[0] != "<" and not any(map(str.isdecimal, term))
 
 
 def overlap(older: frozenset[str], newer: frozenset[str]) -> float:

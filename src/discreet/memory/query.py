@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,12 +11,12 @@ from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
 from discreet.memory.phrasing import subject_of_question
-from discreet.memory.spaces import space_for
+from discreet.memory.spaces import embeds_quickly, space_for
 from discreet.memory.temporal import days_asked_for
 from discreet.memory.token_vectors import is_word, table_share, word_vectors
 from discreet.memory.tokenizer import content_words, words_of
 
-__all__ = ["Query", "ask", "prepare"]
+__all__ = ["Query", "ask", "prepare", "prepare_soon"]
 
 _TIME_QUESTIONS = frozenset(["when", "date", "month", "year", "day", "long"])
 _AMOUNTS = frozenset(["many", "much", "long", "often", "old"])
@@ -73,6 +74,16 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
     if space.name != bundled_embedder().name:
         asked = replace(asked, table_share=table_share(list(content_words(subject).values())))
     return Query(text, asked, asked_at, space.name, vector)
+
+
+async def prepare_soon(text: str, embedder: Embedder) -> Query:
+    """Prepare a query without holding up others for longer than handing it to a thread would.
+
+    Raises: as ``prepare``.
+    """
+    if embeds_quickly(text, embedder):
+        return prepare(text, embedder)
+    return await asyncio.to_thread(prepare, text, embedder)
 
 
 def ask(text: str, now: datetime) -> Asked:

@@ -1,14 +1,14 @@
 """Recall memories, passages and messages of a scope.
 
 The search is exact over the scope's rows: the database returns every row's terms and distance,
-``ranking`` sorts them, and only the best are read in full.
+``ranking`` sorts them, and only the best are read in full, unless there are few.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -19,6 +19,7 @@ from discreet.memory.candidates import candidates_of
 from discreet.memory.filters import ANY, Filters
 from discreet.memory.query import Query, prepare
 from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
+from discreet.memory.whole_rows import fetch_whole
 from discreet.scope import Transaction
 
 __all__ = ["ANY", "Filters", "Hit", "Query", "ScoreParts", "prepare", "recall", "search_messages"]
@@ -103,21 +104,28 @@ async def recall(
         return []
     ranking = rank(query.asked, found.candidates, mode=mode, now=query.asked_at.timestamp())
     best = ranking.order[:limit].tolist()
-    ids_of: dict[Kind, list[UUID]] = {}
+    whole: dict[int, dict[str, Any]] = {}
+    unread: dict[Kind, list[UUID]] = {}
     for at in best:
-        ids_of.setdefault(found.kind_of(at), []).append(found.id_of(at))
-    whole: dict[UUID, dict[str, Any]] = {}
-    for kind, ids in ids_of.items():
-        whole.update((row["id"], row) for row in await tx.fetch(_WHOLE[kind], {"ids": ids}))
+        row = found.whole_row(at)
+        if row is None:
+            unread.setdefault(found.kind_of(at), []).append(found.id_of(at))
+        else:
+            whole[at] = row
+    if unread:
+        by_id = await fetch_whole(tx, unread)
+        # Another request may have deleted some of them in the meantime.
+        whole |= {at: by_id[found.id_of(at)] for at in best if found.id_of(at) in by_id}
     return [
         Hit(
             kind=found.kind_of(at),
+            id=found.id_of(at),
             score=float(ranking.scores[at]),
             parts=_parts(ranking, found.candidates, at),
-            **whole[found.id_of(at)],
+            **whole[at],
         )
         for at in best
-        if found.id_of(at) in whole  # another request may have deleted it in the meantime
+        if at in whole
     ]
 
 
@@ -145,21 +153,6 @@ async def search_messages(
         until=until,
     )
     return await recall(tx, query, mode=mode, limit=limit, filters=filters)
-
-
-_WHOLE: dict[Kind, LiteralString] = {
-    "memory": """
-        SELECT id, content, created_at, agent_id, contact_id, shared, salience, summary, topics,
-               source, version, topic_key, expires_at
-          FROM discreet.memories WHERE id = ANY(%(ids)s)""",
-    "passage": """
-        SELECT id, content, created_at, agent_id, title
-          FROM discreet.passages WHERE id = ANY(%(ids)s)""",
-    "message": """
-        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, agent_id,
-               contact_id, shared, session_id, position, direction, sender_name
-          FROM discreet.messages WHERE id = ANY(%(ids)s)""",
-}
 
 
 _PART_OF = {

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 
-from discreet.memory.embedding import Embedder, EmbedderByLanguage, VectorSpace
+from discreet.memory.embedding import (
+    Embedder,
+    EmbedderByLanguage,
+    StaticEmbedder,
+    VectorSpace,
+)
 from discreet.memory.languages import STOP_WORDS, language_of
 from discreet.memory.token_vectors import table_share
 from discreet.memory.tokenizer import content_words, words_of
 
-__all__ = ["is_english", "is_known_script", "space_for", "space_names"]
+__all__ = ["embeds_quickly", "is_english", "is_known_script", "space_for", "space_names"]
 
 MAX_CHARACTERS = 500
 """Characters of a text that tell its language."""
+SHORT = 200
+"""Characters of a text that are embedded in a tenth of a millisecond by a table."""
 KNOWN, KNOWN_BESIDE_ENGLISH = 0.7, 0.6
 """How well the table knows English words (``table_share``), at least: without a function word of
 English among them, and beside one that other languages have too.
@@ -40,6 +47,15 @@ def space_for(embedder: Embedder, text: str) -> VectorSpace:
     if not isinstance(embedder, EmbedderByLanguage):
         return embedder
     return embedder.table if is_english(text) else embedder.model()
+
+
+def embeds_quickly(text: str, embedder: Embedder) -> bool:
+    """Return whether embedding a text takes less than handing it to a thread."""
+    if len(text) > SHORT:
+        return False
+    if isinstance(embedder, EmbedderByLanguage):
+        return isinstance(embedder.table, StaticEmbedder) and is_english(text)
+    return isinstance(embedder, StaticEmbedder)
 
 
 def space_names(embedder: Embedder) -> list[str]:

@@ -22,6 +22,10 @@ from discreet.scope.transaction import First, Transaction
 
 DEFAULT_SIZE = 4
 """Maximum connections per role that one process holds."""
+OPEN: LiteralString = "SELECT gate.open_scope(%s)"
+OPEN_TO_READ: LiteralString = (
+    "SELECT gate.open_scope(%s), pg_catalog.set_config('transaction_read_only', 'on', true)"
+)
 FIRST_WAIT_SECONDS = 3.0
 """Seconds to wait for a connection before asking the server whether it has any left."""
 
@@ -71,23 +75,43 @@ class ScopedDatabase:
             yield tx
 
     @asynccontextmanager
+    async def read(self, scope: RowScope) -> AsyncIterator[Transaction]:
+        """Read in a scope: every call is a read-only transaction of its own, in one round trip.
+
+        Each brings its ticket. The pool cleans the connection afterwards, and nobody waits for it.
+
+        Raises: as ``begin``.
+        """
+        async with self._transaction(scope, reads_only=True) as tx:
+            yield tx
+
+    @asynccontextmanager
     async def _transaction(
-        self, scope: RowScope, *before_all: LiteralString, durable: bool = True
+        self,
+        scope: RowScope,
+        *before_all: LiteralString,
+        durable: bool = True,
+        reads_only: bool = False,
     ) -> AsyncIterator[Transaction]:
         ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
             async with self._connection(pool, role_of(scope)) as connection:
                 tx = Transaction(
-                    connection, scope, partial(self._begin, connection, scope, before_all)
+                    connection,
+                    scope,
+                    partial(self._begin, connection, scope, None if reads_only else before_all),
+                    reads_only=reads_only,
                 )
                 try:
                     yield tx
-                    await tx.begin()  # if nothing was run, the ticket is still checked
+                    if not reads_only:
+                        await tx.begin()  # if nothing was run, the ticket is still checked
                 finally:
                     tx.close()
                 # If anything above raises, the pool rolls back and cleans before the next use.
-                await connection.commit_clean(durable=durable)
+                if not reads_only:
+                    await connection.commit_clean(durable=durable)
         except Error as error:
             ours = await _translated(pool, error)
             if ours is None:
@@ -98,10 +122,12 @@ class ScopedDatabase:
         self,
         connection: PooledConnection,
         scope: RowScope,
-        before_all: Sequence[LiteralString],
+        before_all: Sequence[LiteralString] | None,
         first: First | None,
     ) -> None:
         """Begin a transaction with its ticket, and send its first statement along.
+
+        ``before_all`` None: the first statement is all of it, and may only read.
 
         The database rejects a ticket whose time is wrong, which happens after its clock was set or
         this machine was suspended. In that case, read the database's clock and try once more.
@@ -117,16 +143,20 @@ class ScopedDatabase:
         self,
         connection: PooledConnection,
         scope: RowScope,
-        before_all: Sequence[LiteralString],
+        before_all: Sequence[LiteralString] | None,
         first: First | None,
     ) -> None:
         ticket = ticket_for(scope, self._key, connection.pid, connection.now())
         try:
             async with connection.pipeline():  # one round trip
-                await connection.execute("BEGIN")
-                for statement in before_all:
-                    await connection.execute(statement)
-                cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
+                if before_all is None:  # PostgreSQL ends the transaction with the pipeline
+                    opened: LiteralString = OPEN_TO_READ
+                else:
+                    opened = OPEN
+                    await connection.execute("BEGIN")
+                    for statement in before_all:
+                        await connection.execute(statement)
+                cursor = await connection.execute(opened, (ticket,))
                 if first is not None:
                     await first()
         except errors.PipelineAborted as aborted:
@@ -134,7 +164,7 @@ class ScopedDatabase:
             if isinstance(aborted.__context__, Error):
                 raise aborted.__context__ from None
             raise
-        for (clock,) in await cursor.fetchall():
+        for clock, *_ in await cursor.fetchall():
             connection.set_clock(clock)
 
     async def ask(

@@ -24,7 +24,8 @@ Begin = Callable[[First | None], Awaitable[None]]
 class Transaction:
     """Run parameterised statements within the open transaction of one scope.
 
-    It begins with the first statement, which saves a round trip.
+    It begins with the first statement, which saves a round trip. If it ``reads_only``, every call
+    is a transaction of its own.
 
     Every method raises:
         ScopeError: the transaction has ended, or the scope may not do this.
@@ -35,12 +36,20 @@ class Transaction:
         BadInput: a text can't be stored, or a gate function can't resolve something.
     """
 
-    __slots__ = ("_begin", "_connection", "_is_pipelined", "scope")
+    __slots__ = ("_begin", "_connection", "_is_pipelined", "_reads_only", "scope")
 
-    def __init__(self, connection: AsyncConnection[Any], scope: Scope, begin: Begin) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        scope: Scope,
+        begin: Begin,
+        *,
+        reads_only: bool = False,
+    ) -> None:
         self._connection: AsyncConnection[Any] | None = connection
         self._begin: Begin | None = begin
         self._is_pipelined = False
+        self._reads_only = reads_only
         self.scope = scope
 
     async def begin(self, first: First | None = None) -> None:
@@ -50,7 +59,8 @@ class Transaction:
             if first is not None:
                 await first()
             return
-        self._begin = None
+        if not self._reads_only:
+            self._begin = None
         try:
             await begin(first)
         except BaseException:
@@ -122,6 +132,8 @@ class Transaction:
         hung while it waited there would keep its locks, because the database's limit for idle
         transactions doesn't count before the end of a pipeline.
         """
+        if self._reads_only:
+            raise RuntimeError("Only a transaction can be pipelined; use fetch_each to read.")
         await self.begin()
         try:
             async with self._open().pipeline():

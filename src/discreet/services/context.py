@@ -24,6 +24,7 @@ class OperationContext:
 
     Attributes:
         begin: Begins a transaction in the caller's scope. In a turn it also checks the lease.
+        read: Opens the same scope for reading alone, without a transaction around the calls.
         embedder: Returns the embedder. It may have to load a model, so only operations
             that need one call it, and outside transactions.
         source: The ``source`` of memories that are created here.
@@ -32,6 +33,7 @@ class OperationContext:
     """
 
     begin: Callable[[], AbstractAsyncContextManager[Transaction]]
+    read: Callable[[], AbstractAsyncContextManager[Transaction]]
     embedder: Callable[[], Embedder]
     source: Source
     turn_id: TurnId | None = None
@@ -41,4 +43,4 @@ def in_scope(
     db: ScopedDatabase, scope: SessionScope, embedder: Callable[[], Embedder], source: Source
 ) -> OperationContext:
     """Return the context of a caller who acts in ``scope``."""
-    return OperationContext(partial(db.begin, scope), embedder, source)
+    return OperationContext(partial(db.begin, scope), partial(db.read, scope), embedder, source)

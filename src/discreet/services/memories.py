@@ -5,7 +5,6 @@ They run in the scope of their context. In the owner's scope every memory says w
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -14,7 +13,7 @@ from discreet.domain.errors import NotFound
 from discreet.domain.ids import ContactId, MemoryId
 from discreet.domain.paging import mark_of, next_of
 from discreet.memory import history, knowledge, memories
-from discreet.memory.indexing import Indexed, index
+from discreet.memory.indexing import Indexed, index_soon
 from discreet.memory.outdated import may_be_outdated
 from discreet.memory.tokenizer import terms_of
 from discreet.memory.types import Memory, MemoryChange, NewMemory
@@ -222,7 +221,7 @@ def _cleared(request: schemas.MemoryPatch) -> frozenset[Literal["topic_key", "ex
 
 
 async def _indexed(context: OperationContext, text: str) -> Indexed:
-    return (await asyncio.to_thread(index, [text], context.embedder()))[0]
+    return await index_soon(text, context.embedder())
 
 
 async def _show(tx: Transaction, memory: Memory) -> schemas.Memory:

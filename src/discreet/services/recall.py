@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from discreet.domain.ids import AgentId, ContactId, SessionId
 from discreet.memory import recall as store
 from discreet.memory.embedding import Embedder
 from discreet.memory.filters import Filters
-from discreet.memory.query import Query, prepare
+from discreet.memory.query import Query, prepare, prepare_soon
 from discreet.schemas import memories as schemas
 from discreet.schemas.attribution import OWNER, Person
 from discreet.scope import OwnerScope, Transaction
@@ -91,7 +90,7 @@ async def _search(
     context: OperationContext, request: schemas.Search, filters: Filters
 ) -> schemas.Hits:
     query = await prepare_query(request.query, context.embedder())
-    async with context.begin() as tx:
+    async with context.read() as tx:
         items = await find_hits(tx, query, mode=request.mode, limit=request.limit, filters=filters)
     return schemas.Hits(items=items, by_words_only=_has_words_only(query))
 
@@ -99,7 +98,7 @@ async def _search(
 async def prepare_query(text: str, embedder: Embedder) -> Query:
     """Prepare a query outside transactions, with words alone if the embedder fails."""
     try:
-        return await asyncio.to_thread(prepare, text, embedder)
+        return await prepare_soon(text, embedder)
     except Unavailable:
         return prepare(text, None)
 

@@ -104,4 +104,4 @@ def _context(tx: Transaction) -> OperationContext:
     async def within() -> AsyncIterator[Transaction]:
         yield tx
 
-    return OperationContext(within, bundled_embedder, "agent")
+    return OperationContext(within, within, bundled_embedder, "agent")

@@ -152,7 +152,9 @@ class Toolbox:
     @property
     def context(self) -> OperationContext:
         """The context for the services: this turn's scope and no other."""
-        return OperationContext(self.begin, lambda: self.embedder, "agent", self.turn_id)
+        return OperationContext(
+            self.begin, self.begin, lambda: self.embedder, "agent", self.turn_id
+        )
 
     async def _note_that_it_acts(self) -> None:
         async with self._enter(durable=True) as tx:
