@@ -20,7 +20,7 @@ from discreet.scope import OwnerScope, Transaction
 
 __all__ = ["CANDIDATE", "OwnerCandidates", "owner_candidates"]
 
-HELD_BY = 2_500
+HELD_BY = 1_500
 """Approximate number of memories examined for the words of a question."""
 FEW = 300
 """Maximum memories that are counted exactly."""

@@ -1424,7 +1424,7 @@ CREATE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
     AS $$
 DECLARE
   in_table real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'discreet.memories'::regclass);
-  percent  real := least(100, 100.0 * 30000 / greatest(in_table, 1));
+  percent  real := least(100, 100.0 * 100000 / greatest(in_table, 1));
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
     RETURN;  -- another process is counting
@@ -4560,7 +4560,7 @@ BEGIN
       'SELECT best.id FROM (SELECT m.id, %s AS worth, '
       'coalesce(1 - (CASE WHEN m.embedder = %L THEN m.embedding END <=> $1), 0) AS cosine '
       'FROM (SELECT found.*, 0.72 + 0.48 * cardinality(found.terms) / %s AS norm FROM (%s) found) m'
-      ') best ORDER BY 3 * best.worth / max(best.worth) OVER () + 2.5 * best.cosine DESC LIMIT 300',
+      ') best ORDER BY 3 * best.worth / max(best.worth) OVER () + 2.5 * best.cosine DESC LIMIT 400',
       worth, of_embedder, greatest(mean_length, 1), array_to_string(wanted, ' UNION ALL '))
       USING near;
   END IF;

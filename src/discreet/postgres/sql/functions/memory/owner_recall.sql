@@ -52,7 +52,7 @@ BEGIN
       'SELECT best.id FROM (SELECT m.id, %s AS worth, '
       'coalesce(1 - (CASE WHEN m.embedder = %L THEN m.embedding END <=> $1), 0) AS cosine '
       'FROM (SELECT found.*, 0.72 + 0.48 * cardinality(found.terms) / %s AS norm FROM (%s) found) m'
-      ') best ORDER BY 3 * best.worth / max(best.worth) OVER () + 2.5 * best.cosine DESC LIMIT 300',
+      ') best ORDER BY 3 * best.worth / max(best.worth) OVER () + 2.5 * best.cosine DESC LIMIT 400',
       worth, of_embedder, greatest(mean_length, 1), array_to_string(wanted, ' UNION ALL '))
       USING near;
   END IF;
