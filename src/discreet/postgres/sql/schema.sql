@@ -227,7 +227,7 @@ $$;
 ALTER FUNCTION gate.add_counts(one jsonb, other jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION add_reminder(uuid, uuid, text, text, timestamp without time zone, text, timestamp with time zone)
-CREATE FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) RETURNS uuid
+CREATE FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -254,16 +254,16 @@ BEGIN
     owner_id, agent_id, contact_id, shared, session_id, route_id, text, rule, starts_at, zone, due_at,
     asked_by)
   VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route, body,
-          recurrence, starts, of_zone, due,
+          recurrence, first_local, zone_name, first_due,
           (SELECT m.sender_contact_id FROM discreet.messages m
             WHERE m.turn_id = turn AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1))
   RETURNING id INTO result;
-  PERFORM gate.defer_reminder(result, session, due);
+  PERFORM gate.defer_reminder(result, session, first_due);
   RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) OWNER TO discreet_gate;
+ALTER FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) OWNER TO discreet_gate;
 
 -- FUNCTION key_of(bytea)
 CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
@@ -281,41 +281,41 @@ CREATE FUNCTION gate.scope() RETURNS gate.scope
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     AS $$
 DECLARE
-  ticket text := pg_catalog.current_setting('discreet.ticket', true);
+  ticket  text := pg_catalog.current_setting('discreet.ticket', true);
   -- A ticket names the role as the default installation does, whatever this one is called.
-  login  text := 'discreet_' OPERATOR(pg_catalog.||)
+  login   text := 'discreet_' OPERATOR(pg_catalog.||)
                  pg_catalog.split_part(session_user::text, '_', -1);
-  said   text;
-  keys   gate.secrets;
-  result gate.scope;
+  payload text;
+  secrets gate.secrets;
+  result  gate.scope;
 BEGIN
   IF ticket IS NULL OR ticket OPERATOR(pg_catalog.=) '' THEN
     RETURN result;
   END IF;
-  said := pg_catalog.split_part(ticket, '#', 1);
-  SELECT * INTO STRICT keys FROM gate.secrets;
-  IF ticket OPERATOR(pg_catalog.<>) (said OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
+  payload := pg_catalog.split_part(ticket, '#', 1);
+  SELECT * INTO STRICT secrets FROM gate.secrets;
+  IF ticket OPERATOR(pg_catalog.<>) (payload OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
        pg_catalog.encode(
-         pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
-           keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
-             login OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+         pg_catalog.sha256(secrets.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
+           secrets.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
+             login OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) payload, 'UTF8'))),
          'hex')) THEN
     RETURN result;
   END IF;
-  IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
+  IF pg_catalog.split_part(payload, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
     RETURN result;
   END IF;
   -- Compared with the start of the transaction, not with now: a long export keeps its scope.
   IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
        pg_catalog.to_timestamp(
-         pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
+         pg_catalog.split_part(payload, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
      NOT BETWEEN '-30 seconds'::interval AND '30 seconds'::interval THEN
     RETURN result;
   END IF;
   result.known      := true;
-  result.owner_id   := nullif(pg_catalog.split_part(said, '/', 1), '')::uuid;
-  result.agent_id   := nullif(pg_catalog.split_part(said, '/', 2), '')::uuid;
-  result.contact_id := nullif(pg_catalog.split_part(said, '/', 3), '')::uuid;
+  result.owner_id   := nullif(pg_catalog.split_part(payload, '/', 1), '')::uuid;
+  result.agent_id   := nullif(pg_catalog.split_part(payload, '/', 2), '')::uuid;
+  result.contact_id := nullif(pg_catalog.split_part(payload, '/', 3), '')::uuid;
   result.party      := coalesce(
     result.contact_id,
     CASE WHEN session_user OPERATOR(pg_catalog.=) 'discreet_shared' THEN result.agent_id
@@ -512,20 +512,20 @@ END $$;
 ALTER FUNCTION gate.allowed_tools() OWNER TO discreet_gate;
 
 -- FUNCTION anonymize_turn_reads(uuid, uuid[])
-CREATE FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) RETURNS void
+CREATE FUNCTION gate.anonymize_turn_reads(owner uuid, contact_ids uuid[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE discreet.turns t
-     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
+     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (contact_ids)
                         THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
                         FROM unnest(t.read) r(id))
    WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner))
-     AND t.party = ANY (owner || gate.agent_ids(owner)) AND t.contact_id IS NULL AND t.read && gone
+     AND t.party = ANY (owner || gate.agent_ids(owner)) AND t.contact_id IS NULL AND t.read && contact_ids
 $$;
 
 
-ALTER FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.anonymize_turn_reads(owner uuid, contact_ids uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION apply_channel_labels(discreet.channels, uuid)
 CREATE FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) RETURNS void
@@ -735,7 +735,7 @@ END $$;
 ALTER FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
 
 -- FUNCTION apply_retention(integer)
-CREATE FUNCTION gate.apply_retention(most integer) RETURNS jsonb
+CREATE FUNCTION gate.apply_retention(max_rows integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -746,20 +746,20 @@ DECLARE
   erased   record;
   counts   jsonb;
 BEGIN
-  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
+  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, max_rows));
   GET DIAGNOSTICS files = ROW_COUNT;
-  counts := gate.expire_messages(owner, most) || gate.expire_unassigned(owner);
-  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
+  counts := gate.expire_messages(owner, max_rows) || gate.expire_unassigned(owner);
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, max_rows)));
   DELETE FROM discreet.memory_history v
    WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
-                                        FROM gate.expired_versions(owner, most) e);
+                                        FROM gate.expired_versions(owner, max_rows) e);
   GET DIAGNOSTICS versions = ROW_COUNT;
   RETURN counts || jsonb_build_object(
     'files', files, 'memories', erased.memories, 'memory_versions', erased.versions + versions);
 END $$;
 
 
-ALTER FUNCTION gate.apply_retention(most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.apply_retention(max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION archive_memory()
 CREATE FUNCTION gate.archive_memory() RETURNS trigger
@@ -847,7 +847,7 @@ END $$;
 ALTER FUNCTION gate.ask_for_erasure(code text) OWNER TO discreet_gate;
 
 -- FUNCTION ask_for_person(uuid, uuid, text)
-CREATE FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) RETURNS record
+CREATE FUNCTION gate.ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -874,14 +874,14 @@ BEGIN
   IF NOT EXISTS (SELECT FROM discreet.person_requests r
                   WHERE r.session_id = here.id AND r.turn_id = turn) THEN
     INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited)
-    VALUES (here.owner_id, here.id, turn, left(why, 500),
+    VALUES (here.owner_id, here.id, turn, left(reason_given, 500),
             clock_timestamp() + agent.person_minutes * interval '1 minute',
             outcome = 'waits');
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer) OWNER TO discreet_gate;
 
 -- FUNCTION awaits_person(discreet.sessions)
 CREATE FUNCTION gate.awaits_person(here discreet.sessions) RETURNS boolean
@@ -940,17 +940,17 @@ END $$;
 ALTER FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION begin_mcp_session(bytea, uuid)
-CREATE FUNCTION gate.begin_mcp_session(shown bytea, token uuid) RETURNS void
+CREATE FUNCTION gate.begin_mcp_session(session_digest bytea, token uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO discreet.mcp_sessions (digest, token_id, owner_id)
-    SELECT shown, t.id, t.owner_id FROM discreet.tokens t WHERE t.id = token;
+    SELECT session_digest, t.id, t.owner_id FROM discreet.tokens t WHERE t.id = token;
 END $$;
 
 
-ALTER FUNCTION gate.begin_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.begin_mcp_session(session_digest bytea, token uuid) OWNER TO discreet_gate;
 
 -- FUNCTION begin_owner_notices()
 CREATE FUNCTION gate.begin_owner_notices() RETURNS timestamp with time zone
@@ -970,29 +970,29 @@ END $$;
 ALTER FUNCTION gate.begin_owner_notices() OWNER TO discreet_gate;
 
 -- FUNCTION begin_sign_in(bytea, bytea, bytea, bytea, interval)
-CREATE FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) RETURNS boolean
+CREATE FUNCTION gate.begin_sign_in(link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   UPDATE discreet.connections c
-     SET state_hash = of_state, sealed = kept, expires_at = clock_timestamp() + valid
-   WHERE c.link_hash = link AND c.browser_hash = browser AND c.state = 'opened'
+     SET state_hash = state_digest, sealed = sealed_state, expires_at = clock_timestamp() + valid_for
+   WHERE c.link_hash = link_digest AND c.browser_hash = browser_digest AND c.state = 'opened'
      AND c.state_hash IS NULL AND c.expires_at > clock_timestamp();
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.begin_sign_in(link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) OWNER TO discreet_gate;
 
 -- FUNCTION begin_turn(uuid, integer)
-CREATE FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) RETURNS record
+CREATE FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  here  discreet.sessions;
-  first record;
+  here          discreet.sessions;
+  first_message record;
 BEGIN
   IF NOT gate.try_lock_session(session) THEN
     RETURN;
@@ -1005,42 +1005,42 @@ BEGIN
     PERFORM gate.mark_turn_lost(session, here.current_turn);
   END IF;
   -- Commands don't wait for earlier messages.
-  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
+  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first_message
     FROM discreet.messages m WHERE m.session_id = session AND m.state = 'waiting'
    ORDER BY m.command IS NULL, m.position LIMIT 1;
   IF NOT FOUND THEN
     UPDATE discreet.sessions s SET current_turn = NULL
      WHERE s.id = session AND s.current_turn IS NOT NULL;
     RETURN;
-  ELSIF first.not_before > clock_timestamp() THEN
-    not_before := first.not_before;
+  ELSIF first_message.not_before > clock_timestamp() THEN
+    not_before := first_message.not_before;
     RETURN;
   END IF;
-  route_id := first.route_id;
-  attempt := first.attempts + 1;
-  command := first.command;
+  route_id := first_message.route_id;
+  attempt := first_message.attempts + 1;
+  command := first_message.command;
   INSERT INTO discreet.turns (owner_id, agent_id, contact_id, shared, session_id, route_id, attempt)
-  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first.route_id,
-          first.attempts + 1)
+  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first_message.route_id,
+          first_message.attempts + 1)
   RETURNING id INTO turn_id;
   UPDATE discreet.messages m
      SET state = 'taken', turn_id = begin_turn.turn_id, attempts = m.attempts + 1
    WHERE m.id IN (SELECT w.id FROM discreet.messages w
-                   WHERE w.session_id = session AND w.route_id = first.route_id AND w.state = 'waiting'
-                     AND CASE WHEN first.command IS NOT NULL THEN w.id = first.id
+                   WHERE w.session_id = session AND w.route_id = first_message.route_id AND w.state = 'waiting'
+                     AND CASE WHEN first_message.command IS NOT NULL THEN w.id = first_message.id
                               ELSE w.command IS NULL END
-                   ORDER BY w.position LIMIT most);
+                   ORDER BY w.position LIMIT max_messages);
   UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
   is_held := gate.are_answers_held(here);
   SELECT c.platform = 'terminal' INTO STRICT is_local
-    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first.route_id;
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first_message.route_id;
 END $$;
 
 
-ALTER FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) OWNER TO discreet_gate;
 
 -- FUNCTION bind_mcp_session(bytea, uuid, uuid)
-CREATE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
+CREATE FUNCTION gate.bind_mcp_session(session_digest bytea, token uuid, session uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1048,7 +1048,7 @@ BEGIN
   UPDATE discreet.mcp_sessions m SET
       agent_id = s.agent_id, contact_id = s.contact_id, shared = s.shared, session_id = s.id
     FROM discreet.sessions s, discreet.tokens t
-   WHERE m.digest = shown AND m.token_id = token AND t.id = token AND s.id = session
+   WHERE m.digest = session_digest AND m.token_id = token AND t.id = token AND s.id = session
      AND s.owner_id = t.owner_id
      AND (t.agent_id IS NULL OR s.agent_id = t.agent_id)
      AND (t.contact_id IS NULL OR s.contact_id = t.contact_id OR s.shared)
@@ -1057,7 +1057,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.bind_mcp_session(session_digest bytea, token uuid, session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION budgets_today(uuid, uuid)
 CREATE FUNCTION gate.budgets_today(of_owner uuid, agent uuid) RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
@@ -1111,34 +1111,34 @@ END $$;
 ALTER FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION claim_idempotency_key(uuid, bytea, bytea, interval)
-CREATE FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) RETURNS record
+CREATE FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  before discreet.idempotency_keys;
+  existing discreet.idempotency_keys;
 BEGIN
   DELETE FROM discreet.idempotency_keys k WHERE k.created_at < statement_timestamp() - interval '1 day';
   lease := gen_random_uuid();
   INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
-    SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
+    SELECT t.id, key_digest, t.owner_id, request_digest, lease, clock_timestamp() + lease_duration
       FROM discreet.tokens t WHERE t.id = token
     ON CONFLICT DO NOTHING;
   IF FOUND THEN
     state := 'new';
     RETURN;
   END IF;
-  SELECT k.* INTO before FROM discreet.idempotency_keys k
-   WHERE k.token_id = token AND k.digest = shown FOR UPDATE;
-  IF before.asked <> wanted THEN
+  SELECT k.* INTO existing FROM discreet.idempotency_keys k
+   WHERE k.token_id = token AND k.digest = key_digest FOR UPDATE;
+  IF existing.asked <> request_digest THEN
     state := 'other';
-  ELSIF before.made IS NOT NULL THEN
+  ELSIF existing.made IS NOT NULL THEN
     state := 'done';
-    made := before.made;
-  ELSIF before.leased_until < clock_timestamp() THEN
+    made := existing.made;
+  ELSIF existing.leased_until < clock_timestamp() THEN
     UPDATE discreet.idempotency_keys k
-       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + so_long
-     WHERE k.token_id = token AND k.digest = shown;
+       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + lease_duration
+     WHERE k.token_id = token AND k.digest = key_digest;
     state := 'new';
   ELSE
     state := 'busy';
@@ -1146,22 +1146,22 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
 
 -- FUNCTION claim_token_renewal(uuid, bytea, interval)
-CREATE FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+CREATE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
-   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = seen
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + duration
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = current_tokens
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) OWNER TO discreet_gate;
 
 -- FUNCTION claim_webhooks(interval)
 CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid, webhook_id uuid)
@@ -1266,7 +1266,7 @@ END $$;
 ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION confirm_erasure(text, interval, integer)
-CREATE FUNCTION gate.confirm_erasure(code text, valid interval, most integer) RETURNS uuid
+CREATE FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1283,7 +1283,7 @@ BEGIN
   END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
-         confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
+         confirmed_at = CASE WHEN e.tries < max_tries AND e.asked_at > clock_timestamp() - valid_for
                                   AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END
@@ -1295,7 +1295,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.confirm_erasure(code text, valid interval, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) OWNER TO discreet_gate;
 
 -- FUNCTION connectable_servers()
 CREATE FUNCTION gate.connectable_servers() RETURNS TABLE(server_id uuid, name text, url text)
@@ -1315,7 +1315,7 @@ $$;
 ALTER FUNCTION gate.connectable_servers() OWNER TO discreet_gate;
 
 -- FUNCTION connecting_party(uuid)
-CREATE FUNCTION gate.connecting_party(of_group uuid) RETURNS uuid
+CREATE FUNCTION gate.connecting_party(group_contact uuid) RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1324,15 +1324,15 @@ DECLARE
 BEGIN
   IF here.contact_id IS NOT NULL THEN
     RETURN here.contact_id;
-  ELSIF of_group IS NULL THEN
+  ELSIF group_contact IS NULL THEN
     RETURN here.owner_id;
   END IF;
   RETURN (SELECT c.id FROM discreet.contacts c
-           WHERE c.id = of_group AND c.owner_id = here.owner_id AND c.type = 'group');
+           WHERE c.id = group_contact AND c.owner_id = here.owner_id AND c.type = 'group');
 END $$;
 
 
-ALTER FUNCTION gate.connecting_party(of_group uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.connecting_party(group_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION contact_digest(uuid)
 CREATE FUNCTION gate.contact_digest(contact uuid) RETURNS text
@@ -1368,27 +1368,27 @@ CREATE FUNCTION gate.contact_with_merged(contact uuid) RETURNS SETOF uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  WITH RECURSIVE of_it AS (
+  WITH RECURSIVE merged AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
-  SELECT o.id FROM of_it o
+    SELECT c.id FROM discreet.contacts c JOIN merged o ON c.merged_into = o.id)
+  SELECT o.id FROM merged o
 $$;
 
 
 ALTER FUNCTION gate.contact_with_merged(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION contacts_with_digests(text[])
-CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
+CREATE FUNCTION gate.contacts_with_digests(wanted_digests text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT c.owner_id, c.id FROM discreet.contacts c
-   WHERE gate.contact_digest(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
+   WHERE gate.contact_digest(c.id) = ANY (wanted_digests) ORDER BY c.owner_id, c.id
 $$;
 
 
-ALTER FUNCTION gate.contacts_with_digests(wanted text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.contacts_with_digests(wanted_digests text[]) OWNER TO discreet_gate;
 
 -- FUNCTION count_dry_run(uuid, text, jsonb, interval)
 CREATE FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) RETURNS void
@@ -1507,7 +1507,7 @@ $$;
 ALTER FUNCTION gate.current_policy() OWNER TO discreet_gate;
 
 -- FUNCTION dashboard_session(bytea)
-CREATE FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) RETURNS SETOF record
+CREATE FUNCTION gate.dashboard_session(session_digest bytea, OUT session_id uuid, OUT owner_id uuid) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1515,7 +1515,7 @@ DECLARE
   found discreet.tokens;
 BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
-   WHERE t.digest = shown AND t.purpose = 'dashboard' AND t.revoked_at IS NULL
+   WHERE t.digest = session_digest AND t.purpose = 'dashboard' AND t.revoked_at IS NULL
      AND t.expires_at > clock_timestamp();
   IF found.id IS NULL THEN
     RETURN;
@@ -1528,7 +1528,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.dashboard_session(session_digest bytea, OUT session_id uuid, OUT owner_id uuid) OWNER TO discreet_gate;
 
 -- FUNCTION decide_answer(uuid, text)
 CREATE FUNCTION gate.decide_answer(answer uuid, body text) RETURNS uuid
@@ -1581,23 +1581,23 @@ CREATE FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean, OUT ou
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  said discreet.messages;
+  answer discreet.messages;
 BEGIN
   PERFORM gate.lock_session(session);
-  SELECT m.* INTO said FROM discreet.messages m
+  SELECT m.* INTO answer FROM discreet.messages m
    WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
    ORDER BY m.position DESC LIMIT 1;
   SELECT CASE WHEN c.state = 'refused' THEN 'refused' ELSE 'interrupted' END, c.id, c.called, c.arguments
     INTO outcome, call, tool_called, given
-    FROM discreet.tool_calls c WHERE c.session_id = session AND c.decided_by = said.id;
+    FROM discreet.tool_calls c WHERE c.session_id = session AND c.decided_by = answer.id;
   IF outcome IS NOT NULL THEN
     RETURN;
   END IF;
   UPDATE discreet.tool_calls c
      SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
-         decided_at = clock_timestamp(), decided_by = said.id
+         decided_at = clock_timestamp(), decided_by = answer.id
    WHERE c.session_id = session AND c.state = 'waiting' AND c.expires_at > clock_timestamp()
-     AND c.decider = 'contact' AND c.shown_to = coalesce(said.sender_address, '')
+     AND c.decider = 'contact' AND c.shown_to = coalesce(answer.sender_address, '')
   RETURNING c.state, c.id, c.called, c.arguments INTO outcome, call, tool_called, given;
 END $$;
 
@@ -1610,10 +1610,10 @@ CREATE FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) RETURNS boo
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  wanted discreet.tool_calls;
-  here   discreet.sessions;
-  order_ uuid := gen_random_uuid();
+  owner            uuid := gate.require_owner();
+  wanted           discreet.tool_calls;
+  here             discreet.sessions;
+  decision_message uuid := gen_random_uuid();
 BEGIN
   UPDATE discreet.sessions s
      SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
@@ -1623,7 +1623,7 @@ BEGIN
   RETURNING s.* INTO here;
   UPDATE discreet.tool_calls c
      SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
-         decided_at = clock_timestamp(), decided_by = order_
+         decided_at = clock_timestamp(), decided_by = decision_message
    WHERE c.id = call AND c.session_id = here.id AND c.decider = 'owner' AND c.state = 'waiting'
      AND c.expires_at > clock_timestamp()
   RETURNING c.* INTO wanted;
@@ -1634,7 +1634,7 @@ BEGIN
   INSERT INTO discreet.messages (
     id, owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
     sender_name, sender_address, channel_id, chat_id, command)
-  SELECT order_, owner, here.agent_id, here.contact_id, here.shared, here.id, r.id, here.last_position,
+  SELECT decision_message, owner, here.agent_id, here.contact_id, here.shared, here.id, r.id, here.last_position,
          'in', 'waiting', 'The owner answered.', 'owner', 'owner:' || wanted.id, r.channel_id, r.chat_id,
          'decided'
     FROM discreet.routes r WHERE r.id = wanted.route_id AND r.session_id = here.id;
@@ -1785,19 +1785,19 @@ END $$;
 ALTER FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
 
 -- FUNCTION delete_agent(uuid, uuid, boolean)
-CREATE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) RETURNS uuid
+CREATE FUNCTION gate.delete_agent(agent uuid, successor uuid, erase boolean) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   owner    uuid := gate.require_owner();
-  why      text := gate.deletion_blocker(owner, agent, taker);
+  reason   text := gate.deletion_blocker(owner, agent, successor);
   sessions uuid[];
   counts   jsonb := '{}';
   result   uuid;
 BEGIN
-  IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION '%', reason USING ERRCODE = CASE WHEN reason = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
   END IF;
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
@@ -1809,15 +1809,15 @@ BEGIN
   IF erase THEN
     counts := gate.add_counts(counts, gate.erase_exclusive_contacts(owner, agent));
   END IF;
-  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.delete_agent_rows(owner, agent)
-                                         ELSE gate.transfer_agent_rows(owner, agent, taker) END);
+  counts := gate.add_counts(counts, CASE WHEN successor IS NULL THEN gate.delete_agent_rows(owner, agent)
+                                         ELSE gate.transfer_agent_rows(owner, agent, successor) END);
   counts := gate.add_counts(counts, gate.delete_agent_and_settings(agent));
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
   RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.delete_agent(agent uuid, successor uuid, erase boolean) OWNER TO discreet_gate;
 
 -- FUNCTION delete_agent_and_settings(uuid)
 CREATE FUNCTION gate.delete_agent_and_settings(agent uuid) RETURNS jsonb
@@ -1825,14 +1825,14 @@ CREATE FUNCTION gate.delete_agent_and_settings(agent uuid) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  of_table text;
-  many     bigint;
-  counts   jsonb := '{}';
+  table_name text;
+  row_count  bigint;
+  counts     jsonb := '{}';
 BEGIN
-  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
+  FOREACH table_name IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', table_name) USING agent;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    counts := counts || jsonb_build_object(table_name, row_count);
   END LOOP;
   DELETE FROM discreet.agents a WHERE a.id = agent;
   RETURN counts || jsonb_build_object('agents', 1);
@@ -1847,11 +1847,11 @@ CREATE FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  channels uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
-  erased   record;
-  of_table text;
-  many     bigint;
-  counts   jsonb := '{}';
+  channels   uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
+  erased     record;
+  table_name text;
+  row_count  bigint;
+  counts     jsonb := '{}';
 BEGIN
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m WHERE m.agent_id = agent
@@ -1863,11 +1863,11 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
   -- In the order of the foreign keys.
-  FOREACH of_table IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH table_name IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'sessions', 'pairings', 'admissions', 'owner_chats'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', table_name) USING agent;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    counts := counts || jsonb_build_object(table_name, row_count);
   END LOOP;
   DELETE FROM discreet.channels c WHERE c.agent_id = agent AND c.parent_id IS NOT NULL;
   DELETE FROM discreet.channels c WHERE c.agent_id = agent;
@@ -1909,7 +1909,7 @@ CREATE FUNCTION gate.delete_jobs(sessions uuid[]) RETURNS bigint
     SET search_path TO 'queue', 'pg_temp'
     AS $$
 DECLARE
-  dropped bigint;
+  row_count bigint;
 BEGIN
   DELETE FROM failures f
    WHERE f.lock = ANY (SELECT 'turn:' || unnest(sessions)
@@ -1924,31 +1924,31 @@ BEGIN
      (j.task_name IN ('run_turn', 'remind') AND (j.args->>'session_id')::uuid = ANY (sessions))
      OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
            SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
-  GET DIAGNOSTICS dropped = ROW_COUNT;
-  RETURN dropped;
+  GET DIAGNOSTICS row_count = ROW_COUNT;
+  RETURN row_count;
 END $$;
 
 
 ALTER FUNCTION gate.delete_jobs(sessions uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION deletion_blocker(uuid, uuid, uuid)
-CREATE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) RETURNS text
+CREATE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE
-    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
-    WHEN agent = taker THEN 'same_agent'
+    WHEN leaving.id IS NULL OR (successor IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
+    WHEN agent = successor THEN 'same_agent'
     WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
     THEN 'last_agent'
-    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN other.memory_model <> leaving.memory_model THEN 'other_memory_model'
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
        WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.sessions s
        WHERE s.agent_id = agent AND gate.is_on_hold(s.contact_id)) THEN 'contact_on_hold'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.contacts c
        WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
          AND (EXISTS (SELECT FROM discreet.sessions s
@@ -1962,12 +1962,12 @@ CREATE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) RETURN
       SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
        WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
     FROM (SELECT 1) one
-    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
-    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
+    LEFT JOIN discreet.agents leaving ON leaving.id = agent AND leaving.owner_id = owner
+    LEFT JOIN discreet.agents other ON other.id = successor AND other.owner_id = owner
 $$;
 
 
-ALTER FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) OWNER TO discreet_gate;
 
 -- FUNCTION details_to_store(jsonb, uuid)
 CREATE FUNCTION gate.details_to_store(details jsonb, replies_to uuid) RETURNS jsonb
@@ -1983,14 +1983,14 @@ $$;
 ALTER FUNCTION gate.details_to_store(details jsonb, replies_to uuid) OWNER TO discreet_gate;
 
 -- FUNCTION due_erasures(interval)
-CREATE FUNCTION gate.due_erasures(patience interval) RETURNS TABLE(owner_id uuid, contact_id uuid)
+CREATE FUNCTION gate.due_erasures(max_wait interval) RETURNS TABLE(owner_id uuid, contact_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT e.owner_id, e.contact_id
     FROM discreet.self_erasures e JOIN discreet.contacts c ON c.id = e.contact_id
    WHERE e.confirmed_at IS NOT NULL AND c.merged_into IS NULL
-     AND (e.confirmed_at < clock_timestamp() - patience
+     AND (e.confirmed_at < clock_timestamp() - max_wait
           OR NOT EXISTS (SELECT FROM discreet.outbox o
                           WHERE o.owner_id = e.owner_id AND o.contact_id = e.contact_id
                             AND o.state IN ('pending', 'sending'))
@@ -2001,7 +2001,7 @@ CREATE FUNCTION gate.due_erasures(patience interval) RETURNS TABLE(owner_id uuid
 $$;
 
 
-ALTER FUNCTION gate.due_erasures(patience interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.due_erasures(max_wait interval) OWNER TO discreet_gate;
 
 -- FUNCTION due_quarantined()
 CREATE FUNCTION gate.due_quarantined() RETURNS TABLE(id uuid, owner_id uuid)
@@ -2039,12 +2039,12 @@ CREATE FUNCTION gate.end_audit(audit uuid) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  sessions uuid[];
-  of_table text;
-  many     bigint;
-  deleted  bigint;
-  kept     text;
-  counts   jsonb;
+  sessions   uuid[];
+  table_name text;
+  row_count  bigint;
+  deleted    bigint;
+  kept       text;
+  counts     jsonb;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: audit ' || audit, 0));
   PERFORM 1 FROM discreet.owners o WHERE o.id = audit AND o.name = 'sb audit';
@@ -2061,20 +2061,20 @@ BEGIN
   LOOP
     deleted := 0;
     kept := NULL;
-    FOR of_table IN SELECT c.relname FROM pg_class c
+    FOR table_name IN SELECT c.relname FROM pg_class c
                       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'owner_id'
                      WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'
                        AND has_table_privilege(c.oid, 'DELETE') ORDER BY 1 LOOP
       BEGIN
-        EXECUTE format('DELETE FROM discreet.%I t WHERE t.owner_id = $1', of_table) USING audit;
-        GET DIAGNOSTICS many = ROW_COUNT;
-        deleted := deleted + many;
-        IF many > 0 THEN
-          counts := jsonb_set(counts, ARRAY[of_table],
-                              to_jsonb(coalesce((counts->>of_table)::bigint, 0) + many));
+        EXECUTE format('DELETE FROM discreet.%I t WHERE t.owner_id = $1', table_name) USING audit;
+        GET DIAGNOSTICS row_count = ROW_COUNT;
+        deleted := deleted + row_count;
+        IF row_count > 0 THEN
+          counts := jsonb_set(counts, ARRAY[table_name],
+                              to_jsonb(coalesce((counts->>table_name)::bigint, 0) + row_count));
         END IF;
       EXCEPTION WHEN foreign_key_violation THEN
-        kept := of_table;
+        kept := table_name;
       END;
     END LOOP;
     EXIT WHEN deleted = 0;
@@ -2146,15 +2146,15 @@ END $$;
 ALTER FUNCTION gate.end_job(key text) OWNER TO discreet_gate;
 
 -- FUNCTION end_mcp_session(bytea, uuid)
-CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
+CREATE FUNCTION gate.end_mcp_session(session_digest bytea, token uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  DELETE FROM discreet.mcp_sessions m WHERE m.digest = shown AND m.token_id = token
+  DELETE FROM discreet.mcp_sessions m WHERE m.digest = session_digest AND m.token_id = token
 $$;
 
 
-ALTER FUNCTION gate.end_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.end_mcp_session(session_digest bytea, token uuid) OWNER TO discreet_gate;
 
 -- FUNCTION end_person_requests(uuid)
 CREATE FUNCTION gate.end_person_requests(contact uuid) RETURNS void
@@ -2271,16 +2271,16 @@ CREATE FUNCTION gate.enforce_memory_limit() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  most integer := (SELECT p.memories_per_contact FROM gate.policy p);
-  it   record;
+  max_memories integer := (SELECT p.memories_per_contact FROM gate.policy p);
+  added_party  record;
 BEGIN
-  FOR it IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
+  FOR added_party IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
              WHERE (a.contact_id IS NOT NULL OR a.shared) AND a.source <> 'compaction' LOOP
     IF (SELECT count(*) FROM (
           SELECT FROM discreet.memories m
-           WHERE m.owner_id = it.owner_id AND m.agent_id = it.agent_id AND m.party = it.party
-           LIMIT most + 1) found) > most THEN
-      RAISE EXCEPTION '%', most USING ERRCODE = 'DS004';
+           WHERE m.owner_id = added_party.owner_id AND m.agent_id = added_party.agent_id AND m.party = added_party.party
+           LIMIT max_memories + 1) found) > max_memories THEN
+      RAISE EXCEPTION '%', max_memories USING ERRCODE = 'DS004';
     END IF;
   END LOOP;
   RETURN NULL;
@@ -2290,23 +2290,23 @@ END $$;
 ALTER FUNCTION gate.enforce_memory_limit() OWNER TO discreet_gate;
 
 -- FUNCTION enter_connection_code(bytea, uuid, integer)
-CREATE FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) RETURNS record
+CREATE FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  agent uuid := (gate.scope()).agent_id;
-  whose uuid := gate.connecting_party(of_group);
-  match discreet.connections;
+  owner         uuid := gate.require_owner();
+  agent         uuid := (gate.scope()).agent_id;
+  account_party uuid := gate.connecting_party(group_contact);
+  match         discreet.connections;
 BEGIN
-  PERFORM gate.lock_connections(whose);
+  PERFORM gate.lock_connections(account_party);
   SELECT c.* INTO match FROM discreet.connections c
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
-     AND c.expires_at > clock_timestamp() AND c.code_hash = code FOR UPDATE;
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp() AND c.code_hash = code_digest FOR UPDATE;
   IF FOUND THEN
     DELETE FROM discreet.connections c
-     WHERE c.server_id = match.server_id AND c.party = whose AND c.id <> match.id;
+     WHERE c.server_id = match.server_id AND c.party = account_party AND c.id <> match.id;
     UPDATE discreet.connections c
        SET state = 'connected', connected_at = clock_timestamp(), expires_at = NULL, code_hash = NULL,
            browser_hash = NULL, state_hash = NULL
@@ -2316,16 +2316,16 @@ BEGIN
     RETURN;
   END IF;
   UPDATE discreet.connections c SET wrong_codes = c.wrong_codes + 1
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.state = 'signed_in'
      AND c.expires_at > clock_timestamp();
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c
-     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.wrong_codes >= max_wrong));
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= max_wrong));
 END $$;
 
 
-ALTER FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
 
 -- FUNCTION enter_scope(text)
 CREATE FUNCTION gate.enter_scope(ticket text) RETURNS uuid
@@ -2346,59 +2346,59 @@ CREATE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner     uuid := gate.require_owner();
-  into_whom uuid;
-  gone      uuid[] := ARRAY[contact];
-  addresses text[];
-  sessions  uuid[];
-  erased    record;
-  counts    jsonb := '{}';
-  result    uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
+  owner       uuid := gate.require_owner();
+  survivor    uuid;
+  contact_ids uuid[] := ARRAY[contact];
+  addresses   text[];
+  sessions    uuid[];
+  erased      record;
+  counts      jsonb := '{}';
+  result      uuid := coalesce((SELECT e.receipt FROM discreet.self_erasures e
                                 WHERE e.contact_id = contact), gen_random_uuid());
 BEGIN
-  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO survivor FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
-  ELSIF into_whom IS NOT NULL THEN
+  ELSIF survivor IS NOT NULL THEN
     RAISE EXCEPTION 'erase_merged' USING ERRCODE = 'DS003';
   END IF;
-  WITH RECURSIVE of_it AS (
+  WITH RECURSIVE merged AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
-  SELECT array_agg(o.id) INTO gone FROM of_it o;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
-  IF EXISTS (SELECT FROM discreet.contacts c WHERE c.id = ANY (gone) AND c.on_hold_at IS NOT NULL) THEN
+    SELECT c.id FROM discreet.contacts c JOIN merged o ON c.merged_into = o.id)
+  SELECT array_agg(o.id) INTO contact_ids FROM merged o;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (contact_ids) ORDER BY c.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.contacts c WHERE c.id = ANY (contact_ids) AND c.on_hold_at IS NOT NULL) THEN
     RAISE EXCEPTION 'erase_on_hold' USING ERRCODE = 'DS003';
   END IF;
   -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = ANY (gone)
-       AND s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
+     WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = ANY (contact_ids)
+       AND s.contact_id = ANY (contact_ids) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
-    FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
+    FROM discreet.addresses a WHERE a.contact_id = ANY (contact_ids);
 
-  counts := counts || gate.erase_from_other_sessions(owner, gone, addresses)
+  counts := counts || gate.erase_from_other_sessions(owner, contact_ids, addresses)
                    || jsonb_build_object('jobs', gate.delete_jobs(sessions));
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
-    SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
-    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
+    SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (contact_ids)
+    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (contact_ids)));
   counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
 
-  counts := counts || gate.erase_unassigned(owner, gone, addresses);
+  counts := counts || gate.erase_unassigned(owner, contact_ids, addresses);
 
-  counts := counts || gate.erase_rows(owner, gone, sessions);
-  DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
+  counts := counts || gate.erase_rows(owner, contact_ids, sessions);
+  DELETE FROM discreet.contacts c WHERE c.id = ANY (contact_ids);
   DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
   INSERT INTO discreet.erased_addresses (owner_id, digest)
   SELECT owner, gate.keyed_digest(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
-  counts := counts || jsonb_build_object('contacts', cardinality(gone));
+  counts := counts || jsonb_build_object('contacts', cardinality(contact_ids));
   INSERT INTO discreet.erasures (id, owner_id, counts, digests)
   VALUES (result, owner, counts,
-          ARRAY(SELECT gate.contact_digest(g.id) FROM unnest(gone) g (id)));
+          ARRAY(SELECT gate.contact_digest(g.id) FROM unnest(contact_ids) g (id)));
   RETURN result;
 END $$;
 
@@ -2433,47 +2433,47 @@ END $$;
 ALTER FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) OWNER TO discreet_gate;
 
 -- FUNCTION erase_from_other_sessions(uuid, uuid[], text[])
-CREATE FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+CREATE FUNCTION gate.erase_from_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  said     uuid[];
-  sessions uuid[];
-  turns    uuid[];
-  shown    uuid[] := gate.owner_turns_showing(owner, gone, addresses);
-  told     uuid[] := gate.owner_messages_about(gone, shown);
-  memories uuid[];
-  erased   record;
-  messages bigint;
+  message_ids    uuid[];
+  sessions       uuid[];
+  turns          uuid[];
+  turns_showing  uuid[] := gate.owner_turns_showing(owner, contact_ids, addresses);
+  owner_messages uuid[] := gate.owner_messages_about(contact_ids, turns_showing);
+  memories       uuid[];
+  erased         record;
+  messages       bigint;
 BEGIN
   -- Includes all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
        SELECT m.agent_id, m.party FROM discreet.messages m
-        WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id))));
+        WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, contact_ids, addresses) e (id))));
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.agent_id = ANY (gate.agent_ids(owner)) AND s.party = owner
        AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
-             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
-             OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (told))));
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (turns_showing))
+             OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (owner_messages))));
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   SELECT coalesce(array_agg(m.id), '{}'),
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
-    INTO said, turns
+    INTO message_ids, turns
     FROM discreet.messages m
-   WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, gone, addresses) e (id));
+   WHERE m.id IN (SELECT e.id FROM gate.messages_in_other_sessions(owner, contact_ids, addresses) e (id));
 
   -- An answer to messages of others as well is kept for them.
-  said := said || told || ARRAY(
+  message_ids := message_ids || owner_messages || ARRAY(
     SELECT o.id FROM discreet.messages o
-     WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
+     WHERE o.direction = 'out' AND (o.turn_id = ANY (turns_showing) OR (
        o.turn_id = ANY (turns) AND NOT EXISTS (
          SELECT FROM discreet.messages i
-          WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (said)))));
+          WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (message_ids)))));
   memories := ARRAY(
     SELECT m.id FROM discreet.memories m
      WHERE m.owner_id = owner AND m.turn_id = ANY (turns)
@@ -2482,28 +2482,28 @@ BEGIN
      UNION SELECT s.summary_id FROM discreet.sessions s
      WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
-                    WHERE m.session_id = s.id AND m.id = ANY (said)));
+                    WHERE m.session_id = s.id AND m.id = ANY (message_ids)));
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
   SELECT * INTO erased FROM gate.erase_memories(memories);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
-  PERFORM gate.erase_quotes(sessions, said, addresses);
-  DELETE FROM discreet.events e WHERE e.message_id = ANY (said);
-  DELETE FROM discreet.messages m WHERE m.id = ANY (said);
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  PERFORM gate.erase_quotes(sessions, message_ids, addresses);
+  DELETE FROM discreet.events e WHERE e.message_id = ANY (message_ids);
+  DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
   GET DIAGNOSTICS messages = ROW_COUNT;
   -- A chat without messages is nobody's route any more.
   DELETE FROM discreet.routes r
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  PERFORM gate.anonymize_turn_reads(owner, gone);
+  PERFORM gate.anonymize_turn_reads(owner, contact_ids);
   RETURN jsonb_build_object(
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
     'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.clear_turns(sessions));
 END $$;
 
 
-ALTER FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_from_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_memories(uuid[])
 CREATE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) RETURNS record
@@ -2527,86 +2527,86 @@ END $$;
 ALTER FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) OWNER TO discreet_gate;
 
 -- FUNCTION erase_quotes(uuid[], uuid[], text[])
-CREATE FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) RETURNS void
+CREATE FUNCTION gate.erase_quotes(sessions uuid[], message_ids uuid[], addresses text[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE discreet.messages m SET details = m.details - 'quote'
    WHERE m.session_id = ANY (sessions)
-     AND (m.replies_to = ANY (lines) OR m.details->'quote'->>'address' = ANY (addresses))
+     AND (m.replies_to = ANY (message_ids) OR m.details->'quote'->>'address' = ANY (addresses))
 $$;
 
 
-ALTER FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_quotes(sessions uuid[], message_ids uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_rows(uuid, uuid[], uuid[])
-CREATE FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) RETURNS jsonb
+CREATE FUNCTION gate.erase_rows(owner uuid, contact_ids uuid[], sessions uuid[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  of_table text;
-  many     bigint;
-  counts   jsonb := '{}';
+  table_name text;
+  row_count  bigint;
+  counts     jsonb := '{}';
 BEGIN
-  FOREACH of_table IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH table_name IN ARRAY ARRAY['connections', 'reminders', 'drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'contact_labels', 'addresses', 'events'] LOOP
     -- Where there are many rows, the index of parties or of sessions leads to those of one contact.
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table)
-         || CASE WHEN of_table IN ('turns', 'sessions')
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', table_name)
+         || CASE WHEN table_name IN ('turns', 'sessions')
                  THEN ' AND t.owner_id = $2 AND t.agent_id = ANY ($3) AND t.party = ANY ($1)'
-                 WHEN of_table IN ('outbox', 'attachments', 'routes')
+                 WHEN table_name IN ('outbox', 'attachments', 'routes')
                  THEN ' AND t.session_id = ANY ($4)' ELSE '' END
-      USING gone, owner, gate.agent_ids(owner), sessions;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
+      USING contact_ids, owner, gate.agent_ids(owner), sessions;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    counts := counts || jsonb_build_object(table_name, row_count);
   END LOOP;
   RETURN counts;
 END $_$;
 
 
-ALTER FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_rows(owner uuid, contact_ids uuid[], sessions uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_unassigned(uuid, uuid[], text[])
-CREATE FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+CREATE FUNCTION gate.erase_unassigned(owner uuid, contact_ids uuid[], addresses text[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  many   bigint;
-  counts jsonb := '{}';
+  row_count bigint;
+  counts    jsonb := '{}';
 BEGIN
   DELETE FROM discreet.quarantine q USING discreet.channels c
    WHERE c.id = q.channel_id AND c.owner_id = owner AND (
-     q.inbound #>> '{sender,contact_id}' = ANY (gone::text[])
+     q.inbound #>> '{sender,contact_id}' = ANY (contact_ids::text[])
      OR (q.inbound #>> '{sender,address,platform}') || ':'
         || (q.inbound #>> '{sender,address,platform_id}') = ANY (addresses)
      OR (q.inbound #>> '{group,address,platform}') || ':'
         || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
-  GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('quarantine', many);
+  GET DIAGNOSTICS row_count = ROW_COUNT;
+  counts := counts || jsonb_build_object('quarantine', row_count);
   DELETE FROM discreet.held_messages k
    WHERE k.owner_id = owner AND (
      (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
-     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
-  GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('held_messages', many);
+     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (contact_ids)));
+  GET DIAGNOSTICS row_count = ROW_COUNT;
+  counts := counts || jsonb_build_object('held_messages', row_count);
   -- The contact of these isn't known yet, and a platform's id of a message may contain a phone number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.keyed_digest(a);
-  DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (gone);
+  DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (contact_ids);
   DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
+   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (contact_ids);
   -- It goes with its contact.
   RETURN counts || jsonb_build_object('access_log', (
-    SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (gone)));
+    SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (contact_ids)));
 END $$;
 
 
-ALTER FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.erase_unassigned(owner uuid, contact_ids uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erased_contacts()
 CREATE FUNCTION gate.erased_contacts() RETURNS TABLE(receipt uuid, erased_at timestamp with time zone, digests text[])
@@ -2670,43 +2670,43 @@ END $$;
 ALTER FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION expire_messages(uuid, integer)
-CREATE FUNCTION gate.expire_messages(owner uuid, most integer) RETURNS jsonb
+CREATE FUNCTION gate.expire_messages(owner uuid, max_rows integer) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  gone      uuid[] := ARRAY(SELECT gate.expired_messages(owner, most));
-  sessions  uuid[];
-  summaries uuid[];
-  many      bigint;
-  prompts   bigint;
+  message_ids   uuid[] := ARRAY(SELECT gate.expired_messages(owner, max_rows));
+  sessions      uuid[];
+  summaries     uuid[];
+  message_count bigint;
+  prompt_count  bigint;
 BEGIN
   -- A conversation in use is left for the next run. Storing a message locks the row of its session.
   sessions := ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (gone))
+     WHERE s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (message_ids))
        AND s.current_turn IS NULL
      ORDER BY s.id FOR UPDATE SKIP LOCKED);
-  gone := ARRAY(
+  message_ids := ARRAY(
     SELECT m.id FROM discreet.messages m
-     WHERE m.id = ANY (gone) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
+     WHERE m.id = ANY (message_ids) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
   summaries := ARRAY(
     SELECT s.summary_id FROM discreet.sessions s
      WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
-                    WHERE m.session_id = s.id AND m.id = ANY (gone)
+                    WHERE m.session_id = s.id AND m.id = ANY (message_ids)
                       AND m.position <= s.compacted_to));
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (summaries);
   PERFORM gate.erase_memories(summaries);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (gone);
-  PERFORM gate.erase_quotes(sessions, gone, '{}');
-  DELETE FROM discreet.messages m WHERE m.id = ANY (gone);
-  GET DIAGNOSTICS many = ROW_COUNT;
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  PERFORM gate.erase_quotes(sessions, message_ids, '{}');
+  DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
+  GET DIAGNOSTICS message_count = ROW_COUNT;
   UPDATE discreet.turns t SET prompt = NULL, steps = NULL
    WHERE t.session_id = ANY (sessions) AND t.state <> 'running'
      AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
-  GET DIAGNOSTICS prompts = ROW_COUNT;
+  GET DIAGNOSTICS prompt_count = ROW_COUNT;
   DELETE FROM discreet.held_answers a
    WHERE a.session_id = ANY (sessions) AND a.state <> 'waiting';
   DELETE FROM discreet.tool_calls c
@@ -2715,11 +2715,11 @@ BEGIN
   DELETE FROM discreet.person_requests p
    WHERE p.session_id = ANY (sessions)
      AND (p.answered_at IS NOT NULL OR p.ends_at < clock_timestamp());
-  RETURN jsonb_build_object('messages', many, 'prompts', prompts, 'summaries', cardinality(summaries));
+  RETURN jsonb_build_object('messages', message_count, 'prompts', prompt_count, 'summaries', cardinality(summaries));
 END $$;
 
 
-ALTER FUNCTION gate.expire_messages(owner uuid, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expire_messages(owner uuid, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION expire_sign_ins(uuid[])
 CREATE FUNCTION gate.expire_sign_ins(connections uuid[]) RETURNS void
@@ -2743,10 +2743,10 @@ DECLARE
   held        bigint;
 BEGIN
   DELETE FROM discreet.quarantine q USING gate.retention_cutoffs(owner, 'messages', false) h
-   WHERE q.channel_id = h.channel_id AND q.created_at < h.horizon;
+   WHERE q.channel_id = h.channel_id AND q.created_at < h.cutoff;
   GET DIAGNOSTICS quarantined = ROW_COUNT;
   DELETE FROM discreet.held_messages k USING gate.retention_cutoffs(owner, 'messages', false) h
-   WHERE k.channel_id = h.channel_id AND k.created_at < h.horizon;
+   WHERE k.channel_id = h.channel_id AND k.created_at < h.cutoff;
   GET DIAGNOSTICS held = ROW_COUNT;
   RETURN jsonb_build_object('quarantine', quarantined, 'held_messages', held);
 END $$;
@@ -2755,7 +2755,7 @@ END $$;
 ALTER FUNCTION gate.expire_unassigned(owner uuid) OWNER TO discreet_gate;
 
 -- FUNCTION expired_files(uuid, integer)
-CREATE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
+CREATE FUNCTION gate.expired_files(owner uuid, max_rows integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2764,34 +2764,34 @@ CREATE FUNCTION gate.expired_files(owner uuid, most integer) RETURNS SETOF uuid
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.attachments f ON f.session_id = r.session_id AND f.route_id = r.id
     JOIN discreet.messages m ON m.id = f.message_id
-   WHERE f.owner_id = owner AND f.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
+   WHERE f.owner_id = owner AND f.created_at < h.cutoff AND m.state NOT IN ('waiting', 'taken')
      AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
-   LIMIT most
+   LIMIT max_rows
 $$;
 
 
-ALTER FUNCTION gate.expired_files(owner uuid, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expired_files(owner uuid, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION expired_memories(uuid, integer)
-CREATE FUNCTION gate.expired_memories(owner uuid, most integer) RETURNS SETOF uuid
+CREATE FUNCTION gate.expired_memories(owner uuid, max_rows integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT m.id
     FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memories m ON m.owner_id = owner AND m.agent_id = h.agent_id
-   WHERE m.updated_at < h.horizon AND NOT m.decoy AND NOT gate.is_on_hold(m.contact_id)
+   WHERE m.updated_at < h.cutoff AND NOT m.decoy AND NOT gate.is_on_hold(m.contact_id)
      AND NOT EXISTS (SELECT FROM discreet.sessions s
                       WHERE (s.owner_id, s.agent_id, s.party) = (m.owner_id, m.agent_id, m.party)
                         AND s.summary_id = m.id)
-   LIMIT most
+   LIMIT max_rows
 $$;
 
 
-ALTER FUNCTION gate.expired_memories(owner uuid, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expired_memories(owner uuid, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION expired_messages(uuid, integer)
-CREATE FUNCTION gate.expired_messages(owner uuid, most integer) RETURNS SETOF uuid
+CREATE FUNCTION gate.expired_messages(owner uuid, max_rows integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2800,30 +2800,30 @@ CREATE FUNCTION gate.expired_messages(owner uuid, most integer) RETURNS SETOF uu
     JOIN discreet.routes r ON r.channel_id = h.channel_id
     JOIN discreet.messages m ON m.session_id = r.session_id AND m.route_id = r.id
     JOIN discreet.sessions s ON s.id = m.session_id AND s.current_turn IS NULL
-   WHERE m.owner_id = owner AND m.created_at < h.horizon AND m.state NOT IN ('waiting', 'taken')
+   WHERE m.owner_id = owner AND m.created_at < h.cutoff AND m.state NOT IN ('waiting', 'taken')
      AND NOT EXISTS (SELECT FROM discreet.outbox o
                       WHERE o.message_id = m.id AND o.state IN ('pending', 'sending'))
      AND NOT gate.is_on_hold(m.contact_id) AND NOT gate.is_on_hold(m.sender_contact_id)
-   LIMIT most
+   LIMIT max_rows
 $$;
 
 
-ALTER FUNCTION gate.expired_messages(owner uuid, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expired_messages(owner uuid, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION expired_versions(uuid, integer)
-CREATE FUNCTION gate.expired_versions(owner uuid, most integer) RETURNS TABLE(memory_id uuid, version integer)
+CREATE FUNCTION gate.expired_versions(owner uuid, max_rows integer) RETURNS TABLE(memory_id uuid, version integer)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT v.memory_id, v.version
     FROM gate.retention_cutoffs(owner, 'memories', true) h
     JOIN discreet.memory_history v ON v.owner_id = owner AND v.agent_id = h.agent_id
-   WHERE v.archived_at < h.horizon AND NOT gate.is_on_hold(v.contact_id)
-   LIMIT most
+   WHERE v.archived_at < h.cutoff AND NOT gate.is_on_hold(v.contact_id)
+   LIMIT max_rows
 $$;
 
 
-ALTER FUNCTION gate.expired_versions(owner uuid, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.expired_versions(owner uuid, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION explain_last_answer()
 CREATE FUNCTION gate.explain_last_answer() RETURNS jsonb
@@ -2873,17 +2873,17 @@ $$;
 ALTER FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text) OWNER TO discreet_gate;
 
 -- FUNCTION find_connection_by_link(bytea)
-CREATE FUNCTION gate.find_connection_by_link(link bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+CREATE FUNCTION gate.find_connection_by_link(link_digest bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+   WHERE c.link_hash = link_digest AND c.state = 'offered' AND c.expires_at > clock_timestamp()
      AND gate.may_connect(c.contact_id)
 $$;
 
 
-ALTER FUNCTION gate.find_connection_by_link(link bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.find_connection_by_link(link_digest bytea) OWNER TO discreet_gate;
 
 -- FUNCTION find_contact(uuid, text, text)
 CREATE FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
@@ -2904,7 +2904,7 @@ CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id 
     AS $$
 DECLARE
   found_address discreet.addresses;
-  made          uuid;
+  new_contact   uuid;
 BEGIN
   LOOP
     SELECT a.* INTO found_address FROM discreet.addresses a
@@ -2920,14 +2920,14 @@ BEGIN
       RETURN found_address.contact_id;
     END IF;
     INSERT INTO discreet.contacts (owner_id, type, name)
-      VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
+      VALUES (owner, kind, display_name) RETURNING contacts.id INTO new_contact;
     INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, name)
-      VALUES (owner, of_platform, of_id, made, display_name)
+      VALUES (owner, of_platform, of_id, new_contact, display_name)
       ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
     IF FOUND THEN
-      RETURN made;
+      RETURN new_contact;
     END IF;
-    DELETE FROM discreet.contacts WHERE contacts.id = made;
+    DELETE FROM discreet.contacts WHERE contacts.id = new_contact;
   END LOOP;
 END $$;
 
@@ -3072,23 +3072,23 @@ END $$;
 ALTER FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) OWNER TO discreet_gate;
 
 -- FUNCTION finish_sign_in(bytea, bytea, bytea, bytea, interval)
-CREATE FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) RETURNS boolean
+CREATE FUNCTION gate.finish_sign_in(state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   UPDATE discreet.connections c
-     SET state = 'signed_in', sealed = kept, code_hash = code, expires_at = clock_timestamp() + valid
-   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'returned'
+     SET state = 'signed_in', sealed = sealed_tokens, code_hash = code_digest, expires_at = clock_timestamp() + valid_for
+   WHERE c.state_hash = state_digest AND c.browser_hash = browser_digest AND c.state = 'returned'
      AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id);
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.finish_sign_in(state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval) OWNER TO discreet_gate;
 
 -- FUNCTION fire_reminder(uuid, timestamp with time zone, timestamp with time zone, text)
-CREATE FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) RETURNS text
+CREATE FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3103,30 +3103,30 @@ BEGIN
   END IF;
   PERFORM gate.lock_session(session);
   SELECT r.* INTO due FROM discreet.reminders r WHERE r.id = reminder FOR UPDATE;
-  IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
+  IF due.id IS NULL OR due.due_at <> expected_due OR expected_due > clock_timestamp() THEN
     RETURN 'past';
   END IF;
   outcome := gate.reminder_end_reason(due);
   IF outcome IS NULL AND gate.reminder_delay_reason(due) IS NOT NULL THEN
     RETURN 'waits';
   END IF;
-  IF next IS NULL OR outcome = 'gone' THEN
+  IF next_due IS NULL OR outcome = 'gone' THEN
     DELETE FROM discreet.reminders r WHERE r.id = reminder;
   ELSE
-    UPDATE discreet.reminders r SET due_at = next WHERE r.id = reminder;
-    PERFORM gate.defer_reminder(reminder, due.session_id, next);
+    UPDATE discreet.reminders r SET due_at = next_due WHERE r.id = reminder;
+    PERFORM gate.defer_reminder(reminder, due.session_id, next_due);
   END IF;
   IF outcome IS NULL THEN
-    PERFORM gate.send_reminder(due, line);
+    PERFORM gate.send_reminder(due, body);
   END IF;
   RETURN coalesce(outcome, 'fired');
 END $$;
 
 
-ALTER FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) OWNER TO discreet_gate;
 
 -- FUNCTION forget_memory(uuid, integer)
-CREATE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
+CREATE FUNCTION gate.forget_memory(memory uuid, expected_version integer) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -3135,7 +3135,7 @@ DECLARE
 BEGIN
   PERFORM gate.require_owner();
   DELETE FROM discreet.memories m
-   WHERE m.id = memory AND m.version = coalesce(wanted, m.version) AND m.owner_id = here.owner_id
+   WHERE m.id = memory AND m.version = coalesce(expected_version, m.version) AND m.owner_id = here.owner_id
      AND (session_user = 'discreet_owner'
           OR (m.agent_id = here.agent_id AND m.contact_id IS NOT DISTINCT FROM here.contact_id
               AND m.shared = (session_user = 'discreet_shared')));
@@ -3143,7 +3143,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.forget_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.forget_memory(memory uuid, expected_version integer) OWNER TO discreet_gate;
 
 -- FUNCTION generate_code()
 CREATE FUNCTION gate.generate_code() RETURNS text
@@ -3611,7 +3611,7 @@ $$;
 ALTER FUNCTION gate.last_inbound_message(owner uuid, contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION link_alias(text, text, text, text)
-CREATE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) RETURNS boolean
+CREATE FUNCTION gate.link_alias(ticket text, of_platform text, stable_id text, other_id text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3621,7 +3621,7 @@ DECLARE
   person uuid;
 BEGIN
   SELECT a.* INTO known FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (stable_id, other_id);
   IF NOT FOUND OR known.contact_id IS NULL THEN
     RETURN false;
   END IF;
@@ -3631,26 +3631,26 @@ BEGIN
    WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
   IF NOT FOUND OR (
     SELECT count(*) FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (stable_id, other_id)) = 2
   THEN
     RETURN false;
   END IF;
   -- An id that may change hands proves nothing about a contact that has another id on this platform.
-  IF known.platform_id = other AND EXISTS (
+  IF known.platform_id = other_id AND EXISTS (
     SELECT FROM discreet.addresses a
      WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
-       AND a.platform_id <> other)
+       AND a.platform_id <> other_id)
   THEN
     RETURN false;
   END IF;
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
+  VALUES (owner, of_platform, CASE WHEN known.platform_id = stable_id THEN other_id ELSE stable_id END, person)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.link_alias(ticket text, of_platform text, stable_id text, other_id text) OWNER TO discreet_gate;
 
 -- FUNCTION link_contacts(uuid, uuid)
 CREATE FUNCTION gate.link_contacts(survivor uuid, merged uuid) RETURNS uuid
@@ -3684,16 +3684,16 @@ END $$;
 ALTER FUNCTION gate.link_visitor(known uuid, visitor uuid) OWNER TO discreet_gate;
 
 -- FUNCTION linked_row_ids(uuid, text)
-CREATE FUNCTION gate.linked_row_ids(link uuid, of_kind text) RETURNS uuid[]
+CREATE FUNCTION gate.linked_row_ids(link uuid, row_kind text) RETURNS uuid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = of_kind
+   WHERE l.link_id = link AND l.kind = row_kind
 $$;
 
 
-ALTER FUNCTION gate.linked_row_ids(link uuid, of_kind text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.linked_row_ids(link uuid, row_kind text) OWNER TO discreet_gate;
 
 -- FUNCTION list_access()
 CREATE FUNCTION gate.list_access() RETURNS TABLE(contact_id uuid, number integer, did text, place text, noted_at timestamp with time zone, digest text)
@@ -3704,12 +3704,12 @@ DECLARE
   here gate.scope := gate.scope();
 BEGIN
   RETURN QUERY
-  WITH RECURSIVE of_it AS (
+  WITH RECURSIVE merged AS (
     SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+    SELECT c.id FROM discreet.contacts c JOIN merged o ON c.merged_into = o.id)
   SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
-    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
+    FROM discreet.access_log l JOIN merged o ON o.id = l.contact_id
    ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
 END $$;
 
@@ -3790,21 +3790,21 @@ END $$;
 ALTER FUNCTION gate.make_owner_link(of_platform text) OWNER TO discreet_gate;
 
 -- FUNCTION mark_turn_lost(uuid, uuid)
-CREATE FUNCTION gate.mark_turn_lost(session uuid, lost uuid) RETURNS void
+CREATE FUNCTION gate.mark_turn_lost(session uuid, turn uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
          error = 'its worker died or was taken for dead'
-   WHERE t.id = lost AND t.session_id = session;
+   WHERE t.id = turn AND t.session_id = session;
   UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
-  PERFORM gate.delete_draft(session, lost);
+   WHERE m.turn_id = turn AND m.session_id = session AND m.state = 'taken';
+  PERFORM gate.delete_draft(session, turn);
 END $$;
 
 
-ALTER FUNCTION gate.mark_turn_lost(session uuid, lost uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.mark_turn_lost(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION may_connect(uuid)
 CREATE FUNCTION gate.may_connect(contact uuid) RETURNS boolean
@@ -3844,33 +3844,33 @@ END $$;
 ALTER FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) OWNER TO discreet_gate;
 
 -- FUNCTION mcp_session(bytea, uuid)
-CREATE FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
+CREATE FUNCTION gate.mcp_session(session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   UPDATE discreet.mcp_sessions m SET used_at = clock_timestamp()
-   WHERE m.digest = shown AND m.token_id = token
+   WHERE m.digest = session_digest AND m.token_id = token
      AND m.used_at < clock_timestamp() - interval '1 day';
   RETURN QUERY SELECT m.agent_id, m.contact_id, m.shared, m.session_id FROM discreet.mcp_sessions m
-   WHERE m.digest = shown AND m.token_id = token;
+   WHERE m.digest = session_digest AND m.token_id = token;
 END $$;
 
 
-ALTER FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.mcp_session(session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
 
 -- FUNCTION mcp_session_with_ticket(text, bytea, uuid)
-CREATE FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
+CREATE FUNCTION gate.mcp_session_with_ticket(ticket text, session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM gate.open_scope(ticket);
-  RETURN QUERY SELECT m.* FROM gate.mcp_session(shown, token) m;
+  RETURN QUERY SELECT m.* FROM gate.mcp_session(session_digest, token) m;
 END $$;
 
 
-ALTER FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.mcp_session_with_ticket(ticket text, session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
 
 -- FUNCTION merge_blocker(uuid, uuid, uuid)
 CREATE FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) RETURNS text
@@ -3905,19 +3905,19 @@ END $$;
 ALTER FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
 
 -- FUNCTION merge_contacts(uuid, uuid, uuid, text)
-CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
+CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, proof_kind text) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  why  text := gate.merge_blocker(owner, survivor, merged);
-  link uuid;
+  reason text := gate.merge_blocker(owner, survivor, merged);
+  link   uuid;
 BEGIN
-  IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION '%', reason USING ERRCODE = CASE WHEN reason = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
   END IF;
   INSERT INTO discreet.links (owner_id, survivor_id, merged_id, proof)
-  VALUES (owner, survivor, merged, how) RETURNING id INTO link;
+  VALUES (owner, survivor, merged, proof_kind) RETURNING id INTO link;
   UPDATE discreet.contacts c SET merged_into = survivor WHERE c.id = merged;
   DELETE FROM discreet.link_requests r
    WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
@@ -3970,7 +3970,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, proof_kind text) OWNER TO discreet_gate;
 
 -- FUNCTION merge_details(text, jsonb, gate.inbound)
 CREATE FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound) RETURNS jsonb
@@ -4017,55 +4017,55 @@ END $$;
 ALTER FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION messages_in_other_sessions(uuid, uuid[], text[])
-CREATE FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) RETURNS SETOF uuid
+CREATE FUNCTION gate.messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) RETURNS SETOF uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT m.id FROM discreet.messages m
    WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
      AND m.agent_id = ANY (ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner))
-     AND m.sender_contact_id = ANY (gone)
+     AND m.sender_contact_id = ANY (contact_ids)
      AND (m.contact_id IS NULL OR m.sender_contact_id <> m.contact_id)
-     AND NOT coalesce(m.contact_id = ANY (gone), false)
+     AND NOT coalesce(m.contact_id = ANY (contact_ids), false)
    UNION
   SELECT m.id FROM discreet.messages m
    WHERE m.owner_key IS NOT NULL AND m.owner_id = owner
      AND m.sender_address <> '' AND m.sender_address = ANY (addresses)
-     AND NOT coalesce(m.contact_id = ANY (gone), false)
+     AND NOT coalesce(m.contact_id = ANY (contact_ids), false)
 $$;
 
 
-ALTER FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION metrics_owner(bytea)
-CREATE FUNCTION gate.metrics_owner(shown bytea) RETURNS uuid
+CREATE FUNCTION gate.metrics_owner(token_digest bytea) RETURNS uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT t.owner_id FROM discreet.tokens t
-   WHERE t.digest = shown AND t.purpose = 'metrics' AND t.revoked_at IS NULL
+   WHERE t.digest = token_digest AND t.purpose = 'metrics' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
 $$;
 
 
-ALTER FUNCTION gate.metrics_owner(shown bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.metrics_owner(token_digest bytea) OWNER TO discreet_gate;
 
 -- FUNCTION mint_token(uuid, uuid, text, bytea, interval, integer, integer)
-CREATE FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) RETURNS record
+CREATE FUNCTION gate.mint_token(minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  minting discreet.tokens;
-  live integer;
+  owner      uuid := gate.require_owner();
+  minter_row discreet.tokens;
+  live_count integer;
 BEGIN
-  SELECT t.* INTO minting FROM discreet.tokens t
+  SELECT t.* INTO minter_row FROM discreet.tokens t
    WHERE t.id = minter AND t.owner_id = owner AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND t.agent_id IS NOT NULL AND t.contact_id IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      FOR UPDATE;
-  IF minting.id IS NULL THEN
+  IF minter_row.id IS NULL THEN
     code := 'no_such_token';
     RETURN;
   END IF;
@@ -4076,19 +4076,19 @@ BEGIN
     RETURN;
   END IF;
   IF (SELECT count(*) FROM discreet.tokens t
-       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= a_minute THEN
+       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= max_per_minute THEN
     code := 'too_many';
     RETURN;
   END IF;
-  SELECT count(*) INTO live FROM discreet.tokens t
+  SELECT count(*) INTO live_count FROM discreet.tokens t
    WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
   -- Each of these tells everybody who waits to look again, so they are rare.
-  IF live >= of_contact THEN
+  IF live_count >= max_per_contact THEN
     UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
      WHERE t.id IN (SELECT o.id FROM discreet.tokens o
                      WHERE o.minted_by = minter AND o.contact_id = contact AND o.revoked_at IS NULL
                        AND o.expires_at > clock_timestamp()
-                     ORDER BY o.created_at, o.id LIMIT live - of_contact + 1);
+                     ORDER BY o.created_at, o.id LIMIT live_count - max_per_contact + 1);
   END IF;
   IF EXISTS (SELECT FROM discreet.tokens t
               WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '2 days') THEN
@@ -4096,13 +4096,13 @@ BEGIN
      WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '1 day';
   END IF;
   INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest, expires_at, minted_by)
-  VALUES (owner, minting.agent_id, contact, begins, hashed,
-          least(clock_timestamp() + lasts, minting.expires_at), minter)
+  VALUES (owner, minter_row.agent_id, contact, token_prefix, token_digest,
+          least(clock_timestamp() + duration, minter_row.expires_at), minter)
   RETURNING id, expires_at INTO token_id, ends_at;
 END $$;
 
 
-ALTER FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) OWNER TO discreet_gate;
+ALTER FUNCTION gate.mint_token(minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) OWNER TO discreet_gate;
 
 -- FUNCTION move_group(text, text, text, text)
 CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) RETURNS boolean
@@ -4110,10 +4110,10 @@ CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.enter_scope(ticket);
-  stays uuid;
+  owner    uuid := gate.enter_scope(ticket);
+  survivor uuid;
 BEGIN
-  SELECT a.contact_id INTO stays
+  SELECT a.contact_id INTO survivor
     FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = old_id
      AND c.type = 'group'
@@ -4127,16 +4127,16 @@ BEGIN
        SELECT FROM discreet.channels o
         WHERE o.parent_id = c.parent_id AND o.only_chat = new_id AND o.closed_at IS NULL);
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  VALUES (owner, of_platform, new_id, stays)
+  VALUES (owner, of_platform, new_id, survivor)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
-  RETURN FOUND OR gate.reassign_group_address(owner, of_platform, new_id, stays);
+  RETURN FOUND OR gate.reassign_group_address(owner, of_platform, new_id, survivor);
 END $$;
 
 
 ALTER FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) OWNER TO discreet_gate;
 
 -- FUNCTION move_linked_rows(uuid, uuid, uuid)
-CREATE FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) RETURNS void
+CREATE FUNCTION gate.move_linked_rows(link uuid, from_contact uuid, to_contact uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4157,40 +4157,40 @@ BEGIN
   -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
   -- would let anybody test which ids exist.
   WITH s AS (
-    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
+    UPDATE discreet.sessions s SET contact_id = to_contact WHERE s.id = ANY (sessions)
   ), r AS (
-    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
+    UPDATE discreet.routes r SET contact_id = to_contact WHERE r.session_id = ANY (sessions)
   ), t AS (
-    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
+    UPDATE discreet.turns t SET contact_id = to_contact WHERE t.session_id = ANY (sessions)
   ), m AS (
     UPDATE discreet.messages m
-       SET contact_id = taker,
-           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+       SET contact_id = to_contact,
+           sender_contact_id = CASE WHEN m.sender_contact_id = from_contact THEN to_contact
                                     ELSE m.sender_contact_id END
      WHERE m.session_id = ANY (sessions)
   ), n AS (
-    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
+    UPDATE discreet.reminders n SET contact_id = to_contact WHERE n.session_id = ANY (sessions)
   ), o AS (
-    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
+    UPDATE discreet.outbox o SET contact_id = to_contact WHERE o.session_id = ANY (sessions)
   )
-  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
+  UPDATE discreet.attachments a SET contact_id = to_contact WHERE a.session_id = ANY (sessions);
   UPDATE discreet.memories m
-     SET contact_id = taker,
+     SET contact_id = to_contact,
          topic_key = CASE WHEN NOT EXISTS (
              SELECT FROM discreet.memories t
-              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
+              WHERE t.contact_id = to_contact AND t.owner_id = m.owner_id
                 AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
            THEN coalesce(m.topic_key, l.was) END
     FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = from_contact;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
   DELETE FROM discreet.connections c
-   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
-  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
-  UPDATE discreet.connections c SET contact_id = taker
-   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = giver;
-  UPDATE discreet.memory_history h SET contact_id = taker
-   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
+   WHERE c.contact_id = from_contact AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = from_contact));
+  UPDATE discreet.connections c SET contact_id = to_contact
+   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = from_contact;
+  UPDATE discreet.memory_history h SET contact_id = to_contact
+   WHERE h.memory_id = ANY (memories) AND h.contact_id = from_contact;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
                   WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
     PERFORM gate.defer_turn(waiting, NULL, false);
@@ -4198,7 +4198,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.move_linked_rows(link uuid, from_contact uuid, to_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION normalize_text(text)
 CREATE FUNCTION gate.normalize_text(said text) RETURNS text
@@ -4425,36 +4425,36 @@ $$;
 ALTER FUNCTION gate.notify_workers(queue text) OWNER TO discreet_gate;
 
 -- FUNCTION offer_connection(uuid, uuid, bytea, interval)
-CREATE FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) RETURNS text
+CREATE FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner   uuid := gate.require_owner();
-  here    gate.scope := gate.scope();
-  whose   uuid := gate.connecting_party(of_group);
-  of_agent uuid;
+  owner         uuid := gate.require_owner();
+  here          gate.scope := gate.scope();
+  account_party uuid := gate.connecting_party(group_contact);
+  agent         uuid;
 BEGIN
   IF here.contact_id IS NOT NULL AND gate.current_person() IS NULL THEN
     RETURN 'group';
   END IF;
-  SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
+  SELECT s.agent_id INTO agent FROM discreet.tool_servers s
    WHERE s.id = server AND s.owner_id = owner AND s.agent_id = here.agent_id AND s.signs_in;
-  IF of_agent IS NULL OR whose IS NULL THEN
+  IF agent IS NULL OR account_party IS NULL THEN
     RETURN 'nobody';
   END IF;
-  PERFORM gate.lock_connections(whose);
+  PERFORM gate.lock_connections(account_party);
   DELETE FROM discreet.connections c
-   WHERE c.server_id = server AND c.party = whose AND c.state NOT IN ('signed_in', 'connected');
+   WHERE c.server_id = server AND c.party = account_party AND c.state NOT IN ('signed_in', 'connected');
   PERFORM gate.expire_sign_ins(ARRAY(
-    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = whose));
+    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = account_party));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
-  VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
+  VALUES (owner, agent, nullif(account_party, owner), server, link_digest, clock_timestamp() + valid_for);
   RETURN 'offered';
 END $$;
 
 
-ALTER FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) OWNER TO discreet_gate;
 
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
@@ -4630,17 +4630,17 @@ CREATE FUNCTION gate.owner_command(here discreet.sessions, command text, said ga
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  before discreet.sessions;
+  previous discreet.sessions;
 BEGIN
   IF here.last_position = 1 THEN
-    SELECT s.* INTO before FROM discreet.sessions s
+    SELECT s.* INTO previous FROM discreet.sessions s
      WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
        AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
      ORDER BY s.ended_at DESC LIMIT 1;
     UPDATE discreet.sessions s
-       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
-     WHERE s.id IN (here.id, before.id);
-    here.speaks_to := before.speaks_to;
+       SET speaks_to = CASE WHEN s.id = here.id THEN previous.speaks_to END
+     WHERE s.id IN (here.id, previous.id);
+    here.speaks_to := previous.speaks_to;
   END IF;
   IF command IS NOT NULL THEN
     RETURN command;
@@ -4656,18 +4656,18 @@ END $$;
 ALTER FUNCTION gate.owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
 
 -- FUNCTION owner_messages_about(uuid[], uuid[])
-CREATE FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) RETURNS uuid[]
+CREATE FUNCTION gate.owner_messages_about(contact_ids uuid[], turns uuid[]) RETURNS uuid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT ARRAY(
-  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
+  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (contact_ids)
    UNION
   SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
 $$;
 
 
-ALTER FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.owner_messages_about(contact_ids uuid[], turns uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION owner_term_counts(text[], integer)
 CREATE FUNCTION gate.owner_term_counts(words text[], few integer) RETURNS TABLE(word text, document_frequency bigint)
@@ -4697,25 +4697,25 @@ END $_$;
 ALTER FUNCTION gate.owner_term_counts(words text[], few integer) OWNER TO discreet_gate;
 
 -- FUNCTION owner_turns_showing(uuid, uuid[], text[])
-CREATE FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+CREATE FUNCTION gate.owner_turns_showing(owner uuid, contact_ids uuid[], addresses text[]) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  called text := (
+  pattern text := (
     SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
              || ')($|[^[:alnum:]])'
-      FROM unnest(addresses || gone::text[]) w);
+      FROM unnest(addresses || contact_ids::text[]) w);
 BEGIN
   RETURN ARRAY(
     SELECT t.id FROM discreet.turns t
      WHERE t.owner_id = owner AND t.agent_id = ANY (gate.agent_ids(owner)) AND t.party = owner
        AND t.contact_id IS NULL AND NOT t.shared
-       AND concat(t.prompt, t.steps) ~ called);
+       AND concat(t.prompt, t.steps) ~ pattern);
 END $_$;
 
 
-ALTER FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.owner_turns_showing(owner uuid, contact_ids uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION owners()
 CREATE FUNCTION gate.owners() RETURNS TABLE(owner_id uuid)
@@ -4834,28 +4834,28 @@ END $$;
 ALTER FUNCTION gate.preview_retention() OWNER TO discreet_gate;
 
 -- FUNCTION purge_events(interval, integer)
-CREATE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
+CREATE FUNCTION gate.purge_events(keep_for interval, max_rows integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  many bigint;
+  row_count bigint;
 BEGIN
   DELETE FROM discreet.events e USING (
     SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
       SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
-       ORDER BY e.tx, e.created_at, e.id LIMIT most) o
-     WHERE o.created_at < statement_timestamp() - kept) old
+       ORDER BY e.tx, e.created_at, e.id LIMIT max_rows) o
+     WHERE o.created_at < statement_timestamp() - keep_for) old
    WHERE e.id = old.id;
-  GET DIAGNOSTICS many = ROW_COUNT;
-  RETURN many;
+  GET DIAGNOSTICS row_count = ROW_COUNT;
+  RETURN row_count;
 END $$;
 
 
-ALTER FUNCTION gate.purge_events(kept interval, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.purge_events(keep_for interval, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION purge_expired_memories(interval, integer)
-CREATE FUNCTION gate.purge_expired_memories(kept interval, most integer) RETURNS integer
+CREATE FUNCTION gate.purge_expired_memories(keep_for interval, max_rows integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4863,25 +4863,25 @@ DECLARE
   purged integer;
 BEGIN
   DELETE FROM discreet.memories WHERE id IN (
-    SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < clock_timestamp() - kept
-     ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
+    SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < clock_timestamp() - keep_for
+     ORDER BY m.expires_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END $$;
 
 
-ALTER FUNCTION gate.purge_expired_memories(kept interval, most integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.purge_expired_memories(keep_for interval, max_rows integer) OWNER TO discreet_gate;
 
 -- FUNCTION purge_mcp_sessions(interval)
-CREATE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
+CREATE FUNCTION gate.purge_mcp_sessions(unused_for interval) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  DELETE FROM discreet.mcp_sessions m WHERE m.used_at < clock_timestamp() - unused
+  DELETE FROM discreet.mcp_sessions m WHERE m.used_at < clock_timestamp() - unused_for
 $$;
 
 
-ALTER FUNCTION gate.purge_mcp_sessions(unused interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.purge_mcp_sessions(unused_for interval) OWNER TO discreet_gate;
 
 -- FUNCTION quarantine_message(text, uuid, text, jsonb, text, jsonb)
 CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) RETURNS uuid
@@ -4918,52 +4918,52 @@ END $$;
 ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION reassign_group_address(uuid, text, text, uuid)
-CREATE FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
+CREATE FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, survivor uuid) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  other uuid;
-  asked discreet.pairings;
-  said  jsonb;
-  all_said jsonb;
+  other    uuid;
+  pairing  discreet.pairings;
+  held     jsonb;
+  all_held jsonb;
 BEGIN
   SELECT a.contact_id INTO other
     FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id
-     AND c.type = 'group' AND c.id <> stays
+     AND c.type = 'group' AND c.id <> survivor
    FOR UPDATE OF a;
   IF NOT FOUND THEN
     RETURN false;
   END IF;
-  UPDATE discreet.addresses a SET contact_id = stays
+  UPDATE discreet.addresses a SET contact_id = survivor
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id;
   UPDATE discreet.contacts c
      SET blocked_at = coalesce(c.blocked_at, o.blocked_at),
          taken_over_at = coalesce(c.taken_over_at, o.taken_over_at)
-    FROM discreet.contacts o WHERE c.id = stays AND o.id = other;
+    FROM discreet.contacts o WHERE c.id = survivor AND o.id = other;
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
+  SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = other
   ON CONFLICT DO NOTHING;
   INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
-  SELECT l.owner_id, stays, l.label FROM discreet.contact_labels l
+  SELECT l.owner_id, survivor, l.label FROM discreet.contact_labels l
    WHERE l.contact_id = other
   ON CONFLICT DO NOTHING;
-  FOR asked IN SELECT p.* FROM discreet.pairings p
+  FOR pairing IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
-    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
-      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
-    DELETE FROM discreet.pairings p WHERE p.id = asked.id;
-    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
-      PERFORM gate.replay_held_messages(owner, asked.channel_id, said);
+    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_held
+      FROM discreet.held_messages k WHERE k.pairing_id = pairing.id;
+    DELETE FROM discreet.pairings p WHERE p.id = pairing.id;
+    FOR held IN SELECT j.value FROM jsonb_array_elements(all_held) j LOOP
+      PERFORM gate.replay_held_messages(owner, pairing.channel_id, held);
     END LOOP;
   END LOOP;
   RETURN true;
 END $$;
 
 
-ALTER FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, survivor uuid) OWNER TO discreet_gate;
 
 -- FUNCTION receive_cursor(text, uuid)
 CREATE FUNCTION gate.receive_cursor(ticket text, channel uuid) RETURNS TABLE(received_through timestamp with time zone, chats jsonb)
@@ -4986,38 +4986,38 @@ END $$;
 ALTER FUNCTION gate.receive_cursor(ticket text, channel uuid) OWNER TO discreet_gate;
 
 -- FUNCTION record_access(uuid[], text, text, interval)
-CREATE FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) RETURNS void
+CREATE FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  one    uuid;
-  number integer;
-  before text;
-  moment timestamptz;
+  owner           uuid := gate.require_owner();
+  contact         uuid;
+  number          integer;
+  previous_digest text;
+  written_at      timestamptz;
 BEGIN
-  FOR one IN SELECT c.id FROM discreet.contacts c
-              WHERE c.owner_id = owner AND c.id = ANY (contacts)
+  FOR contact IN SELECT c.id FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.id = ANY (contact_ids)
               ORDER BY c.id FOR NO KEY UPDATE LOOP
     IF EXISTS (SELECT FROM discreet.access_log l
-                WHERE l.contact_id = one AND l.did = what AND l.place = way
-                  AND l.noted_at > clock_timestamp() - pause) THEN
+                WHERE l.contact_id = contact AND l.did = action AND l.place = entry_point
+                  AND l.noted_at > clock_timestamp() - min_interval) THEN
       CONTINUE;
     END IF;
-    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
-     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
+    SELECT l.number, l.digest INTO number, previous_digest FROM discreet.access_log l
+     WHERE l.contact_id = contact ORDER BY l.number DESC LIMIT 1;
     number := coalesce(number, 0) + 1;
-    moment := clock_timestamp();
+    written_at := clock_timestamp();
     INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
-    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
-      concat_ws('|', coalesce(before, ''), one, number, what, way,
-                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
+    VALUES (owner, contact, number, action, entry_point, written_at, encode(sha256(convert_to(
+      concat_ws('|', coalesce(previous_digest, ''), contact, number, action, entry_point,
+                (extract(epoch FROM written_at) * 1000000)::bigint), 'UTF8')), 'hex'));
   END LOOP;
 END $$;
 
 
-ALTER FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval) OWNER TO discreet_gate;
 
 -- FUNCTION record_agent()
 CREATE FUNCTION gate.record_agent() RETURNS trigger
@@ -5093,18 +5093,18 @@ END $$;
 ALTER FUNCTION gate.record_delivery() OWNER TO discreet_gate;
 
 -- FUNCTION record_event(uuid, uuid, uuid, boolean, boolean, text, uuid, uuid, jsonb)
-CREATE FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) RETURNS void
+CREATE FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO discreet.events
     (owner_id, agent_id, contact_id, shared, for_owner, kind, session_id, message_id, data)
-  VALUES (owner, agent, contact, of_all, for_owner, kind, session, message, jsonb_strip_nulls(data));
+  VALUES (owner, agent, contact, is_shared, for_owner, kind, session, message, jsonb_strip_nulls(data));
 END $$;
 
 
-ALTER FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) OWNER TO discreet_gate;
+ALTER FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION record_failure(text, text, interval, interval)
 CREATE FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) RETURNS void
@@ -5262,18 +5262,18 @@ END $$;
 ALTER FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
 
 -- FUNCTION redeem_connection_link(bytea, bytea)
-CREATE FUNCTION gate.redeem_connection_link(link bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
+CREATE FUNCTION gate.redeem_connection_link(link_digest bytea, browser_digest bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser_digest
+   WHERE c.link_hash = link_digest AND c.state = 'offered' AND c.expires_at > clock_timestamp()
      AND gate.may_connect(c.contact_id)
   RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
 $$;
 
 
-ALTER FUNCTION gate.redeem_connection_link(link bytea, browser bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.redeem_connection_link(link_digest bytea, browser_digest bytea) OWNER TO discreet_gate;
 
 -- FUNCTION redeem_link_code(text)
 CREATE FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) RETURNS record
@@ -5283,7 +5283,7 @@ CREATE FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code tex
 DECLARE
   owner   uuid := gate.require_owner();
   person  uuid := gate.current_person();
-  wanted  text := gate.parse_code(typed);
+  entered text := gate.parse_code(typed);
   request discreet.link_requests;
 BEGIN
   IF person IS NULL THEN
@@ -5300,9 +5300,9 @@ BEGIN
   END IF;
   SELECT r.* INTO request FROM discreet.link_requests r
    WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
-  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+  IF request.digest = sha256(convert_to(owner || entered, 'UTF8')) AND request.other_id IS NULL THEN
     outcome := 'own';
-  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+  ELSIF request.back_digest = sha256(convert_to(request.id || entered, 'UTF8')) THEN
     BEGIN
       PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
@@ -5316,7 +5316,7 @@ BEGIN
            expires_at = clock_timestamp()
              + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
       FROM (SELECT gate.generate_code() AS new) c
-     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || entered, 'UTF8'))
        AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
     RETURNING left(c.new, 4) || '-' || right(c.new, 4),
       (SELECT concat_ws(' ', nullif(k.name, ''), (
@@ -5407,11 +5407,11 @@ CREATE FUNCTION gate.reject_merged_contact() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  into_whom uuid;
+  survivor uuid;
 BEGIN
-  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO survivor FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
-  IF into_whom IS NOT NULL THEN
+  IF survivor IS NOT NULL THEN
     RAISE EXCEPTION 'merged' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
@@ -5594,25 +5594,25 @@ CREATE FUNCTION gate.reminder_destination(due discreet.reminders, OUT here discr
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  made  discreet.routes;
-  chat  text;
-  found uuid;
+  original_route discreet.routes;
+  chat           text;
+  route_id       uuid;
 BEGIN
-  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
-  chat := made.chat_id;
+  SELECT r.* INTO STRICT original_route FROM discreet.routes r WHERE r.id = due.route_id;
+  chat := original_route.chat_id;
   SELECT newest.platform_id INTO chat
     FROM discreet.channels v
     JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
     JOIN discreet.addresses known
-      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
+      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = original_route.chat_id
     JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
-   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
+   WHERE v.id = original_route.channel_id ORDER BY newest.created_at DESC LIMIT 1;
   here := gate.find_or_create_session(
     due.owner_id, due.agent_id, due.contact_id, due.shared,
     (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
-  found := gate.find_or_create_route(
-    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
-  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
+  route_id := gate.find_or_create_route(
+    here, original_route.channel_id, coalesce(chat, original_route.chat_id), original_route.thread_id);
+  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = route_id;
 END $$;
 
 
@@ -5680,18 +5680,18 @@ END $$;
 ALTER FUNCTION gate.reminder_session(reminder uuid) OWNER TO discreet_gate;
 
 -- FUNCTION renew_idempotency_key(uuid, bytea, uuid, interval)
-CREATE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) RETURNS boolean
+CREATE FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + so_long
-   WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + lease_duration
+   WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval) OWNER TO discreet_gate;
 
 -- FUNCTION replay_held_messages(uuid, uuid, jsonb)
 CREATE FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) RETURNS void
@@ -5721,21 +5721,21 @@ END $$;
 ALTER FUNCTION gate.reply_in_person(contact uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION request_call(uuid, uuid, text, jsonb, interval)
-CREATE FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
+CREATE FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  server uuid;
-  asker  text;
-  who    text;
-  result uuid;
+  server       uuid;
+  asker        text;
+  decider_kind text;
+  result       uuid;
 BEGIN
   PERFORM gate.lock_session(session);
   SELECT a.server_id,
          CASE WHEN a.confirm = 'owner' AND split_part(session_user::text, '_', -1) <> 'owner'
               THEN 'owner' ELSE 'contact' END
-    INTO server, who FROM gate.allowed_tools() a WHERE a.called = tool_called;
+    INTO server, decider_kind FROM gate.allowed_tools() a WHERE a.called = tool_called;
   IF server IS NULL THEN
     RETURN NULL;
   END IF;
@@ -5743,10 +5743,10 @@ BEGIN
    WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
    ORDER BY m.position DESC LIMIT 1;
   UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
-   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = who;
+   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = decider_kind;
   INSERT INTO discreet.tool_calls (
     owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid, who,
+  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid_for, decider_kind,
          (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
     FROM discreet.sessions s WHERE s.id = session
   RETURNING id INTO result;
@@ -5754,7 +5754,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) OWNER TO discreet_gate;
 
 -- FUNCTION request_pairing(uuid, discreet.channels, gate.inbound, uuid)
 CREATE FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
@@ -5913,7 +5913,7 @@ END $$;
 ALTER FUNCTION gate.restart_turn(session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION restore_memory(uuid, integer)
-CREATE FUNCTION gate.restore_memory(memory uuid, wanted integer) RETURNS uuid
+CREATE FUNCTION gate.restore_memory(memory uuid, wanted_version integer) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -5923,7 +5923,7 @@ DECLARE
 BEGIN
   PERFORM gate.require_owner();
   SELECT h.* INTO old FROM discreet.memory_history h
-   WHERE h.memory_id = memory AND h.version = wanted
+   WHERE h.memory_id = memory AND h.version = wanted_version
      AND h.owner_id = here.owner_id
      AND (session_user = 'discreet_owner'
           OR (h.agent_id = here.agent_id AND h.contact_id IS NOT DISTINCT FROM here.contact_id
@@ -5952,42 +5952,42 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.restore_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.restore_memory(memory uuid, wanted_version integer) OWNER TO discreet_gate;
 
 -- FUNCTION resume_sign_in(bytea, bytea)
-CREATE FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
+CREATE FUNCTION gate.resume_sign_in(state_digest bytea, browser_digest bytea) RETURNS TABLE(id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE discreet.connections c SET state = 'returned'
-   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'opened'
+   WHERE c.state_hash = state_digest AND c.browser_hash = browser_digest AND c.state = 'opened'
      AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id)
   RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id, c.sealed
 $$;
 
 
-ALTER FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.resume_sign_in(state_digest bytea, browser_digest bytea) OWNER TO discreet_gate;
 
 -- FUNCTION retention_cutoffs(uuid, text, boolean)
-CREATE FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, horizon timestamp with time zone)
+CREATE FUNCTION gate.retention_cutoffs(owner uuid, row_kind text, by_agent boolean) RETURNS TABLE(agent_id uuid, channel_id uuid, cutoff timestamp with time zone)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM discreet.retention r
-                  WHERE r.owner_id = owner AND r.kind = of_kind AND r.days IS NOT NULL) THEN
+                  WHERE r.owner_id = owner AND r.kind = row_kind AND r.days IS NOT NULL) THEN
     RETURN;
   END IF;
   RETURN QUERY
   SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
     FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
-           WHERE a.owner_id = owner AND of_agents
+           WHERE a.owner_id = owner AND by_agent
           UNION ALL
           SELECT c.agent_id, c.id FROM discreet.channels c
-           WHERE c.owner_id = owner AND NOT of_agents) p
+           WHERE c.owner_id = owner AND NOT by_agent) p
    CROSS JOIN LATERAL (
      SELECT r.days FROM discreet.retention r
-      WHERE r.owner_id = owner AND r.kind = of_kind
+      WHERE r.owner_id = owner AND r.kind = row_kind
         AND (r.channel_id = p.channel
              OR (r.channel_id IS NULL AND coalesce(r.agent_id = p.agent, true)))
       ORDER BY r.channel_id IS NULL, r.agent_id IS NULL LIMIT 1) n
@@ -5995,7 +5995,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.retention_cutoffs(owner uuid, row_kind text, by_agent boolean) OWNER TO discreet_gate;
 
 -- FUNCTION route_scope(uuid)
 CREATE FUNCTION gate.route_scope(route uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean, platform text, account text)
@@ -6012,22 +6012,22 @@ $$;
 ALTER FUNCTION gate.route_scope(route uuid) OWNER TO discreet_gate;
 
 -- FUNCTION runnable_queues(text[], boolean, text[], integer[], text[])
-CREATE FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) RETURNS TABLE(queue_name text, running integer)
+CREATE FUNCTION gate.runnable_queues(queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[]) RETURNS TABLE(queue_name text, running integer)
     LANGUAGE sql STABLE
     SET search_path TO 'queue', 'pg_temp'
     AS $$
   SELECT DISTINCT job.queue_name, coalesce(here.jobs, 0)
     FROM procrastinate_jobs job
-    LEFT JOIN unnest(names, jobs) AS here (queue_name, jobs) USING (queue_name)
+    LEFT JOIN unnest(running_queues, running_counts) AS here (queue_name, jobs) USING (queue_name)
    WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
-     AND (job.queue_name = ANY (queues) OR (turns AND starts_with(job.queue_name, 'turns-')))
-     AND job.queue_name <> ALL (full_ones)
+     AND (job.queue_name = ANY (queues) OR (include_turns AND starts_with(job.queue_name, 'turns-')))
+     AND job.queue_name <> ALL (full_queues)
      AND NOT EXISTS (SELECT FROM procrastinate_jobs other
                       WHERE other.lock = job.lock AND other.status = 'doing')
 $$;
 
 
-ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
+ALTER FUNCTION gate.runnable_queues(queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[]) OWNER TO discreet_gate;
 
 -- FUNCTION schedule_delivery()
 CREATE FUNCTION gate.schedule_delivery() RETURNS trigger
@@ -6045,22 +6045,22 @@ END $$;
 ALTER FUNCTION gate.schedule_delivery() OWNER TO discreet_gate;
 
 -- FUNCTION seed_audit(uuid, uuid, uuid)
-CREATE FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) RETURNS void
+CREATE FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  late timestamptz := clock_timestamp() + interval '1 year';
-  h    record;
+  next_year timestamptz := clock_timestamp() + interval '1 year';
+  sample    record;
 BEGIN
   SELECT s.owner_id, s.agent_id, s.contact_id, s.shared, s.id AS session_id, r.id AS route_id,
          r.channel_id, r.chat_id, m.id AS message_id, gen_random_uuid() AS turn_id
-    INTO h
+    INTO sample
     FROM discreet.owners o
     JOIN discreet.sessions s ON s.owner_id = o.id
-                            AND (s.contact_id = one OR s.shared AND (s.agent_id = one OR EXISTS (
-                              SELECT FROM discreet.contacts c WHERE c.id = one AND NOT EXISTS (
-                                SELECT FROM discreet.sessions t WHERE t.contact_id = one))))
+                            AND (s.contact_id = party OR s.shared AND (s.agent_id = party OR EXISTS (
+                              SELECT FROM discreet.contacts c WHERE c.id = party AND NOT EXISTS (
+                                SELECT FROM discreet.sessions t WHERE t.contact_id = party))))
     JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
     JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
    WHERE o.id = audit AND o.name = 'sb audit'
@@ -6070,82 +6070,82 @@ BEGIN
   END IF;
   INSERT INTO discreet.turns (id, owner_id, agent_id, contact_id, shared, session_id, route_id, state,
                               finished_at)
-  VALUES (h.turn_id, h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id,
+  VALUES (sample.turn_id, sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.session_id, sample.route_id,
           'failed', now());
   INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, shared, session_id, route_id,
          message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id, state)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, h.message_id, 99,
-          'photo', 'audit', h.channel_id, h.chat_id, 'audit', 'refused');
+  VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.session_id, sample.route_id, sample.message_id, 99,
+          'photo', 'audit', sample.channel_id, sample.chat_id, 'audit', 'refused');
   INSERT INTO discreet.reminders (owner_id, agent_id, contact_id, shared, session_id, route_id, text,
                                   starts_at, zone, due_at)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.session_id, h.route_id, 'audit',
-          late AT TIME ZONE 'UTC', 'UTC', late);
+  VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.session_id, sample.route_id, 'audit',
+          next_year AT TIME ZONE 'UTC', 'UTC', next_year);
   INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text, state)
-  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', 'rejected');
+  VALUES (sample.owner_id, sample.session_id, sample.turn_id, 'audit', 'rejected');
   INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited,
                                         answered_at)
-  VALUES (h.owner_id, h.session_id, h.turn_id, 'audit', now(), false, now());
+  VALUES (sample.owner_id, sample.session_id, sample.turn_id, 'audit', now(), false, now());
   INSERT INTO discreet.tool_calls (owner_id, session_id, server_id, called, arguments, shown_to, state,
                                    expires_at)
-  SELECT h.owner_id, h.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
-    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
+  SELECT sample.owner_id, sample.session_id, s.id, 'audit', '{}', 'audit:1', 'done', now()
+    FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
   INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, 'audit');
-  PERFORM set_config('discreet.delivers', h.route_id::text, true);  -- no job for it
+  VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, 'audit');
+  PERFORM set_config('discreet.delivers', sample.route_id::text, true);  -- no job for it
   INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
                                state)
-  VALUES (h.owner_id, h.agent_id, h.contact_id, h.shared, h.message_id, h.session_id, h.route_id,
+  VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.message_id, sample.session_id, sample.route_id,
           'failed');
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, shared, server_id, link_hash,
                                     expires_at)
-  SELECT h.owner_id, h.agent_id, h.contact_id, h.shared, s.id, uuid_send(gen_random_uuid()), now()
-    FROM discreet.tool_servers s WHERE s.owner_id = h.owner_id LIMIT 1;
-  IF one = h.agent_id THEN
+  SELECT sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, s.id, uuid_send(gen_random_uuid()), now()
+    FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
+  IF party = sample.agent_id THEN
     RETURN;
   END IF;
   PERFORM gate.seed_audit_contact(
-    h.owner_id, h.agent_id, h.channel_id, h.chat_id, h.message_id, one, other);
+    sample.owner_id, sample.agent_id, sample.channel_id, sample.chat_id, sample.message_id, party, other_contact);
 END $$;
 
 
-ALTER FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION seed_audit_contact(uuid, uuid, uuid, text, uuid, uuid, uuid)
-CREATE FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) RETURNS void
+CREATE FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  late    timestamptz := clock_timestamp() + interval '1 year';
-  link    uuid := gen_random_uuid();
-  pairing uuid := gen_random_uuid();
+  next_year timestamptz := clock_timestamp() + interval '1 year';
+  link      uuid := gen_random_uuid();
+  pairing   uuid := gen_random_uuid();
 BEGIN
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, one, 'audit');
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, party, 'audit');
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (channel, one, owner, agent) ON CONFLICT DO NOTHING;
+  VALUES (channel, party, owner, agent) ON CONFLICT DO NOTHING;
   INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (agent, one, 'budget', owner, now());
+  VALUES (agent, party, 'budget', owner, now());
   INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (link, owner, one, other, 'owner', now());
+  VALUES (link, owner, party, other_contact, 'owner', now());
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
   VALUES (link, owner, 'label', 'audit');
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
   INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (pairing, owner, agent, channel, one, 'audit', 'denied', now());
+  VALUES (pairing, owner, agent, channel, party, 'audit', 'denied', now());
   INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (channel, chat, 'audit', owner, pairing, '{}');
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
                                    released_at)
-  VALUES (owner, channel, 'audit', '{}', 'audit', late, now());
+  VALUES (owner, channel, 'audit', '{}', 'audit', next_year, now());
   INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (owner, 'said', one, one, message);
+  VALUES (owner, 'said', party, party, message);
   INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
   VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(one), one);
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(party), party);
 END $$;
 
 
-ALTER FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION send_as_owner(uuid, uuid, text)
 CREATE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
@@ -6153,17 +6153,17 @@ CREATE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  last   discreet.messages;
-  here   discreet.sessions;
-  spoken uuid;
-  result uuid;
+  last_message discreet.messages;
+  here         discreet.sessions;
+  answer_turn  uuid;
+  result       uuid;
 BEGIN
   PERFORM 1 FROM discreet.contacts c
     WHERE c.id = contact AND c.owner_id = owner AND c.taken_over_at IS NOT NULL;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-  SELECT m.* INTO last FROM discreet.messages m
+  SELECT m.* INTO last_message FROM discreet.messages m
    WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
    ORDER BY m.created_at DESC, m.position DESC LIMIT 1;
   IF NOT FOUND THEN
@@ -6171,24 +6171,24 @@ BEGIN
   END IF;
   UPDATE discreet.sessions s
      SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
-   WHERE s.id = last.session_id RETURNING s.* INTO here;
+   WHERE s.id = last_message.session_id RETURNING s.* INTO here;
   UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
    WHERE t.session_id = here.id AND t.state = 'running';
   INSERT INTO discreet.turns (
     owner_id, agent_id, contact_id, session_id, route_id, state, model, finished_at)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, 'answered', 'in person',
+  VALUES (owner, here.agent_id, contact, here.id, last_message.route_id, 'answered', 'in person',
           clock_timestamp())
-  RETURNING id INTO spoken;
-  UPDATE discreet.messages m SET state = 'answered', turn_id = spoken
+  RETURNING id INTO answer_turn;
+  UPDATE discreet.messages m SET state = 'answered', turn_id = answer_turn
    WHERE m.session_id = here.id AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, turn_id,
     in_person)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, here.last_position, 'out', 'sent',
-          body, spoken, true)
+  VALUES (owner, here.agent_id, contact, here.id, last_message.route_id, here.last_position, 'out', 'sent',
+          body, answer_turn, true)
   RETURNING id INTO result;
   INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
+  VALUES (result, owner, here.agent_id, contact, here.id, last_message.route_id);
   RETURN result;
 END $$;
 
@@ -6226,42 +6226,42 @@ END $$;
 ALTER FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
 
 -- FUNCTION send_reminder(discreet.reminders, text)
-CREATE FUNCTION gate.send_reminder(due discreet.reminders, line text) RETURNS void
+CREATE FUNCTION gate.send_reminder(due discreet.reminders, body text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  place  record;
-  spoken uuid;
-  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
+  destination record;
+  message     uuid;
+  starts_turn boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
 BEGIN
-  SELECT p.* INTO place FROM gate.reminder_destination(due) p;
+  SELECT p.* INTO destination FROM gate.reminder_destination(due) p;
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
     sender_contact_id, sender_name, sender_address, channel_id, chat_id)
   VALUES (
-    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
-    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
-    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
-    CASE WHEN runs THEN due.contact_id END,
-    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
+    due.owner_id, due.agent_id, due.contact_id, due.shared, (destination.here).id, (destination.route).id,
+    (destination.here).last_position, CASE WHEN starts_turn THEN 'in' ELSE 'out' END,
+    CASE WHEN starts_turn THEN 'waiting' ELSE 'sent' END, body,
+    CASE WHEN starts_turn THEN due.contact_id END,
+    CASE WHEN starts_turn AND due.shared THEN 'reminder' ELSE '' END,
     -- Everybody's: without an address the line would look like the owner's.
-    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
-    CASE WHEN runs THEN (place.route).channel_id END,
-    CASE WHEN runs THEN (place.route).chat_id END)
-  RETURNING id INTO spoken;
-  IF runs THEN
-    PERFORM gate.defer_turn((place.here).id, NULL, true);
+    CASE WHEN starts_turn AND due.shared THEN 'reminder:' || due.id ELSE '' END,
+    CASE WHEN starts_turn THEN (destination.route).channel_id END,
+    CASE WHEN starts_turn THEN (destination.route).chat_id END)
+  RETURNING id INTO message;
+  IF starts_turn THEN
+    PERFORM gate.defer_turn((destination.here).id, NULL, true);
   ELSE
     INSERT INTO discreet.outbox (
       message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
-    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
-            (place.route).id);
+    VALUES (message, due.owner_id, due.agent_id, due.contact_id, due.shared, (destination.here).id,
+            (destination.route).id);
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.send_reminder(due discreet.reminders, line text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.send_reminder(due discreet.reminders, body text) OWNER TO discreet_gate;
 
 -- FUNCTION session_scope(uuid)
 CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -6276,37 +6276,37 @@ $$;
 ALTER FUNCTION gate.session_scope(session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION set_time_zone(text)
-CREATE FUNCTION gate.set_time_zone(zone text) RETURNS void
+CREATE FUNCTION gate.set_time_zone(zone_name text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   owner uuid := gate.require_owner();
 BEGIN
-  UPDATE discreet.contacts c SET time_zone = zone
+  UPDATE discreet.contacts c SET time_zone = zone_name
    WHERE c.owner_id = owner AND c.id = (gate.scope()).contact_id;
 END $$;
 
 
-ALTER FUNCTION gate.set_time_zone(zone text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.set_time_zone(zone_name text) OWNER TO discreet_gate;
 
 -- FUNCTION settle_idempotency_key(uuid, bytea, uuid, uuid)
-CREATE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) RETURNS void
+CREATE FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF result IS NULL THEN
     DELETE FROM discreet.idempotency_keys k
-     WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
   ELSE
     UPDATE discreet.idempotency_keys k SET made = result
-     WHERE k.token_id = token AND k.digest = shown AND k.lease = held;
+     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease;
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid) OWNER TO discreet_gate;
 
 -- FUNCTION show_budgets()
 CREATE FUNCTION gate.show_budgets() RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
@@ -6331,29 +6331,29 @@ $$;
 ALTER FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
 
 -- FUNCTION sign_in(bytea, bytea, text, interval)
-CREATE FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) RETURNS uuid
+CREATE FUNCTION gate.sign_in(code_digest bytea, session_digest bytea, device text, duration interval) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  of_owner uuid;
-  signed   uuid;
+  owner  uuid;
+  result uuid;
 BEGIN
   UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
-   WHERE t.digest = code AND t.purpose = 'sign_in' AND t.revoked_at IS NULL
+   WHERE t.digest = code_digest AND t.purpose = 'sign_in' AND t.revoked_at IS NULL
      AND t.expires_at > clock_timestamp()
-   RETURNING t.owner_id INTO of_owner;
+   RETURNING t.owner_id INTO owner;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
   INSERT INTO discreet.tokens (owner_id, name, prefix, digest, expires_at, purpose)
-  VALUES (of_owner, device, '', session, clock_timestamp() + lasts, 'dashboard')
-  RETURNING id INTO signed;
-  RETURN signed;
+  VALUES (owner, device, '', session_digest, clock_timestamp() + duration, 'dashboard')
+  RETURNING id INTO result;
+  RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.sign_in(code_digest bytea, session_digest bytea, device text, duration interval) OWNER TO discreet_gate;
 
 -- FUNCTION single_word(text)
 CREATE FUNCTION gate.single_word(body text) RETURNS text
@@ -6459,18 +6459,18 @@ END $$;
 ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
 
 -- FUNCTION store_tokens(uuid, bytea)
-CREATE FUNCTION gate.store_tokens(connection uuid, kept bytea) RETURNS boolean
+CREATE FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
+  UPDATE discreet.connections c SET sealed = coalesce(sealed_tokens, c.sealed), renewing_until = NULL
    WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected';
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.store_tokens(connection uuid, kept bytea) OWNER TO discreet_gate;
+ALTER FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) OWNER TO discreet_gate;
 
 -- FUNCTION strip_agent_name(gate.inbound, text)
 CREATE FUNCTION gate.strip_agent_name(said gate.inbound, agent text) RETURNS gate.inbound
@@ -6498,12 +6498,12 @@ END $_$;
 ALTER FUNCTION gate.strip_agent_name(said gate.inbound, agent text) OWNER TO discreet_gate;
 
 -- FUNCTION sweep(interval, bigint[], bigint[], bigint[], interval, integer, interval)
-CREATE FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) RETURNS record
+CREATE FUNCTION gate.sweep(stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval, max_purged integer, keep_mcp_sessions_for interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'queue', 'pg_temp'
     AS $$
 DECLARE
-  freed text[];
+  freed_locks text[];
 BEGIN
   SELECT coalesce(array_agg(j.id), '{}') INTO forgotten FROM procrastinate_jobs j
    WHERE j.status = 'doing' AND j.worker_id = ANY (workers) AND j.id <> ALL (running);
@@ -6512,12 +6512,12 @@ BEGIN
      WHERE j.status = 'doing'
        AND (j.worker_id IS NULL OR j.id = ANY (forgotten) AND j.id = ANY (suspects)
             OR EXISTS (SELECT FROM procrastinate_workers w
-                        WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled))
+                        WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled_after))
     RETURNING j.lock)
-  SELECT array_agg(d.lock) INTO freed FROM dropped d;
-  PERFORM gate.notify_locks_freed(freed);
-  PERFORM gate.purge_expired_memories(expired_kept, max_purged);
-  PERFORM gate.purge_mcp_sessions(connections_kept);
+  SELECT array_agg(d.lock) INTO freed_locks FROM dropped d;
+  PERFORM gate.notify_locks_freed(freed_locks);
+  PERFORM gate.purge_expired_memories(keep_expired_for, max_purged);
+  PERFORM gate.purge_mcp_sessions(keep_mcp_sessions_for);
   PERFORM gate.clear_failures();
   PERFORM gate.delete_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();
@@ -6527,7 +6527,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.sweep(stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval, max_purged integer, keep_mcp_sessions_for interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) OWNER TO discreet_gate;
 
 -- FUNCTION sync_decoys(text[], text[])
 CREATE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
@@ -6535,54 +6535,54 @@ CREATE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  agent record;
-  who   uuid;
-  made  integer := 0;
+  agent   record;
+  contact uuid;
+  created integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
   DELETE FROM discreet.memories m WHERE m.decoy AND m.owner_key IS NOT NULL AND m.content <> ALL (facts);
   FOR agent IN SELECT a.owner_id, a.id FROM discreet.agents a
                  JOIN discreet.owners o ON o.id = a.owner_id
                 WHERE o.name <> 'sb audit' ORDER BY a.created_at, a.id LOOP
-    FOR place IN 1 .. cardinality(facts) LOOP
+    FOR nth IN 1 .. cardinality(facts) LOOP
       CONTINUE WHEN EXISTS (
         SELECT FROM discreet.memories m
          WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.agent_id = agent.id
-           AND m.content = facts[place]);
-      SELECT m.contact_id INTO who FROM discreet.memories m
-       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[place] LIMIT 1;
+           AND m.content = facts[nth]);
+      SELECT m.contact_id INTO contact FROM discreet.memories m
+       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[nth] LIMIT 1;
       IF NOT FOUND THEN
-        who := gen_random_uuid();
+        contact := gen_random_uuid();
         INSERT INTO discreet.contacts (id, owner_id, name, decoy)
-        VALUES (who, agent.owner_id, names[place], true);
+        VALUES (contact, agent.owner_id, names[nth], true);
       END IF;
       -- Not indexed: the owner's recall doesn't even meet it.
       INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, content, salience,
                                      embedder, decoy)
-      VALUES (agent.owner_id, agent.id, who, false, facts[place], 'critical', '', true);
-      made := made + 1;
+      VALUES (agent.owner_id, agent.id, contact, false, facts[nth], 'critical', '', true);
+      created := created + 1;
     END LOOP;
   END LOOP;
-  RETURN made;
+  RETURN created;
 END $$;
 
 
 ALTER FUNCTION gate.sync_decoys(names text[], facts text[]) OWNER TO discreet_gate;
 
 -- FUNCTION take_expired_sign_ins(integer)
-CREATE FUNCTION gate.take_expired_sign_ins(max_taken integer) RETURNS TABLE(id uuid, owner_id uuid, server_id uuid, sealed bytea)
+CREATE FUNCTION gate.take_expired_sign_ins(max_rows integer) RETURNS TABLE(id uuid, owner_id uuid, server_id uuid, sealed bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   DELETE FROM discreet.connections c
    WHERE c.id IN (SELECT t.id FROM discreet.connections t
                    WHERE t.state = 'signed_in' AND t.expires_at <= clock_timestamp()
-                   ORDER BY t.expires_at, t.id LIMIT max_taken FOR UPDATE SKIP LOCKED)
+                   ORDER BY t.expires_at, t.id LIMIT max_rows FOR UPDATE SKIP LOCKED)
   RETURNING c.id, c.owner_id, c.server_id, c.sealed
 $$;
 
 
-ALTER FUNCTION gate.take_expired_sign_ins(max_taken integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.take_expired_sign_ins(max_rows integer) OWNER TO discreet_gate;
 
 -- TABLE procrastinate_jobs
 CREATE TABLE queue.procrastinate_jobs (
@@ -6606,38 +6606,38 @@ WITH (autovacuum_analyze_threshold='5000');
 ALTER TABLE queue.procrastinate_jobs OWNER TO discreet_schema;
 
 -- FUNCTION take_job(bigint[], text[], boolean, text[], integer[], text[], bigint)
-CREATE FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) RETURNS record
+CREATE FUNCTION gate.take_job(ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'queue', 'pg_temp'
     AS $$
 DECLARE
-  freed  text[];
-  fewest text[];
+  freed_locks text[];
+  fewest      text[];
 BEGIN
   -- After a crash of the database, a job that was taken or had ended is taken again.
   PERFORM set_config('synchronous_commit', 'off', true);
   WITH gone AS (DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ended) RETURNING j.lock)
-  SELECT array_agg(g.lock) INTO freed FROM gone g;
+  SELECT array_agg(g.lock) INTO freed_locks FROM gone g;
   more := false;
   SELECT array_agg(w.queue_name) INTO fewest
     FROM (SELECT r.queue_name, rank() OVER (ORDER BY r.running) AS place
-            FROM gate.runnable_queues(queues, turns, names, jobs, full_ones) r) w
+            FROM gate.runnable_queues(queues, include_turns, running_queues, running_counts, full_queues) r) w
    WHERE w.place = 1;
   IF fewest IS NOT NULL THEN
     job := procrastinate_fetch_job_v2(fewest::varchar[], worker);
     more := job.id IS NOT NULL
-      AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
+      AND EXISTS (SELECT FROM gate.runnable_queues(queues, include_turns, running_queues, running_counts, full_queues));
   END IF;
   job.args := job.args || jsonb_build_object('scope', gate.job_scope(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
-     AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
-  PERFORM gate.notify_locks_freed(freed);  -- for another process, where this one doesn't take it
+     AND (j.queue_name = ANY (queues) OR (include_turns AND starts_with(j.queue_name, 'turns-')));
+  PERFORM gate.notify_locks_freed(freed_locks);  -- for another process, where this one doesn't take it
 END $$;
 
 
-ALTER FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) OWNER TO discreet_gate;
+ALTER FUNCTION gate.take_job(ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) OWNER TO discreet_gate;
 
 -- FUNCTION tell_contact(uuid, text)
 CREATE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
@@ -6645,32 +6645,32 @@ CREATE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  why    text;
-  last   discreet.messages;
-  made   discreet.routes;
-  here   discreet.sessions;
-  route  uuid;
-  spoken uuid;
+  owner      uuid := gate.require_owner();
+  reason     text;
+  last       discreet.messages;
+  last_route discreet.routes;
+  here       discreet.sessions;
+  route      uuid;
+  message    uuid;
 BEGIN
   -- Who writes the word at this moment has written it before, or after.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
-  why := gate.tell_contact_blocker(contact);
-  IF why IS NOT NULL THEN
-    RETURN why;
+  reason := gate.tell_contact_blocker(contact);
+  IF reason IS NOT NULL THEN
+    RETURN reason;
   END IF;
   last := gate.last_inbound_message(owner, contact);
-  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
+  SELECT r.* INTO STRICT last_route FROM discreet.routes r WHERE r.id = last.route_id;
   here := gate.find_or_create_session(
     owner, last.agent_id, contact, false,
     (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = last.session_id), false);
-  route := gate.find_or_create_route(here, made.channel_id, made.chat_id, made.thread_id);
+  route := gate.find_or_create_route(here, last_route.channel_id, last_route.chat_id, last_route.thread_id);
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, in_person)
   VALUES (owner, here.agent_id, contact, here.id, route, here.last_position, 'out', 'sent', body, true)
-  RETURNING id INTO spoken;
+  RETURNING id INTO message;
   INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (spoken, owner, here.agent_id, contact, here.id, route);
+  VALUES (message, owner, here.agent_id, contact, here.id, route);
   RETURN NULL;
 END $$;
 
@@ -6683,12 +6683,12 @@ CREATE FUNCTION gate.tell_contact_blocker(contact uuid) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  one   discreet.contacts;
-  last  discreet.messages;
-  via   discreet.channels;
+  owner  uuid := gate.require_owner();
+  target discreet.contacts;
+  last   discreet.messages;
+  via    discreet.channels;
 BEGIN
-  SELECT c.* INTO one FROM discreet.contacts c
+  SELECT c.* INTO target FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
@@ -6697,7 +6697,7 @@ BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
   RETURN CASE
     WHEN gate.has_opted_out(contact) THEN 'stopped'
-    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN target.blocked_at IS NOT NULL THEN 'blocked'
     WHEN last.id IS NULL THEN 'nowhere'
     WHEN EXISTS (SELECT FROM discreet.pairings p
                   WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
@@ -6713,7 +6713,7 @@ END $$;
 ALTER FUNCTION gate.tell_contact_blocker(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION token_scope(bytea)
-CREATE FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
+CREATE FUNCTION gate.token_scope(token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6721,7 +6721,7 @@ DECLARE
   found discreet.tokens;
 BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
-   WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
+   WHERE t.digest = token_digest AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.tokens m
                       WHERE m.id = t.minted_by
@@ -6742,23 +6742,23 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.token_scope(token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION token_scope_with_ticket(text, bytea)
-CREATE FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
+CREATE FUNCTION gate.token_scope_with_ticket(ticket text, token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM gate.open_scope(ticket);
-  RETURN QUERY SELECT t.* FROM gate.token_scope(shown) t;
+  RETURN QUERY SELECT t.* FROM gate.token_scope(token_digest) t;
 END $$;
 
 
-ALTER FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.token_scope_with_ticket(ticket text, token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION transfer_agent_memories(uuid, uuid, uuid)
-CREATE FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+CREATE FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, successor uuid) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6768,27 +6768,27 @@ DECLARE
 BEGIN
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m JOIN discreet.memories k
-        ON (k.owner_id, k.agent_id, k.digest) = (owner, taker, m.digest)
-           AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END
+        ON (k.owner_id, k.agent_id, k.digest) = (owner, successor, m.digest)
+           AND k.party = CASE WHEN m.shared THEN successor ELSE m.party END
      WHERE m.agent_id = agent));
   UPDATE discreet.memories m
-     SET agent_id = taker,
+     SET agent_id = successor,
          topic_key = CASE WHEN NOT EXISTS (
            SELECT FROM discreet.memories k
-            WHERE (k.owner_id, k.agent_id, k.topic_key) = (owner, taker, m.topic_key)
-              AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END) THEN m.topic_key END
+            WHERE (k.owner_id, k.agent_id, k.topic_key) = (owner, successor, m.topic_key)
+              AND k.party = CASE WHEN m.shared THEN successor ELSE m.party END) THEN m.topic_key END
    WHERE m.agent_id = agent;
   GET DIAGNOSTICS moved = ROW_COUNT;
-  UPDATE discreet.memory_history h SET agent_id = taker WHERE h.agent_id = agent;
+  UPDATE discreet.memory_history h SET agent_id = successor WHERE h.agent_id = agent;
   RETURN jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions,
                             'moved_memories', moved);
 END $$;
 
 
-ALTER FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, successor uuid) OWNER TO discreet_gate;
 
 -- FUNCTION transfer_agent_rows(uuid, uuid, uuid)
-CREATE FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+CREATE FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, successor uuid) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6799,8 +6799,8 @@ BEGIN
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
    WHERE s.agent_id = agent AND s.ended_at IS NULL AND EXISTS (
      SELECT FROM discreet.sessions o
-      WHERE o.owner_id = owner AND o.agent_id = taker AND o.thread_key = s.thread_key
-        AND o.party = CASE WHEN s.shared THEN taker ELSE s.party END AND o.ended_at IS NULL);
+      WHERE o.owner_id = owner AND o.agent_id = successor AND o.thread_key = s.thread_key
+        AND o.party = CASE WHEN s.shared THEN successor ELSE s.party END AND o.ended_at IS NULL);
   UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp()
    WHERE t.agent_id = agent AND t.state = 'running';
   UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
@@ -6808,45 +6808,45 @@ BEGIN
   -- One statement, because the foreign keys between these tables hold again at its end.
   WITH c AS (
     UPDATE discreet.channels c
-       SET agent_id = taker,
+       SET agent_id = successor,
            closed_at = CASE WHEN c.platform = 'terminal' THEN clock_timestamp() ELSE c.closed_at END
      WHERE c.agent_id = agent
   ), a AS (
-    UPDATE discreet.admissions a SET agent_id = taker WHERE a.agent_id = agent
+    UPDATE discreet.admissions a SET agent_id = successor WHERE a.agent_id = agent
   ), p AS (
-    UPDATE discreet.pairings p SET agent_id = taker WHERE p.agent_id = agent
+    UPDATE discreet.pairings p SET agent_id = successor WHERE p.agent_id = agent
   ), h AS (
-    UPDATE discreet.owner_chats h SET agent_id = taker WHERE h.agent_id = agent
+    UPDATE discreet.owner_chats h SET agent_id = successor WHERE h.agent_id = agent
   ), r AS (
-    UPDATE discreet.routes r SET agent_id = taker WHERE r.agent_id = agent
+    UPDATE discreet.routes r SET agent_id = successor WHERE r.agent_id = agent
   ), t AS (
-    UPDATE discreet.turns t SET agent_id = taker WHERE t.agent_id = agent
+    UPDATE discreet.turns t SET agent_id = successor WHERE t.agent_id = agent
   ), m AS (
-    UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
+    UPDATE discreet.messages m SET agent_id = successor WHERE m.agent_id = agent
   ), o AS (
-    UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
+    UPDATE discreet.outbox o SET agent_id = successor WHERE o.agent_id = agent
   ), n AS (
-    UPDATE discreet.reminders n SET agent_id = taker WHERE n.agent_id = agent
+    UPDATE discreet.reminders n SET agent_id = successor WHERE n.agent_id = agent
   ), f AS (
-    UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
+    UPDATE discreet.attachments f SET agent_id = successor WHERE f.agent_id = agent
   )
-  UPDATE discreet.sessions s SET agent_id = taker, current_turn = NULL WHERE s.agent_id = agent;
+  UPDATE discreet.sessions s SET agent_id = successor, current_turn = NULL WHERE s.agent_id = agent;
   GET DIAGNOSTICS moved = ROW_COUNT;
   counts := jsonb_build_object('moved_sessions', moved)
-            || gate.transfer_agent_memories(owner, agent, taker);
+            || gate.transfer_agent_memories(owner, agent, successor);
   PERFORM gate.defer_turn(w.session_id, NULL, false) FROM (
     SELECT DISTINCT m.session_id FROM discreet.messages m
-     WHERE m.agent_id = taker AND m.state = 'waiting') w;
+     WHERE m.agent_id = successor AND m.state = 'waiting') w;
   PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
     SELECT DISTINCT o.route_id FROM discreet.outbox o
-     WHERE o.agent_id = taker AND o.state = 'pending') w;
+     WHERE o.agent_id = successor AND o.state = 'pending') w;
   PERFORM gate.defer_reminder(n.id, n.session_id, n.due_at) FROM discreet.reminders n
-   WHERE n.agent_id = taker;
+   WHERE n.agent_id = successor;
   RETURN counts;
 END $$;
 
 
-ALTER FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, successor uuid) OWNER TO discreet_gate;
 
 -- FUNCTION trim_context(uuid)
 CREATE FUNCTION gate.trim_context(session uuid) RETURNS void
@@ -6893,41 +6893,41 @@ CREATE FUNCTION gate.undo_link(link uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  made  discreet.links;
+  owner    uuid := gate.require_owner();
+  link_row discreet.links;
 BEGIN
-  SELECT l.* INTO made FROM discreet.links l
+  SELECT l.* INTO link_row FROM discreet.links l
    WHERE l.id = link AND l.owner_id = owner AND l.undone_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.survivor_id, made.merged_id) ORDER BY c.id FOR UPDATE;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (link_row.survivor_id, link_row.merged_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
-              WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
+              WHERE c.id = link_row.survivor_id AND c.merged_into IS NOT NULL) THEN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  IF gate.is_on_hold(made.survivor_id) THEN
+  IF gate.is_on_hold(link_row.survivor_id) THEN
     RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
   END IF;
-  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
+  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = link_row.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
+   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = link_row.survivor_id AND b.contact_id = link_row.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.move_linked_rows(link, made.survivor_id, made.merged_id);
+  PERFORM gate.move_linked_rows(link, link_row.survivor_id, link_row.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
-  UPDATE discreet.addresses a SET contact_id = made.merged_id
+  UPDATE discreet.addresses a SET contact_id = link_row.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
-     AND a.contact_id = made.survivor_id AND l.key = a.platform || ':' || a.platform_id;
+     AND a.contact_id = link_row.survivor_id AND l.key = a.platform || ':' || a.platform_id;
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = link_row.survivor_id
      AND l.key = a.channel_id::text;
   DELETE FROM discreet.contact_labels a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = made.survivor_id
+   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = link_row.survivor_id
      AND l.key = a.label;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
@@ -11107,11 +11107,11 @@ REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]
 -- ACL FUNCTION add_counts(one jsonb, other jsonb)
 REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
 
--- ACL FUNCTION add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone)
-GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, starts timestamp without time zone, of_zone text, due timestamp with time zone) FROM PUBLIC;
+-- ACL FUNCTION add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone)
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.add_reminder(session uuid, turn uuid, body text, recurrence text, first_local timestamp without time zone, zone_name text, first_due timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION key_of(ids bytea)
 GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_contact;
@@ -11152,8 +11152,8 @@ GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_owner;
 GRANT ALL ON FUNCTION gate.allowed_tools() TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.allowed_tools() FROM PUBLIC;
 
--- ACL FUNCTION anonymize_turn_reads(owner uuid, gone uuid[])
-REVOKE ALL ON FUNCTION gate.anonymize_turn_reads(owner uuid, gone uuid[]) FROM PUBLIC;
+-- ACL FUNCTION anonymize_turn_reads(owner uuid, contact_ids uuid[])
+REVOKE ALL ON FUNCTION gate.anonymize_turn_reads(owner uuid, contact_ids uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION apply_channel_labels(via discreet.channels, contact uuid)
 REVOKE ALL ON FUNCTION gate.apply_channel_labels(via discreet.channels, contact uuid) FROM PUBLIC;
@@ -11174,9 +11174,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE discreet.outbox TO discreet_gate;
 -- ACL FUNCTION apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text)
 REVOKE ALL ON FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
--- ACL FUNCTION apply_retention(most integer)
-GRANT ALL ON FUNCTION gate.apply_retention(most integer) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.apply_retention(most integer) FROM PUBLIC;
+-- ACL FUNCTION apply_retention(max_rows integer)
+GRANT ALL ON FUNCTION gate.apply_retention(max_rows integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.apply_retention(max_rows integer) FROM PUBLIC;
 
 -- ACL FUNCTION archive_memory()
 GRANT ALL ON FUNCTION gate.archive_memory() TO discreet_schema;
@@ -11189,10 +11189,10 @@ REVOKE ALL ON FUNCTION gate.are_answers_held(here discreet.sessions) FROM PUBLIC
 GRANT ALL ON FUNCTION gate.ask_for_erasure(code text) TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.ask_for_erasure(code text) FROM PUBLIC;
 
--- ACL FUNCTION ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer)
-GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) FROM PUBLIC;
+-- ACL FUNCTION ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer)
+GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, reason_given text, OUT outcome text, OUT minutes integer) FROM PUBLIC;
 
 -- ACL FUNCTION awaits_person(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
@@ -11207,27 +11207,27 @@ GRANT ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outco
 GRANT ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.begin_decided_call(session uuid, turn uuid, OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb) FROM PUBLIC;
 
--- ACL FUNCTION begin_mcp_session(shown bytea, token uuid)
-GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
+-- ACL FUNCTION begin_mcp_session(session_digest bytea, token uuid)
+GRANT ALL ON FUNCTION gate.begin_mcp_session(session_digest bytea, token uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_mcp_session(session_digest bytea, token uuid) FROM PUBLIC;
 
 -- ACL FUNCTION begin_owner_notices()
 GRANT ALL ON FUNCTION gate.begin_owner_notices() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.begin_owner_notices() FROM PUBLIC;
 
--- ACL FUNCTION begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval)
-GRANT ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.begin_sign_in(link bytea, browser bytea, of_state bytea, kept bytea, valid interval) FROM PUBLIC;
+-- ACL FUNCTION begin_sign_in(link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval)
+GRANT ALL ON FUNCTION gate.begin_sign_in(link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_sign_in(link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) FROM PUBLIC;
 
--- ACL FUNCTION begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean)
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, most integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) FROM PUBLIC;
+-- ACL FUNCTION begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean)
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.begin_turn(session uuid, max_messages integer, OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean, OUT not_before timestamp with time zone, OUT is_local boolean) FROM PUBLIC;
 
--- ACL FUNCTION bind_mcp_session(shown bytea, token uuid, session uuid)
-GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) FROM PUBLIC;
+-- ACL FUNCTION bind_mcp_session(session_digest bytea, token uuid, session uuid)
+GRANT ALL ON FUNCTION gate.bind_mcp_session(session_digest bytea, token uuid, session uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.bind_mcp_session(session_digest bytea, token uuid, session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION budgets_today(of_owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.budgets_today(of_owner uuid, agent uuid) FROM PUBLIC;
@@ -11241,14 +11241,14 @@ REVOKE ALL ON FUNCTION gate.cancel_reminder(reminder uuid) FROM PUBLIC;
 -- ACL FUNCTION channel_and_branches(via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid)
-GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
+-- ACL FUNCTION claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid)
+GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
 
--- ACL FUNCTION claim_token_renewal(connection uuid, seen bytea, lasts interval)
-GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) FROM PUBLIC;
+-- ACL FUNCTION claim_token_renewal(connection uuid, current_tokens bytea, duration interval)
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) FROM PUBLIC;
 
 -- ACL FUNCTION claim_webhooks(lease interval)
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
@@ -11265,17 +11265,17 @@ REVOKE ALL ON FUNCTION gate.clear_turns(sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 
--- ACL FUNCTION confirm_erasure(code text, valid interval, most integer)
-GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid interval, most integer) FROM PUBLIC;
+-- ACL FUNCTION confirm_erasure(code text, valid_for interval, max_tries integer)
+GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) FROM PUBLIC;
 
 -- ACL FUNCTION connectable_servers()
 GRANT ALL ON FUNCTION gate.connectable_servers() TO discreet_contact;
 GRANT ALL ON FUNCTION gate.connectable_servers() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.connectable_servers() FROM PUBLIC;
 
--- ACL FUNCTION connecting_party(of_group uuid)
-REVOKE ALL ON FUNCTION gate.connecting_party(of_group uuid) FROM PUBLIC;
+-- ACL FUNCTION connecting_party(group_contact uuid)
+REVOKE ALL ON FUNCTION gate.connecting_party(group_contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION contact_digest(contact uuid)
 REVOKE ALL ON FUNCTION gate.contact_digest(contact uuid) FROM PUBLIC;
@@ -11286,9 +11286,9 @@ REVOKE ALL ON FUNCTION gate.contact_limits(of_owner uuid, contact uuid, OUT mess
 -- ACL FUNCTION contact_with_merged(contact uuid)
 REVOKE ALL ON FUNCTION gate.contact_with_merged(contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION contacts_with_digests(wanted text[])
-GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) FROM PUBLIC;
+-- ACL FUNCTION contacts_with_digests(wanted_digests text[])
+GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted_digests text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.contacts_with_digests(wanted_digests text[]) FROM PUBLIC;
 
 -- ACL FUNCTION count_dry_run(agent uuid, of_model text, used jsonb, took interval)
 GRANT ALL ON FUNCTION gate.count_dry_run(agent uuid, of_model text, used jsonb, took interval) TO discreet_owner;
@@ -11309,9 +11309,9 @@ REVOKE ALL ON FUNCTION gate.current_person() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.current_policy() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.current_policy() FROM PUBLIC;
 
--- ACL FUNCTION dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid)
-GRANT ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) FROM PUBLIC;
+-- ACL FUNCTION dashboard_session(session_digest bytea, OUT session_id uuid, OUT owner_id uuid)
+GRANT ALL ON FUNCTION gate.dashboard_session(session_digest bytea, OUT session_id uuid, OUT owner_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.dashboard_session(session_digest bytea, OUT session_id uuid, OUT owner_id uuid) FROM PUBLIC;
 
 -- ACL FUNCTION decide_answer(answer uuid, body text)
 GRANT ALL ON FUNCTION gate.decide_answer(answer uuid, body text) TO discreet_owner;
@@ -11347,9 +11347,9 @@ REVOKE ALL ON FUNCTION gate.defer_reminder(reminder uuid, session uuid, at times
 -- ACL FUNCTION defer_turn(session uuid, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) FROM PUBLIC;
 
--- ACL FUNCTION delete_agent(agent uuid, taker uuid, erase boolean)
-GRANT ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) FROM PUBLIC;
+-- ACL FUNCTION delete_agent(agent uuid, successor uuid, erase boolean)
+GRANT ALL ON FUNCTION gate.delete_agent(agent uuid, successor uuid, erase boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.delete_agent(agent uuid, successor uuid, erase boolean) FROM PUBLIC;
 
 -- ACL FUNCTION delete_agent_and_settings(agent uuid)
 REVOKE ALL ON FUNCTION gate.delete_agent_and_settings(agent uuid) FROM PUBLIC;
@@ -11367,15 +11367,15 @@ REVOKE ALL ON FUNCTION gate.delete_expired_connections() FROM PUBLIC;
 -- ACL FUNCTION delete_jobs(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.delete_jobs(sessions uuid[]) FROM PUBLIC;
 
--- ACL FUNCTION deletion_blocker(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+-- ACL FUNCTION deletion_blocker(owner uuid, agent uuid, successor uuid)
+REVOKE ALL ON FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) FROM PUBLIC;
 
 -- ACL FUNCTION details_to_store(details jsonb, replies_to uuid)
 REVOKE ALL ON FUNCTION gate.details_to_store(details jsonb, replies_to uuid) FROM PUBLIC;
 
--- ACL FUNCTION due_erasures(patience interval)
-GRANT ALL ON FUNCTION gate.due_erasures(patience interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.due_erasures(patience interval) FROM PUBLIC;
+-- ACL FUNCTION due_erasures(max_wait interval)
+GRANT ALL ON FUNCTION gate.due_erasures(max_wait interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.due_erasures(max_wait interval) FROM PUBLIC;
 
 -- ACL FUNCTION due_quarantined()
 GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
@@ -11408,9 +11408,9 @@ REVOKE ALL ON FUNCTION gate.end_delivery(route uuid) FROM PUBLIC;
 -- ACL FUNCTION end_job(key text)
 REVOKE ALL ON FUNCTION gate.end_job(key text) FROM PUBLIC;
 
--- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
-GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC;
+-- ACL FUNCTION end_mcp_session(session_digest bytea, token uuid)
+GRANT ALL ON FUNCTION gate.end_mcp_session(session_digest bytea, token uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.end_mcp_session(session_digest bytea, token uuid) FROM PUBLIC;
 
 -- ACL FUNCTION end_person_requests(contact uuid)
 GRANT ALL ON FUNCTION gate.end_person_requests(contact uuid) TO discreet_owner;
@@ -11429,10 +11429,10 @@ REVOKE ALL ON FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, sh
 GRANT ALL ON FUNCTION gate.enforce_memory_limit() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.enforce_memory_limit() FROM PUBLIC;
 
--- ACL FUNCTION enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid)
-GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.enter_connection_code(code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid) FROM PUBLIC;
+-- ACL FUNCTION enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid)
+GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) FROM PUBLIC;
 
 -- ACL FUNCTION enter_scope(ticket text)
 REVOKE ALL ON FUNCTION gate.enter_scope(ticket text) FROM PUBLIC;
@@ -11444,20 +11444,20 @@ REVOKE ALL ON FUNCTION gate.erase_contact(contact uuid) FROM PUBLIC;
 -- ACL FUNCTION erase_exclusive_contacts(owner uuid, agent uuid)
 REVOKE ALL ON FUNCTION gate.erase_exclusive_contacts(owner uuid, agent uuid) FROM PUBLIC;
 
--- ACL FUNCTION erase_from_other_sessions(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.erase_from_other_sessions(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION erase_from_other_sessions(owner uuid, contact_ids uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_from_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
 REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) FROM PUBLIC;
 
--- ACL FUNCTION erase_quotes(sessions uuid[], lines uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION erase_quotes(sessions uuid[], message_ids uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], message_ids uuid[], addresses text[]) FROM PUBLIC;
 
--- ACL FUNCTION erase_rows(owner uuid, gone uuid[], sessions uuid[])
-REVOKE ALL ON FUNCTION gate.erase_rows(owner uuid, gone uuid[], sessions uuid[]) FROM PUBLIC;
+-- ACL FUNCTION erase_rows(owner uuid, contact_ids uuid[], sessions uuid[])
+REVOKE ALL ON FUNCTION gate.erase_rows(owner uuid, contact_ids uuid[], sessions uuid[]) FROM PUBLIC;
 
--- ACL FUNCTION erase_unassigned(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.erase_unassigned(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION erase_unassigned(owner uuid, contact_ids uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_unassigned(owner uuid, contact_ids uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION erased_contacts()
 GRANT ALL ON FUNCTION gate.erased_contacts() TO discreet_worker;
@@ -11466,8 +11466,8 @@ REVOKE ALL ON FUNCTION gate.erased_contacts() FROM PUBLIC;
 -- ACL FUNCTION exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean)
 REVOKE ALL ON FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;
 
--- ACL FUNCTION expire_messages(owner uuid, most integer)
-REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, most integer) FROM PUBLIC;
+-- ACL FUNCTION expire_messages(owner uuid, max_rows integer)
+REVOKE ALL ON FUNCTION gate.expire_messages(owner uuid, max_rows integer) FROM PUBLIC;
 
 -- ACL FUNCTION expire_sign_ins(connections uuid[])
 REVOKE ALL ON FUNCTION gate.expire_sign_ins(connections uuid[]) FROM PUBLIC;
@@ -11475,17 +11475,17 @@ REVOKE ALL ON FUNCTION gate.expire_sign_ins(connections uuid[]) FROM PUBLIC;
 -- ACL FUNCTION expire_unassigned(owner uuid)
 REVOKE ALL ON FUNCTION gate.expire_unassigned(owner uuid) FROM PUBLIC;
 
--- ACL FUNCTION expired_files(owner uuid, most integer)
-REVOKE ALL ON FUNCTION gate.expired_files(owner uuid, most integer) FROM PUBLIC;
+-- ACL FUNCTION expired_files(owner uuid, max_rows integer)
+REVOKE ALL ON FUNCTION gate.expired_files(owner uuid, max_rows integer) FROM PUBLIC;
 
--- ACL FUNCTION expired_memories(owner uuid, most integer)
-REVOKE ALL ON FUNCTION gate.expired_memories(owner uuid, most integer) FROM PUBLIC;
+-- ACL FUNCTION expired_memories(owner uuid, max_rows integer)
+REVOKE ALL ON FUNCTION gate.expired_memories(owner uuid, max_rows integer) FROM PUBLIC;
 
--- ACL FUNCTION expired_messages(owner uuid, most integer)
-REVOKE ALL ON FUNCTION gate.expired_messages(owner uuid, most integer) FROM PUBLIC;
+-- ACL FUNCTION expired_messages(owner uuid, max_rows integer)
+REVOKE ALL ON FUNCTION gate.expired_messages(owner uuid, max_rows integer) FROM PUBLIC;
 
--- ACL FUNCTION expired_versions(owner uuid, most integer)
-REVOKE ALL ON FUNCTION gate.expired_versions(owner uuid, most integer) FROM PUBLIC;
+-- ACL FUNCTION expired_versions(owner uuid, max_rows integer)
+REVOKE ALL ON FUNCTION gate.expired_versions(owner uuid, max_rows integer) FROM PUBLIC;
 
 -- ACL FUNCTION explain_last_answer()
 GRANT ALL ON FUNCTION gate.explain_last_answer() TO discreet_contact;
@@ -11495,9 +11495,9 @@ REVOKE ALL ON FUNCTION gate.explain_last_answer() FROM PUBLIC;
 -- ACL FUNCTION find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text)
 REVOKE ALL ON FUNCTION gate.find_answer_by_platform_id(owner uuid, channel uuid, chats text[], platform_message text) FROM PUBLIC;
 
--- ACL FUNCTION find_connection_by_link(link bytea)
-GRANT ALL ON FUNCTION gate.find_connection_by_link(link bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.find_connection_by_link(link bytea) FROM PUBLIC;
+-- ACL FUNCTION find_connection_by_link(link_digest bytea)
+GRANT ALL ON FUNCTION gate.find_connection_by_link(link_digest bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.find_connection_by_link(link_digest bytea) FROM PUBLIC;
 
 -- ACL FUNCTION find_contact(owner uuid, of_platform text, of_id text)
 REVOKE ALL ON FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
@@ -11522,21 +11522,21 @@ REVOKE ALL ON FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locke
 -- ACL FUNCTION find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text)
 REVOKE ALL ON FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
 
--- ACL FUNCTION finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval)
-GRANT ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.finish_sign_in(of_state bytea, browser bytea, kept bytea, code bytea, valid interval) FROM PUBLIC;
+-- ACL FUNCTION finish_sign_in(state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval)
+GRANT ALL ON FUNCTION gate.finish_sign_in(state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.finish_sign_in(state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval) FROM PUBLIC;
 
--- ACL FUNCTION fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text)
-GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.fire_reminder(reminder uuid, seen timestamp with time zone, next timestamp with time zone, line text) FROM PUBLIC;
+-- ACL FUNCTION fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text)
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.fire_reminder(reminder uuid, expected_due timestamp with time zone, next_due timestamp with time zone, body text) FROM PUBLIC;
 
--- ACL FUNCTION forget_memory(memory uuid, wanted integer)
-GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBLIC;
+-- ACL FUNCTION forget_memory(memory uuid, expected_version integer)
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, expected_version integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, expected_version integer) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, expected_version integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, expected_version integer) FROM PUBLIC;
 
 -- ACL FUNCTION generate_code()
 REVOKE ALL ON FUNCTION gate.generate_code() FROM PUBLIC;
@@ -11605,9 +11605,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
 -- ACL FUNCTION last_inbound_message(owner uuid, contact uuid)
 REVOKE ALL ON FUNCTION gate.last_inbound_message(owner uuid, contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION link_alias(ticket text, of_platform text, main text, other text)
-GRANT ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) FROM PUBLIC;
+-- ACL FUNCTION link_alias(ticket text, of_platform text, stable_id text, other_id text)
+GRANT ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, stable_id text, other_id text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, stable_id text, other_id text) FROM PUBLIC;
 
 -- ACL FUNCTION link_contacts(survivor uuid, merged uuid)
 GRANT ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) TO discreet_owner;
@@ -11617,8 +11617,8 @@ REVOKE ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) FROM PUBLI
 GRANT ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.link_visitor(known uuid, visitor uuid) FROM PUBLIC;
 
--- ACL FUNCTION linked_row_ids(link uuid, of_kind text)
-REVOKE ALL ON FUNCTION gate.linked_row_ids(link uuid, of_kind text) FROM PUBLIC;
+-- ACL FUNCTION linked_row_ids(link uuid, row_kind text)
+REVOKE ALL ON FUNCTION gate.linked_row_ids(link uuid, row_kind text) FROM PUBLIC;
 
 -- ACL FUNCTION list_access()
 GRANT ALL ON FUNCTION gate.list_access() TO discreet_contact;
@@ -11638,8 +11638,8 @@ REVOKE ALL ON FUNCTION gate.lock_session(session uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.make_owner_link(of_platform text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
 
--- ACL FUNCTION mark_turn_lost(session uuid, lost uuid)
-REVOKE ALL ON FUNCTION gate.mark_turn_lost(session uuid, lost uuid) FROM PUBLIC;
+-- ACL FUNCTION mark_turn_lost(session uuid, turn uuid)
+REVOKE ALL ON FUNCTION gate.mark_turn_lost(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION may_connect(contact uuid)
 REVOKE ALL ON FUNCTION gate.may_connect(contact uuid) FROM PUBLIC;
@@ -11650,19 +11650,19 @@ GRANT ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid
 GRANT ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid) FROM PUBLIC;
 
--- ACL FUNCTION mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
-GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+-- ACL FUNCTION mcp_session(session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+GRANT ALL ON FUNCTION gate.mcp_session(session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.mcp_session(session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
 
--- ACL FUNCTION mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
-GRANT ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+-- ACL FUNCTION mcp_session_with_ticket(ticket text, session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+GRANT ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.mcp_session_with_ticket(ticket text, session_digest bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
 
 -- ACL FUNCTION merge_blocker(owner uuid, survivor uuid, merged uuid)
 REVOKE ALL ON FUNCTION gate.merge_blocker(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
 
--- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, how text)
-REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) FROM PUBLIC;
+-- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, proof_kind text)
+REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, proof_kind text) FROM PUBLIC;
 
 -- ACL FUNCTION merge_details(before text, details jsonb, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
@@ -11673,23 +11673,23 @@ REVOKE ALL ON FUNCTION gate.message_command(said gate.inbound, contact uuid, of_
 -- ACL FUNCTION message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION messages_in_other_sessions(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.messages_in_other_sessions(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) FROM PUBLIC;
 
--- ACL FUNCTION metrics_owner(shown bytea)
-GRANT ALL ON FUNCTION gate.metrics_owner(shown bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.metrics_owner(shown bytea) FROM PUBLIC;
+-- ACL FUNCTION metrics_owner(token_digest bytea)
+GRANT ALL ON FUNCTION gate.metrics_owner(token_digest bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.metrics_owner(token_digest bytea) FROM PUBLIC;
 
--- ACL FUNCTION mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone)
-GRANT ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) FROM PUBLIC;
+-- ACL FUNCTION mint_token(minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION move_group(ticket text, of_platform text, old_id text, new_id text)
 GRANT ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) FROM PUBLIC;
 
--- ACL FUNCTION move_linked_rows(link uuid, giver uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
+-- ACL FUNCTION move_linked_rows(link uuid, from_contact uuid, to_contact uuid)
+REVOKE ALL ON FUNCTION gate.move_linked_rows(link uuid, from_contact uuid, to_contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION normalize_text(said text)
 GRANT ALL ON FUNCTION gate.normalize_text(said text) TO discreet_contact;
@@ -11739,10 +11739,10 @@ REVOKE ALL ON FUNCTION gate.notify_waiting_clients(message uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.notify_workers(queue text) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.notify_workers(queue text) FROM PUBLIC;
 
--- ACL FUNCTION offer_connection(server uuid, of_group uuid, link bytea, valid interval)
-GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, of_group uuid, link bytea, valid interval) FROM PUBLIC;
+-- ACL FUNCTION offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval)
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) FROM PUBLIC;
 
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
@@ -11778,15 +11778,15 @@ REVOKE ALL ON FUNCTION gate.owner_chat(owner uuid) FROM PUBLIC;
 -- ACL FUNCTION owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean)
 REVOKE ALL ON FUNCTION gate.owner_command(here discreet.sessions, command text, said gate.inbound, is_edit boolean) FROM PUBLIC;
 
--- ACL FUNCTION owner_messages_about(gone uuid[], turns uuid[])
-REVOKE ALL ON FUNCTION gate.owner_messages_about(gone uuid[], turns uuid[]) FROM PUBLIC;
+-- ACL FUNCTION owner_messages_about(contact_ids uuid[], turns uuid[])
+REVOKE ALL ON FUNCTION gate.owner_messages_about(contact_ids uuid[], turns uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION owner_term_counts(words text[], few integer)
 GRANT ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) FROM PUBLIC;
 
--- ACL FUNCTION owner_turns_showing(owner uuid, gone uuid[], addresses text[])
-REVOKE ALL ON FUNCTION gate.owner_turns_showing(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+-- ACL FUNCTION owner_turns_showing(owner uuid, contact_ids uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.owner_turns_showing(owner uuid, contact_ids uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION owners()
 GRANT ALL ON FUNCTION gate.owners() TO discreet_worker;
@@ -11816,32 +11816,32 @@ REVOKE ALL ON FUNCTION gate.prevent_undercounting() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.preview_retention() TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.preview_retention() FROM PUBLIC;
 
--- ACL FUNCTION purge_events(kept interval, most integer)
-GRANT ALL ON FUNCTION gate.purge_events(kept interval, most integer) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.purge_events(kept interval, most integer) FROM PUBLIC;
+-- ACL FUNCTION purge_events(keep_for interval, max_rows integer)
+GRANT ALL ON FUNCTION gate.purge_events(keep_for interval, max_rows integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_events(keep_for interval, max_rows integer) FROM PUBLIC;
 
--- ACL FUNCTION purge_expired_memories(kept interval, most integer)
-GRANT ALL ON FUNCTION gate.purge_expired_memories(kept interval, most integer) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.purge_expired_memories(kept interval, most integer) FROM PUBLIC;
+-- ACL FUNCTION purge_expired_memories(keep_for interval, max_rows integer)
+GRANT ALL ON FUNCTION gate.purge_expired_memories(keep_for interval, max_rows integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_expired_memories(keep_for interval, max_rows integer) FROM PUBLIC;
 
--- ACL FUNCTION purge_mcp_sessions(unused interval)
-GRANT ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) FROM PUBLIC;
+-- ACL FUNCTION purge_mcp_sessions(unused_for interval)
+GRANT ALL ON FUNCTION gate.purge_mcp_sessions(unused_for interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused_for interval) FROM PUBLIC;
 
 -- ACL FUNCTION quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb)
 GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) FROM PUBLIC;
 
--- ACL FUNCTION reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid)
-REVOKE ALL ON FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
+-- ACL FUNCTION reassign_group_address(owner uuid, of_platform text, new_id text, survivor uuid)
+REVOKE ALL ON FUNCTION gate.reassign_group_address(owner uuid, of_platform text, new_id text, survivor uuid) FROM PUBLIC;
 
 -- ACL FUNCTION receive_cursor(ticket text, channel uuid)
 GRANT ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) FROM PUBLIC;
 
--- ACL FUNCTION record_access(contacts uuid[], what text, way text, pause interval)
-GRANT ALL ON FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval) FROM PUBLIC;
+-- ACL FUNCTION record_access(contact_ids uuid[], action text, entry_point text, min_interval interval)
+GRANT ALL ON FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval) FROM PUBLIC;
 
 -- ACL FUNCTION record_agent()
 GRANT ALL ON FUNCTION gate.record_agent() TO discreet_schema;
@@ -11859,8 +11859,8 @@ REVOKE ALL ON FUNCTION gate.record_contact() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.record_delivery() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.record_delivery() FROM PUBLIC;
 
--- ACL FUNCTION record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb)
-REVOKE ALL ON FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) FROM PUBLIC;
+-- ACL FUNCTION record_event(owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb)
+REVOKE ALL ON FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION record_failure(key text, error_type text, first_wait interval, max_wait interval)
 GRANT ALL ON FUNCTION gate.record_failure(key text, error_type text, first_wait interval, max_wait interval) TO discreet_worker;
@@ -11892,9 +11892,9 @@ REVOKE ALL ON FUNCTION gate.record_person_request() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.record_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
 
--- ACL FUNCTION redeem_connection_link(link bytea, browser bytea)
-GRANT ALL ON FUNCTION gate.redeem_connection_link(link bytea, browser bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.redeem_connection_link(link bytea, browser bytea) FROM PUBLIC;
+-- ACL FUNCTION redeem_connection_link(link_digest bytea, browser_digest bytea)
+GRANT ALL ON FUNCTION gate.redeem_connection_link(link_digest bytea, browser_digest bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.redeem_connection_link(link_digest bytea, browser_digest bytea) FROM PUBLIC;
 
 -- ACL FUNCTION redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
 GRANT ALL ON FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text, OUT other text) TO discreet_contact;
@@ -11940,9 +11940,9 @@ REVOKE ALL ON FUNCTION gate.reminder_scope(reminder uuid) FROM PUBLIC;
 -- ACL FUNCTION reminder_session(reminder uuid)
 REVOKE ALL ON FUNCTION gate.reminder_session(reminder uuid) FROM PUBLIC;
 
--- ACL FUNCTION renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
-GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) FROM PUBLIC;
+-- ACL FUNCTION renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval)
+GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval) FROM PUBLIC;
 
 -- ACL FUNCTION replay_held_messages(owner uuid, channel uuid, kept jsonb)
 REVOKE ALL ON FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept jsonb) FROM PUBLIC;
@@ -11951,11 +11951,11 @@ REVOKE ALL ON FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept 
 GRANT ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval)
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid interval) FROM PUBLIC;
+-- ACL FUNCTION request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval)
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) FROM PUBLIC;
 
 -- ACL FUNCTION request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 REVOKE ALL ON FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
@@ -11973,37 +11973,37 @@ REVOKE ALL ON FUNCTION gate.resolve_speaker(owner uuid, via discreet.channels, s
 -- ACL FUNCTION restart_turn(session uuid)
 REVOKE ALL ON FUNCTION gate.restart_turn(session uuid) FROM PUBLIC;
 
--- ACL FUNCTION restore_memory(memory uuid, wanted integer)
-GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) FROM PUBLIC;
+-- ACL FUNCTION restore_memory(memory uuid, wanted_version integer)
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted_version integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted_version integer) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted_version integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.restore_memory(memory uuid, wanted_version integer) FROM PUBLIC;
 
--- ACL FUNCTION resume_sign_in(of_state bytea, browser bytea)
-GRANT ALL ON FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.resume_sign_in(of_state bytea, browser bytea) FROM PUBLIC;
+-- ACL FUNCTION resume_sign_in(state_digest bytea, browser_digest bytea)
+GRANT ALL ON FUNCTION gate.resume_sign_in(state_digest bytea, browser_digest bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.resume_sign_in(state_digest bytea, browser_digest bytea) FROM PUBLIC;
 
--- ACL FUNCTION retention_cutoffs(owner uuid, of_kind text, of_agents boolean)
-REVOKE ALL ON FUNCTION gate.retention_cutoffs(owner uuid, of_kind text, of_agents boolean) FROM PUBLIC;
+-- ACL FUNCTION retention_cutoffs(owner uuid, row_kind text, by_agent boolean)
+REVOKE ALL ON FUNCTION gate.retention_cutoffs(owner uuid, row_kind text, by_agent boolean) FROM PUBLIC;
 
 -- ACL FUNCTION route_scope(route uuid)
 GRANT ALL ON FUNCTION gate.route_scope(route uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
 
--- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
-GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
+-- ACL FUNCTION runnable_queues(queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[])
+GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[]) FROM PUBLIC;
 
 -- ACL FUNCTION schedule_delivery()
 GRANT ALL ON FUNCTION gate.schedule_delivery() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.schedule_delivery() FROM PUBLIC;
 
--- ACL FUNCTION seed_audit(audit uuid, one uuid, other uuid)
-GRANT ALL ON FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.seed_audit(audit uuid, one uuid, other uuid) FROM PUBLIC;
+-- ACL FUNCTION seed_audit(audit uuid, party uuid, other_contact uuid)
+GRANT ALL ON FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid)
-REVOKE ALL ON FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, one uuid, other uuid) FROM PUBLIC;
+-- ACL FUNCTION seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid)
+REVOKE ALL ON FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION send_as_owner(owner uuid, contact uuid, body text)
 REVOKE ALL ON FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) FROM PUBLIC;
@@ -12011,20 +12011,20 @@ REVOKE ALL ON FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) F
 -- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
 REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
 
--- ACL FUNCTION send_reminder(due discreet.reminders, line text)
-REVOKE ALL ON FUNCTION gate.send_reminder(due discreet.reminders, line text) FROM PUBLIC;
+-- ACL FUNCTION send_reminder(due discreet.reminders, body text)
+REVOKE ALL ON FUNCTION gate.send_reminder(due discreet.reminders, body text) FROM PUBLIC;
 
 -- ACL FUNCTION session_scope(session uuid)
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.session_scope(session uuid) FROM PUBLIC;
 
--- ACL FUNCTION set_time_zone(zone text)
-GRANT ALL ON FUNCTION gate.set_time_zone(zone text) TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.set_time_zone(zone text) FROM PUBLIC;
+-- ACL FUNCTION set_time_zone(zone_name text)
+GRANT ALL ON FUNCTION gate.set_time_zone(zone_name text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.set_time_zone(zone_name text) FROM PUBLIC;
 
--- ACL FUNCTION settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
-GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) FROM PUBLIC;
+-- ACL FUNCTION settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid)
+GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid) FROM PUBLIC;
 
 -- ACL FUNCTION show_budgets()
 GRANT ALL ON FUNCTION gate.show_budgets() TO discreet_owner;
@@ -12034,9 +12034,9 @@ REVOKE ALL ON FUNCTION gate.show_budgets() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
 
--- ACL FUNCTION sign_in(code bytea, session bytea, device text, lasts interval)
-GRANT ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) FROM PUBLIC;
+-- ACL FUNCTION sign_in(code_digest bytea, session_digest bytea, device text, duration interval)
+GRANT ALL ON FUNCTION gate.sign_in(code_digest bytea, session_digest bytea, device text, duration interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sign_in(code_digest bytea, session_digest bytea, device text, duration interval) FROM PUBLIC;
 
 -- ACL FUNCTION single_word(body text)
 REVOKE ALL ON FUNCTION gate.single_word(body text) FROM PUBLIC;
@@ -12050,33 +12050,33 @@ REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, mess
 -- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
 
--- ACL FUNCTION store_tokens(connection uuid, kept bytea)
-GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.store_tokens(connection uuid, kept bytea) FROM PUBLIC;
+-- ACL FUNCTION store_tokens(connection uuid, sealed_tokens bytea)
+GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) FROM PUBLIC;
 
 -- ACL FUNCTION strip_agent_name(said gate.inbound, agent text)
 REVOKE ALL ON FUNCTION gate.strip_agent_name(said gate.inbound, agent text) FROM PUBLIC;
 
--- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean)
-GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) FROM PUBLIC;
+-- ACL FUNCTION sweep(stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval, max_purged integer, keep_mcp_sessions_for interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean)
+GRANT ALL ON FUNCTION gate.sweep(stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval, max_purged integer, keep_mcp_sessions_for interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sweep(stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval, max_purged integer, keep_mcp_sessions_for interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean, OUT has_webhooks boolean) FROM PUBLIC;
 
 -- ACL FUNCTION sync_decoys(names text[], facts text[])
 GRANT ALL ON FUNCTION gate.sync_decoys(names text[], facts text[]) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.sync_decoys(names text[], facts text[]) FROM PUBLIC;
 
--- ACL FUNCTION take_expired_sign_ins(max_taken integer)
-GRANT ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.take_expired_sign_ins(max_taken integer) FROM PUBLIC;
+-- ACL FUNCTION take_expired_sign_ins(max_rows integer)
+GRANT ALL ON FUNCTION gate.take_expired_sign_ins(max_rows integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.take_expired_sign_ins(max_rows integer) FROM PUBLIC;
 
 -- ACL TABLE procrastinate_jobs
 GRANT SELECT,INSERT,DELETE ON TABLE queue.procrastinate_jobs TO discreet_gate;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_jobs TO discreet_worker;
 
--- ACL FUNCTION take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision)
-GRANT ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) FROM PUBLIC;
+-- ACL FUNCTION take_job(ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision)
+GRANT ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) FROM PUBLIC;
 
 -- ACL FUNCTION tell_contact(contact uuid, body text)
 GRANT ALL ON FUNCTION gate.tell_contact(contact uuid, body text) TO discreet_owner;
@@ -12086,19 +12086,19 @@ REVOKE ALL ON FUNCTION gate.tell_contact(contact uuid, body text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.tell_contact_blocker(contact uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.tell_contact_blocker(contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
-GRANT ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
+-- ACL FUNCTION token_scope(token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
+GRANT ALL ON FUNCTION gate.token_scope(token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.token_scope(token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
 
--- ACL FUNCTION token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
-GRANT ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
+-- ACL FUNCTION token_scope_with_ticket(ticket text, token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
+GRANT ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.token_scope_with_ticket(ticket text, token_digest bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
 
--- ACL FUNCTION transfer_agent_memories(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+-- ACL FUNCTION transfer_agent_memories(owner uuid, agent uuid, successor uuid)
+REVOKE ALL ON FUNCTION gate.transfer_agent_memories(owner uuid, agent uuid, successor uuid) FROM PUBLIC;
 
--- ACL FUNCTION transfer_agent_rows(owner uuid, agent uuid, taker uuid)
-REVOKE ALL ON FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+-- ACL FUNCTION transfer_agent_rows(owner uuid, agent uuid, successor uuid)
+REVOKE ALL ON FUNCTION gate.transfer_agent_rows(owner uuid, agent uuid, successor uuid) FROM PUBLIC;
 
 -- ACL FUNCTION trim_context(session uuid)
 REVOKE ALL ON FUNCTION gate.trim_context(session uuid) FROM PUBLIC;

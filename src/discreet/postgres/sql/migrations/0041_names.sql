@@ -142,6 +142,36 @@ BEGIN
     EXECUTE format('ALTER FUNCTION %s RENAME TO %I', renamed.function, renamed.after);
   END LOOP;
 END $$;
+-- The parameters of these have other names now, which CREATE OR REPLACE can't change. Nothing calls them by
+-- their identity; they are created again after this.
+DO $$
+DECLARE
+  dropped regprocedure;
+BEGIN
+  FOR dropped IN
+    SELECT p.oid FROM pg_proc p
+     WHERE p.pronamespace = 'gate'::regnamespace AND p.proname IN (
+      'add_reminder', 'anonymize_turn_reads', 'apply_retention', 'ask_for_person',
+      'begin_mcp_session', 'begin_sign_in', 'begin_turn', 'bind_mcp_session',
+      'claim_idempotency_key', 'claim_token_renewal', 'confirm_erasure', 'connecting_party',
+      'contacts_with_digests', 'dashboard_session', 'delete_agent', 'deletion_blocker',
+      'due_erasures', 'end_mcp_session', 'enter_connection_code', 'erase_from_other_sessions',
+      'erase_quotes', 'erase_rows', 'erase_unassigned', 'expire_messages', 'expired_files',
+      'expired_memories', 'expired_messages', 'expired_versions', 'find_connection_by_link',
+      'finish_sign_in', 'fire_reminder', 'forget_memory', 'link_alias', 'linked_row_ids',
+      'mark_turn_lost', 'mcp_session', 'mcp_session_with_ticket', 'merge_contacts',
+      'messages_in_other_sessions', 'metrics_owner', 'mint_token', 'move_linked_rows',
+      'offer_connection', 'owner_messages_about', 'owner_turns_showing', 'purge_events',
+      'purge_expired_memories', 'purge_mcp_sessions', 'reassign_group_address', 'record_access',
+      'record_event', 'redeem_connection_link', 'renew_idempotency_key', 'request_call',
+      'restore_memory', 'resume_sign_in', 'retention_cutoffs', 'runnable_queues', 'seed_audit',
+      'seed_audit_contact', 'send_reminder', 'set_time_zone', 'settle_idempotency_key', 'sign_in',
+      'store_tokens', 'sweep', 'take_expired_sign_ins', 'take_job', 'token_scope',
+      'token_scope_with_ticket', 'transfer_agent_memories', 'transfer_agent_rows')
+  LOOP
+    EXECUTE format('DROP FUNCTION %s', dropped);
+  END LOOP;
+END $$;
 SET ROLE discreet_schema;
 ALTER TRIGGER shared_and_open ON discreet.agents RENAME TO reject_open_shared_agent;
 ALTER TRIGGER shared_and_open ON discreet.channels RENAME TO reject_open_shared_agent;

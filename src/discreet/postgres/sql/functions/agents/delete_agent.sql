@@ -2,22 +2,22 @@
 -- the address book, or those that only it knew are erased.
 SET ROLE discreet_gate;
 
--- Say why an agent can't be deleted, as a code, or null. `taker`: the agent that gets its conversations.
-CREATE OR REPLACE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, taker uuid) RETURNS text
+-- Say why an agent can't be deleted, as a code, or null. `successor`: the agent that gets its conversations.
+CREATE OR REPLACE FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE
-    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
-    WHEN agent = taker THEN 'same_agent'
+    WHEN leaving.id IS NULL OR (successor IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
+    WHEN agent = successor THEN 'same_agent'
     WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
     THEN 'last_agent'
-    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN other.memory_model <> leaving.memory_model THEN 'other_memory_model'
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
        WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.sessions s
        WHERE s.agent_id = agent AND gate.is_on_hold(s.contact_id)) THEN 'contact_on_hold'
-    WHEN taker IS NULL AND EXISTS (
+    WHEN successor IS NULL AND EXISTS (
       SELECT FROM discreet.contacts c
        WHERE c.owner_id = owner AND c.on_hold_at IS NOT NULL
          AND (EXISTS (SELECT FROM discreet.sessions s
@@ -31,24 +31,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
        WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
     FROM (SELECT 1) one
-    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
-    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
+    LEFT JOIN discreet.agents leaving ON leaving.id = agent AND leaving.owner_id = owner
+    LEFT JOIN discreet.agents other ON other.id = successor AND other.owner_id = owner
 $$;
 
--- Delete an agent and return the receipt. With a `taker`, that agent gets its conversations, memories
+-- Delete an agent and return the receipt. With a `successor`, that agent gets its conversations, memories
 -- and channels; `erase`: contacts that no other agent knows are erased. Errors: DS001 no such agent;
 -- DS003 it can't be done, or not now.
-CREATE OR REPLACE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.delete_agent(agent uuid, successor uuid, erase boolean) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner    uuid := gate.require_owner();
-  why      text := gate.deletion_blocker(owner, agent, taker);
+  reason   text := gate.deletion_blocker(owner, agent, successor);
   sessions uuid[];
   counts   jsonb := '{}';
   result   uuid;
 BEGIN
-  IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION '%', reason USING ERRCODE = CASE WHEN reason = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
   END IF;
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
@@ -60,8 +60,8 @@ BEGIN
   IF erase THEN
     counts := gate.add_counts(counts, gate.erase_exclusive_contacts(owner, agent));
   END IF;
-  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.delete_agent_rows(owner, agent)
-                                         ELSE gate.transfer_agent_rows(owner, agent, taker) END);
+  counts := gate.add_counts(counts, CASE WHEN successor IS NULL THEN gate.delete_agent_rows(owner, agent)
+                                         ELSE gate.transfer_agent_rows(owner, agent, successor) END);
   counts := gate.add_counts(counts, gate.delete_agent_and_settings(agent));
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
   RETURN result;
@@ -102,11 +102,11 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.delete_agent_rows(owner uuid, agent uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  channels uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
-  erased   record;
-  of_table text;
-  many     bigint;
-  counts   jsonb := '{}';
+  channels   uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
+  erased     record;
+  table_name text;
+  row_count  bigint;
+  counts     jsonb := '{}';
 BEGIN
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m WHERE m.agent_id = agent
@@ -118,11 +118,11 @@ BEGIN
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
   -- In the order of the foreign keys.
-  FOREACH of_table IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+  FOREACH table_name IN ARRAY ARRAY['reminders', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'sessions', 'pairings', 'admissions', 'owner_chats'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', table_name) USING agent;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    counts := counts || jsonb_build_object(table_name, row_count);
   END LOOP;
   DELETE FROM discreet.channels c WHERE c.agent_id = agent AND c.parent_id IS NOT NULL;
   DELETE FROM discreet.channels c WHERE c.agent_id = agent;
@@ -134,14 +134,14 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.delete_agent_and_settings(agent uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  of_table text;
-  many     bigint;
-  counts   jsonb := '{}';
+  table_name text;
+  row_count  bigint;
+  counts     jsonb := '{}';
 BEGIN
-  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
-    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(of_table, many);
+  FOREACH table_name IN ARRAY ARRAY['tokens', 'limit_hits', 'events'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', table_name) USING agent;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    counts := counts || jsonb_build_object(table_name, row_count);
   END LOOP;
   DELETE FROM discreet.agents a WHERE a.id = agent;
   RETURN counts || jsonb_build_object('agents', 1);

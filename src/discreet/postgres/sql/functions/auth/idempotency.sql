@@ -5,33 +5,33 @@ SET ROLE discreet_gate;
 -- does the work holds a lease and renews it; only with a valid lease can it settle the key. An expired
 -- lease means that its holder died.
 CREATE OR REPLACE FUNCTION gate.claim_idempotency_key(
-  token uuid, shown bytea, wanted bytea, so_long interval,
+  token uuid, key_digest bytea, request_digest bytea, lease_duration interval,
   OUT state text, OUT made uuid, OUT lease uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  before discreet.idempotency_keys;
+  existing discreet.idempotency_keys;
 BEGIN
   DELETE FROM discreet.idempotency_keys k WHERE k.created_at < statement_timestamp() - interval '1 day';
   lease := gen_random_uuid();
   INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
-    SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
+    SELECT t.id, key_digest, t.owner_id, request_digest, lease, clock_timestamp() + lease_duration
       FROM discreet.tokens t WHERE t.id = token
     ON CONFLICT DO NOTHING;
   IF FOUND THEN
     state := 'new';
     RETURN;
   END IF;
-  SELECT k.* INTO before FROM discreet.idempotency_keys k
-   WHERE k.token_id = token AND k.digest = shown FOR UPDATE;
-  IF before.asked <> wanted THEN
+  SELECT k.* INTO existing FROM discreet.idempotency_keys k
+   WHERE k.token_id = token AND k.digest = key_digest FOR UPDATE;
+  IF existing.asked <> request_digest THEN
     state := 'other';
-  ELSIF before.made IS NOT NULL THEN
+  ELSIF existing.made IS NOT NULL THEN
     state := 'done';
-    made := before.made;
-  ELSIF before.leased_until < clock_timestamp() THEN
+    made := existing.made;
+  ELSIF existing.leased_until < clock_timestamp() THEN
     UPDATE discreet.idempotency_keys k
-       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + so_long
-     WHERE k.token_id = token AND k.digest = shown;
+       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + lease_duration
+     WHERE k.token_id = token AND k.digest = key_digest;
     state := 'new';
   ELSE
     state := 'busy';
@@ -39,27 +39,27 @@ BEGIN
 END $$;
 
 -- Extend the lease. False: it was lost.
-CREATE OR REPLACE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
+CREATE OR REPLACE FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_lease uuid, lease_duration interval)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + so_long
-   WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + lease_duration
+   WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
   RETURN FOUND;
 END $$;
 
 -- Record the result. `result` null: there is none, and the key can be used again. Without a valid lease
 -- nothing changes.
-CREATE OR REPLACE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
+CREATE OR REPLACE FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_lease uuid, result uuid)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF result IS NULL THEN
     DELETE FROM discreet.idempotency_keys k
-     WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
   ELSE
     UPDATE discreet.idempotency_keys k SET made = result
-     WHERE k.token_id = token AND k.digest = shown AND k.lease = held;
+     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease;
   END IF;
 END $$;
 

@@ -5,14 +5,14 @@ SET ROLE discreet_gate;
 -- the agent has one memory for all its contacts. The time of last use is written at most once a minute,
 -- so that concurrent calls don't wait for each other.
 CREATE OR REPLACE FUNCTION gate.token_scope(
-  shown bytea,
+  token_digest bytea,
   OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   found discreet.tokens;
 BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
-   WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
+   WHERE t.digest = token_digest AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.tokens m
                       WHERE m.id = t.minted_by
@@ -34,12 +34,12 @@ END $$;
 
 -- The same in a transaction of its own, which it begins with its ticket: one round trip.
 CREATE OR REPLACE FUNCTION gate.token_scope_with_ticket(
-  ticket text, shown bytea,
+  ticket text, token_digest bytea,
   OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM gate.open_scope(ticket);
-  RETURN QUERY SELECT t.* FROM gate.token_scope(shown) t;
+  RETURN QUERY SELECT t.* FROM gate.token_scope(token_digest) t;
 END $$;
 
 -- Notify everybody who waits for an answer that some access changed: a token was revoked, or a contact
@@ -52,30 +52,30 @@ BEGIN
 END $$;
 
 -- The owner whose metrics a token shows, if it is for metrics.
-CREATE OR REPLACE FUNCTION gate.metrics_owner(shown bytea) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.metrics_owner(token_digest bytea) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.owner_id FROM discreet.tokens t
-   WHERE t.digest = shown AND t.purpose = 'metrics' AND t.revoked_at IS NULL
+   WHERE t.digest = token_digest AND t.purpose = 'metrics' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
 $$;
 
 -- Mints a token for one contact, with no more than its minter has: the same agent, and not beyond the minter's own
 -- end. One mints after the other, so that the limits hold on all servers together. `code`: why there is none.
 CREATE OR REPLACE FUNCTION gate.mint_token(
-  minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer,
+  minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer,
   OUT code text, OUT token_id uuid, OUT ends_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  minting discreet.tokens;
-  live integer;
+  owner      uuid := gate.require_owner();
+  minter_row discreet.tokens;
+  live_count integer;
 BEGIN
-  SELECT t.* INTO minting FROM discreet.tokens t
+  SELECT t.* INTO minter_row FROM discreet.tokens t
    WHERE t.id = minter AND t.owner_id = owner AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND t.agent_id IS NOT NULL AND t.contact_id IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      FOR UPDATE;
-  IF minting.id IS NULL THEN
+  IF minter_row.id IS NULL THEN
     code := 'no_such_token';
     RETURN;
   END IF;
@@ -86,19 +86,19 @@ BEGIN
     RETURN;
   END IF;
   IF (SELECT count(*) FROM discreet.tokens t
-       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= a_minute THEN
+       WHERE t.minted_by = minter AND t.created_at > statement_timestamp() - interval '1 minute') >= max_per_minute THEN
     code := 'too_many';
     RETURN;
   END IF;
-  SELECT count(*) INTO live FROM discreet.tokens t
+  SELECT count(*) INTO live_count FROM discreet.tokens t
    WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
   -- Each of these tells everybody who waits to look again, so they are rare.
-  IF live >= of_contact THEN
+  IF live_count >= max_per_contact THEN
     UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
      WHERE t.id IN (SELECT o.id FROM discreet.tokens o
                      WHERE o.minted_by = minter AND o.contact_id = contact AND o.revoked_at IS NULL
                        AND o.expires_at > clock_timestamp()
-                     ORDER BY o.created_at, o.id LIMIT live - of_contact + 1);
+                     ORDER BY o.created_at, o.id LIMIT live_count - max_per_contact + 1);
   END IF;
   IF EXISTS (SELECT FROM discreet.tokens t
               WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '2 days') THEN
@@ -106,8 +106,8 @@ BEGIN
      WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '1 day';
   END IF;
   INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest, expires_at, minted_by)
-  VALUES (owner, minting.agent_id, contact, begins, hashed,
-          least(clock_timestamp() + lasts, minting.expires_at), minter)
+  VALUES (owner, minter_row.agent_id, contact, token_prefix, token_digest,
+          least(clock_timestamp() + duration, minter_row.expires_at), minter)
   RETURNING id, expires_at INTO token_id, ends_at;
 END $$;
 

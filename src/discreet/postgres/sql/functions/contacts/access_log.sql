@@ -3,31 +3,31 @@ SET ROLE discreet_gate;
 
 -- Note that a person was shown something of these contacts, or changed it. The same within the pause is
 -- one row. Unknown contacts are left out.
-CREATE OR REPLACE FUNCTION gate.record_access(contacts uuid[], what text, way text, pause interval)
+CREATE OR REPLACE FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  one    uuid;
-  number integer;
-  before text;
-  moment timestamptz;
+  owner           uuid := gate.require_owner();
+  contact         uuid;
+  number          integer;
+  previous_digest text;
+  written_at      timestamptz;
 BEGIN
-  FOR one IN SELECT c.id FROM discreet.contacts c
-              WHERE c.owner_id = owner AND c.id = ANY (contacts)
+  FOR contact IN SELECT c.id FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.id = ANY (contact_ids)
               ORDER BY c.id FOR NO KEY UPDATE LOOP
     IF EXISTS (SELECT FROM discreet.access_log l
-                WHERE l.contact_id = one AND l.did = what AND l.place = way
-                  AND l.noted_at > clock_timestamp() - pause) THEN
+                WHERE l.contact_id = contact AND l.did = action AND l.place = entry_point
+                  AND l.noted_at > clock_timestamp() - min_interval) THEN
       CONTINUE;
     END IF;
-    SELECT l.number, l.digest INTO number, before FROM discreet.access_log l
-     WHERE l.contact_id = one ORDER BY l.number DESC LIMIT 1;
+    SELECT l.number, l.digest INTO number, previous_digest FROM discreet.access_log l
+     WHERE l.contact_id = contact ORDER BY l.number DESC LIMIT 1;
     number := coalesce(number, 0) + 1;
-    moment := clock_timestamp();
+    written_at := clock_timestamp();
     INSERT INTO discreet.access_log (owner_id, contact_id, number, did, place, noted_at, digest)
-    VALUES (owner, one, number, what, way, moment, encode(sha256(convert_to(
-      concat_ws('|', coalesce(before, ''), one, number, what, way,
-                (extract(epoch FROM moment) * 1000000)::bigint), 'UTF8')), 'hex'));
+    VALUES (owner, contact, number, action, entry_point, written_at, encode(sha256(convert_to(
+      concat_ws('|', coalesce(previous_digest, ''), contact, number, action, entry_point,
+                (extract(epoch FROM written_at) * 1000000)::bigint), 'UTF8')), 'hex'));
   END LOOP;
 END $$;
 
@@ -39,12 +39,12 @@ DECLARE
   here gate.scope := gate.scope();
 BEGIN
   RETURN QUERY
-  WITH RECURSIVE of_it AS (
+  WITH RECURSIVE merged AS (
     SELECT c.id FROM discreet.contacts c WHERE c.owner_id = here.owner_id AND c.id = here.contact_id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
+    SELECT c.id FROM discreet.contacts c JOIN merged o ON c.merged_into = o.id)
   SELECT l.contact_id, l.number, l.did, l.place, l.noted_at, l.digest
-    FROM discreet.access_log l JOIN of_it o ON o.id = l.contact_id
+    FROM discreet.access_log l JOIN merged o ON o.id = l.contact_id
    ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
 END $$;
 

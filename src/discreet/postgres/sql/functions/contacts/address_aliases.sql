@@ -3,9 +3,9 @@
 -- never makes an address the owner's.
 SET ROLE discreet_gate;
 
--- main: the id that stays with the person; other: an id that may change hands. True: one of them is
--- new.
-CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text)
+-- Make two ids of one person addresses of the same contact. `stable_id` stays with the person, `other_id` may
+-- be given to somebody else. True: one of them is new.
+CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, stable_id text, other_id text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.enter_scope(ticket);
@@ -13,7 +13,7 @@ DECLARE
   person uuid;
 BEGIN
   SELECT a.* INTO known FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (stable_id, other_id);
   IF NOT FOUND OR known.contact_id IS NULL THEN
     RETURN false;
   END IF;
@@ -23,20 +23,20 @@ BEGIN
    WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
   IF NOT FOUND OR (
     SELECT count(*) FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (stable_id, other_id)) = 2
   THEN
     RETURN false;
   END IF;
   -- An id that may change hands proves nothing about a contact that has another id on this platform.
-  IF known.platform_id = other AND EXISTS (
+  IF known.platform_id = other_id AND EXISTS (
     SELECT FROM discreet.addresses a
      WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
-       AND a.platform_id <> other)
+       AND a.platform_id <> other_id)
   THEN
     RETURN false;
   END IF;
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
+  VALUES (owner, of_platform, CASE WHEN known.platform_id = stable_id THEN other_id ELSE stable_id END, person)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
   RETURN FOUND;
 END $$;

@@ -7,35 +7,35 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  agent record;
-  who   uuid;
-  made  integer := 0;
+  agent   record;
+  contact uuid;
+  created integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: decoys', 0));
   DELETE FROM discreet.memories m WHERE m.decoy AND m.owner_key IS NOT NULL AND m.content <> ALL (facts);
   FOR agent IN SELECT a.owner_id, a.id FROM discreet.agents a
                  JOIN discreet.owners o ON o.id = a.owner_id
                 WHERE o.name <> 'sb audit' ORDER BY a.created_at, a.id LOOP
-    FOR place IN 1 .. cardinality(facts) LOOP
+    FOR nth IN 1 .. cardinality(facts) LOOP
       CONTINUE WHEN EXISTS (
         SELECT FROM discreet.memories m
          WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.agent_id = agent.id
-           AND m.content = facts[place]);
-      SELECT m.contact_id INTO who FROM discreet.memories m
-       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[place] LIMIT 1;
+           AND m.content = facts[nth]);
+      SELECT m.contact_id INTO contact FROM discreet.memories m
+       WHERE m.decoy AND m.owner_key IS NOT NULL AND m.owner_id = agent.owner_id AND m.content = facts[nth] LIMIT 1;
       IF NOT FOUND THEN
-        who := gen_random_uuid();
+        contact := gen_random_uuid();
         INSERT INTO discreet.contacts (id, owner_id, name, decoy)
-        VALUES (who, agent.owner_id, names[place], true);
+        VALUES (contact, agent.owner_id, names[nth], true);
       END IF;
       -- Not indexed: the owner's recall doesn't even meet it.
       INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, content, salience,
                                      embedder, decoy)
-      VALUES (agent.owner_id, agent.id, who, false, facts[place], 'critical', '', true);
-      made := made + 1;
+      VALUES (agent.owner_id, agent.id, contact, false, facts[nth], 'critical', '', true);
+      created := created + 1;
     END LOOP;
   END LOOP;
-  RETURN made;
+  RETURN created;
 END $$;
 
 -- The decoys of the caller, an owner who asks for them.

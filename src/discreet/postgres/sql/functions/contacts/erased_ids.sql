@@ -15,11 +15,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Find the contacts with these digests in a database that is being restored.
-CREATE OR REPLACE FUNCTION gate.contacts_with_digests(wanted text[])
+CREATE OR REPLACE FUNCTION gate.contacts_with_digests(wanted_digests text[])
 RETURNS TABLE (owner_id uuid, contact_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.owner_id, c.id FROM discreet.contacts c
-   WHERE gate.contact_digest(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
+   WHERE gate.contact_digest(c.id) = ANY (wanted_digests) ORDER BY c.owner_id, c.id
 $$;
 
 REVOKE ALL ON FUNCTION gate.contact_digest, gate.erased_contacts, gate.contacts_with_digests

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION gate.find_or_create_contact(
 RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   found_address discreet.addresses;
-  made          uuid;
+  new_contact   uuid;
 BEGIN
   LOOP
     SELECT a.* INTO found_address FROM discreet.addresses a
@@ -24,14 +24,14 @@ BEGIN
       RETURN found_address.contact_id;
     END IF;
     INSERT INTO discreet.contacts (owner_id, type, name)
-      VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
+      VALUES (owner, kind, display_name) RETURNING contacts.id INTO new_contact;
     INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, name)
-      VALUES (owner, of_platform, of_id, made, display_name)
+      VALUES (owner, of_platform, of_id, new_contact, display_name)
       ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
     IF FOUND THEN
-      RETURN made;
+      RETURN new_contact;
     END IF;
-    DELETE FROM discreet.contacts WHERE contacts.id = made;
+    DELETE FROM discreet.contacts WHERE contacts.id = new_contact;
   END LOOP;
 END $$;
 

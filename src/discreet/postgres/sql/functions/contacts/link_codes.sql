@@ -41,7 +41,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner   uuid := gate.require_owner();
   person  uuid := gate.current_person();
-  wanted  text := gate.parse_code(typed);
+  entered text := gate.parse_code(typed);
   request discreet.link_requests;
 BEGIN
   IF person IS NULL THEN
@@ -58,9 +58,9 @@ BEGIN
   END IF;
   SELECT r.* INTO request FROM discreet.link_requests r
    WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
-  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+  IF request.digest = sha256(convert_to(owner || entered, 'UTF8')) AND request.other_id IS NULL THEN
     outcome := 'own';
-  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+  ELSIF request.back_digest = sha256(convert_to(request.id || entered, 'UTF8')) THEN
     BEGIN
       PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
@@ -74,7 +74,7 @@ BEGIN
            expires_at = clock_timestamp()
              + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
       FROM (SELECT gate.generate_code() AS new) c
-     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || entered, 'UTF8'))
        AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
     RETURNING left(c.new, 4) || '-' || right(c.new, 4),
       (SELECT concat_ws(' ', nullif(k.name, ''), (

@@ -8,11 +8,11 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.reject_merged_contact() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  into_whom uuid;
+  survivor uuid;
 BEGIN
-  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO survivor FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
-  IF into_whom IS NOT NULL THEN
+  IF survivor IS NOT NULL THEN
     RAISE EXCEPTION 'merged' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
@@ -22,7 +22,7 @@ END $$;
 -- memories and their history. Turns that run there lose their session, and their messages wait again. A
 -- moved memory loses its topic key where the receiver already uses it. Error DS003: an answer is being
 -- sent right now and would be sent twice.
-CREATE OR REPLACE FUNCTION gate.move_linked_rows(link uuid, giver uuid, taker uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.move_linked_rows(link uuid, from_contact uuid, to_contact uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   sessions uuid[] := gate.linked_row_ids(link, 'session');
@@ -41,50 +41,50 @@ BEGIN
   -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
   -- would let anybody test which ids exist.
   WITH s AS (
-    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
+    UPDATE discreet.sessions s SET contact_id = to_contact WHERE s.id = ANY (sessions)
   ), r AS (
-    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
+    UPDATE discreet.routes r SET contact_id = to_contact WHERE r.session_id = ANY (sessions)
   ), t AS (
-    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
+    UPDATE discreet.turns t SET contact_id = to_contact WHERE t.session_id = ANY (sessions)
   ), m AS (
     UPDATE discreet.messages m
-       SET contact_id = taker,
-           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+       SET contact_id = to_contact,
+           sender_contact_id = CASE WHEN m.sender_contact_id = from_contact THEN to_contact
                                     ELSE m.sender_contact_id END
      WHERE m.session_id = ANY (sessions)
   ), n AS (
-    UPDATE discreet.reminders n SET contact_id = taker WHERE n.session_id = ANY (sessions)
+    UPDATE discreet.reminders n SET contact_id = to_contact WHERE n.session_id = ANY (sessions)
   ), o AS (
-    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
+    UPDATE discreet.outbox o SET contact_id = to_contact WHERE o.session_id = ANY (sessions)
   )
-  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
+  UPDATE discreet.attachments a SET contact_id = to_contact WHERE a.session_id = ANY (sessions);
   UPDATE discreet.memories m
-     SET contact_id = taker,
+     SET contact_id = to_contact,
          topic_key = CASE WHEN NOT EXISTS (
              SELECT FROM discreet.memories t
-              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
+              WHERE t.contact_id = to_contact AND t.owner_id = m.owner_id
                 AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
            THEN coalesce(m.topic_key, l.was) END
     FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = from_contact;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
   DELETE FROM discreet.connections c
-   WHERE c.contact_id = giver AND c.state NOT IN ('signed_in', 'connected');
-  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = giver));
-  UPDATE discreet.connections c SET contact_id = taker
-   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = giver;
-  UPDATE discreet.memory_history h SET contact_id = taker
-   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
+   WHERE c.contact_id = from_contact AND c.state NOT IN ('signed_in', 'connected');
+  PERFORM gate.expire_sign_ins(ARRAY(SELECT c.id FROM discreet.connections c WHERE c.contact_id = from_contact));
+  UPDATE discreet.connections c SET contact_id = to_contact
+   WHERE c.id = ANY (gate.linked_row_ids(link, 'connection')) AND c.contact_id = from_contact;
+  UPDATE discreet.memory_history h SET contact_id = to_contact
+   WHERE h.memory_id = ANY (memories) AND h.contact_id = from_contact;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
                   WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
     PERFORM gate.defer_turn(waiting, NULL, false);
   END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION gate.linked_row_ids(link uuid, of_kind text) RETURNS uuid[]
+CREATE OR REPLACE FUNCTION gate.linked_row_ids(link uuid, row_kind text) RETURNS uuid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = of_kind
+   WHERE l.link_id = link AND l.kind = row_kind
 $$;
 
 -- Say why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the
@@ -119,17 +119,17 @@ END $$;
 -- and the old conversation can be given back whole. A memory that the survivor has too stays where it
 -- is; of two under one topic key, the survivor's keeps the key. Errors: DS003 it can't be done, or not
 -- now.
-CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, proof_kind text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  why  text := gate.merge_blocker(owner, survivor, merged);
-  link uuid;
+  reason text := gate.merge_blocker(owner, survivor, merged);
+  link   uuid;
 BEGIN
-  IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
+  IF reason IS NOT NULL THEN
+    RAISE EXCEPTION '%', reason USING ERRCODE = CASE WHEN reason = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
   END IF;
   INSERT INTO discreet.links (owner_id, survivor_id, merged_id, proof)
-  VALUES (owner, survivor, merged, how) RETURNING id INTO link;
+  VALUES (owner, survivor, merged, proof_kind) RETURNING id INTO link;
   UPDATE discreet.contacts c SET merged_into = survivor WHERE c.id = merged;
   DELETE FROM discreet.link_requests r
    WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
@@ -209,41 +209,41 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.undo_link(link uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  made  discreet.links;
+  owner    uuid := gate.require_owner();
+  link_row discreet.links;
 BEGIN
-  SELECT l.* INTO made FROM discreet.links l
+  SELECT l.* INTO link_row FROM discreet.links l
    WHERE l.id = link AND l.owner_id = owner AND l.undone_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.survivor_id, made.merged_id) ORDER BY c.id FOR UPDATE;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (link_row.survivor_id, link_row.merged_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
-              WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
+              WHERE c.id = link_row.survivor_id AND c.merged_into IS NOT NULL) THEN
     RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  IF gate.is_on_hold(made.survivor_id) THEN
+  IF gate.is_on_hold(link_row.survivor_id) THEN
     RAISE EXCEPTION 'contact_on_hold' USING ERRCODE = 'DS003';
   END IF;
-  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
+  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = link_row.merged_id;
   -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
+   WHERE m.id = ANY (gate.linked_row_ids(link, 'memory')) AND m.contact_id = link_row.survivor_id AND b.contact_id = link_row.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.move_linked_rows(link, made.survivor_id, made.merged_id);
+  PERFORM gate.move_linked_rows(link, link_row.survivor_id, link_row.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
-  UPDATE discreet.addresses a SET contact_id = made.merged_id
+  UPDATE discreet.addresses a SET contact_id = link_row.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
-     AND a.contact_id = made.survivor_id AND l.key = a.platform || ':' || a.platform_id;
+     AND a.contact_id = link_row.survivor_id AND l.key = a.platform || ':' || a.platform_id;
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = link_row.survivor_id
      AND l.key = a.channel_id::text;
   DELETE FROM discreet.contact_labels a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = made.survivor_id
+   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = link_row.survivor_id
      AND l.key = a.label;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;

@@ -24,7 +24,7 @@ END $$;
 
 -- Return the receipt of an erasure that is now decided, or null: the code is wrong, older than the limit,
 -- or was tried too often. A repeated code has the same receipt.
-CREATE OR REPLACE FUNCTION gate.confirm_erasure(code text, valid interval, most integer) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
@@ -39,7 +39,7 @@ BEGIN
   END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
-         confirmed_at = CASE WHEN e.tries < most AND e.asked_at > clock_timestamp() - valid
+         confirmed_at = CASE WHEN e.tries < max_tries AND e.asked_at > clock_timestamp() - valid_for
                                   AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END
@@ -51,13 +51,13 @@ BEGIN
 END $$;
 
 -- List contacts that are to be erased now: their last answers are sent, or have had their time.
-CREATE OR REPLACE FUNCTION gate.due_erasures(patience interval)
+CREATE OR REPLACE FUNCTION gate.due_erasures(max_wait interval)
 RETURNS TABLE (owner_id uuid, contact_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT e.owner_id, e.contact_id
     FROM discreet.self_erasures e JOIN discreet.contacts c ON c.id = e.contact_id
    WHERE e.confirmed_at IS NOT NULL AND c.merged_into IS NULL
-     AND (e.confirmed_at < clock_timestamp() - patience
+     AND (e.confirmed_at < clock_timestamp() - max_wait
           OR NOT EXISTS (SELECT FROM discreet.outbox o
                           WHERE o.owner_id = e.owner_id AND o.contact_id = e.contact_id
                             AND o.state IN ('pending', 'sending'))

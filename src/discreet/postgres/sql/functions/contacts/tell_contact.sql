@@ -43,11 +43,11 @@ END $$;
 -- A contact, and those that were merged into it.
 CREATE OR REPLACE FUNCTION gate.contact_with_merged(contact uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  WITH RECURSIVE of_it AS (
+  WITH RECURSIVE merged AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
-  SELECT o.id FROM of_it o
+    SELECT c.id FROM discreet.contacts c JOIN merged o ON c.merged_into = o.id)
+  SELECT o.id FROM merged o
 $$;
 
 -- Whether a person has written such a word, from any of their accounts.
@@ -74,12 +74,12 @@ $$;
 CREATE OR REPLACE FUNCTION gate.tell_contact_blocker(contact uuid) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  one   discreet.contacts;
-  last  discreet.messages;
-  via   discreet.channels;
+  owner  uuid := gate.require_owner();
+  target discreet.contacts;
+  last   discreet.messages;
+  via    discreet.channels;
 BEGIN
-  SELECT c.* INTO one FROM discreet.contacts c
+  SELECT c.* INTO target FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner AND c.merged_into IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
@@ -88,7 +88,7 @@ BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = last.channel_id;
   RETURN CASE
     WHEN gate.has_opted_out(contact) THEN 'stopped'
-    WHEN one.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN target.blocked_at IS NOT NULL THEN 'blocked'
     WHEN last.id IS NULL THEN 'nowhere'
     WHEN EXISTS (SELECT FROM discreet.pairings p
                   WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = contact
@@ -105,32 +105,32 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  why    text;
-  last   discreet.messages;
-  made   discreet.routes;
-  here   discreet.sessions;
-  route  uuid;
-  spoken uuid;
+  owner      uuid := gate.require_owner();
+  reason     text;
+  last       discreet.messages;
+  last_route discreet.routes;
+  here       discreet.sessions;
+  route      uuid;
+  message    uuid;
 BEGIN
   -- Who writes the word at this moment has written it before, or after.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
-  why := gate.tell_contact_blocker(contact);
-  IF why IS NOT NULL THEN
-    RETURN why;
+  reason := gate.tell_contact_blocker(contact);
+  IF reason IS NOT NULL THEN
+    RETURN reason;
   END IF;
   last := gate.last_inbound_message(owner, contact);
-  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = last.route_id;
+  SELECT r.* INTO STRICT last_route FROM discreet.routes r WHERE r.id = last.route_id;
   here := gate.find_or_create_session(
     owner, last.agent_id, contact, false,
     (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = last.session_id), false);
-  route := gate.find_or_create_route(here, made.channel_id, made.chat_id, made.thread_id);
+  route := gate.find_or_create_route(here, last_route.channel_id, last_route.chat_id, last_route.thread_id);
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, in_person)
   VALUES (owner, here.agent_id, contact, here.id, route, here.last_position, 'out', 'sent', body, true)
-  RETURNING id INTO spoken;
+  RETURNING id INTO message;
   INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (spoken, owner, here.agent_id, contact, here.id, route);
+  VALUES (message, owner, here.agent_id, contact, here.id, route);
   RETURN NULL;
 END $$;
 

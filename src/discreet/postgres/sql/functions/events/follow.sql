@@ -35,19 +35,19 @@ END $$;
 
 -- Remove events older than this, at most so many of each owner, oldest first. An index by time alone would let
 -- one owner count the events of others.
-CREATE OR REPLACE FUNCTION gate.purge_events(kept interval, most integer) RETURNS bigint
+CREATE OR REPLACE FUNCTION gate.purge_events(keep_for interval, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  many bigint;
+  row_count bigint;
 BEGIN
   DELETE FROM discreet.events e USING (
     SELECT o.id FROM discreet.owners w CROSS JOIN LATERAL (
       SELECT e.id, e.created_at FROM discreet.events e WHERE e.owner_id = w.id AND e.owner_key IS NOT NULL
-       ORDER BY e.tx, e.created_at, e.id LIMIT most) o
-     WHERE o.created_at < statement_timestamp() - kept) old
+       ORDER BY e.tx, e.created_at, e.id LIMIT max_rows) o
+     WHERE o.created_at < statement_timestamp() - keep_for) old
    WHERE e.id = old.id;
-  GET DIAGNOSTICS many = ROW_COUNT;
-  RETURN many;
+  GET DIAGNOSTICS row_count = ROW_COUNT;
+  RETURN row_count;
 END $$;
 
 REVOKE ALL ON FUNCTION gate.claim_webhooks, gate.has_webhooks, gate.purge_events FROM PUBLIC;

@@ -2,13 +2,13 @@
 SET ROLE discreet_gate;
 
 CREATE OR REPLACE FUNCTION gate.record_event(
-  owner uuid, agent uuid, contact uuid, of_all boolean, for_owner boolean, kind text,
+  owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text,
   session uuid, message uuid, data jsonb)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO discreet.events
     (owner_id, agent_id, contact_id, shared, for_owner, kind, session_id, message_id, data)
-  VALUES (owner, agent, contact, of_all, for_owner, kind, session, message, jsonb_strip_nulls(data));
+  VALUES (owner, agent, contact, is_shared, for_owner, kind, session, message, jsonb_strip_nulls(data));
 END $$;
 
 -- A message that came or was written; later, what became of one that came.

@@ -40,7 +40,7 @@ END $$;
 
 -- Restore a memory exactly as it was in a version; the current version is archived first. Fails in the
 -- same way for a memory of another scope and for one that doesn't exist.
-CREATE OR REPLACE FUNCTION gate.restore_memory(memory uuid, wanted integer) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.restore_memory(memory uuid, wanted_version integer) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
@@ -48,7 +48,7 @@ DECLARE
 BEGIN
   PERFORM gate.require_owner();
   SELECT h.* INTO old FROM discreet.memory_history h
-   WHERE h.memory_id = memory AND h.version = wanted
+   WHERE h.memory_id = memory AND h.version = wanted_version
      AND h.owner_id = here.owner_id
      AND (session_user = 'discreet_owner'
           OR (h.agent_id = here.agent_id AND h.contact_id IS NOT DISTINCT FROM here.contact_id

@@ -8,16 +8,16 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.enforce_memory_limit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  most integer := (SELECT p.memories_per_contact FROM gate.policy p);
-  it   record;
+  max_memories integer := (SELECT p.memories_per_contact FROM gate.policy p);
+  added_party  record;
 BEGIN
-  FOR it IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
+  FOR added_party IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
              WHERE (a.contact_id IS NOT NULL OR a.shared) AND a.source <> 'compaction' LOOP
     IF (SELECT count(*) FROM (
           SELECT FROM discreet.memories m
-           WHERE m.owner_id = it.owner_id AND m.agent_id = it.agent_id AND m.party = it.party
-           LIMIT most + 1) found) > most THEN
-      RAISE EXCEPTION '%', most USING ERRCODE = 'DS004';
+           WHERE m.owner_id = added_party.owner_id AND m.agent_id = added_party.agent_id AND m.party = added_party.party
+           LIMIT max_memories + 1) found) > max_memories THEN
+      RAISE EXCEPTION '%', max_memories USING ERRCODE = 'DS004';
     END IF;
   END LOOP;
   RETURN NULL;

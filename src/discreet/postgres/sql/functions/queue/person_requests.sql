@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- Notes that this scope asked for a person, in a turn of a session of its own: 'waits' or 'goes_on', as
 -- its agent is set, or 'asked' where that was asked already.
 CREATE OR REPLACE FUNCTION gate.ask_for_person(
-  session uuid, turn uuid, why text,
+  session uuid, turn uuid, reason_given text,
   OUT outcome text, OUT minutes integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -30,7 +30,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM discreet.person_requests r
                   WHERE r.session_id = here.id AND r.turn_id = turn) THEN
     INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited)
-    VALUES (here.owner_id, here.id, turn, left(why, 500),
+    VALUES (here.owner_id, here.id, turn, left(reason_given, 500),
             clock_timestamp() + agent.person_minutes * interval '1 minute',
             outcome = 'waits');
   END IF;

@@ -6,13 +6,13 @@ SET ROLE discreet_gate;
 -- `running`: the jobs that run in the calling process, of its `workers`. `suspects`: what the last call
 -- returned as `forgotten`. A job is dropped if two calls in a row found it.
 CREATE OR REPLACE FUNCTION gate.sweep(
-  stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval,
-  max_purged integer, connections_kept interval,
+  stalled_after interval, workers bigint[], running bigint[], suspects bigint[], keep_expired_for interval,
+  max_purged integer, keep_mcp_sessions_for interval,
   OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean,
   OUT has_webhooks boolean)
 LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 DECLARE
-  freed text[];
+  freed_locks text[];
 BEGIN
   SELECT coalesce(array_agg(j.id), '{}') INTO forgotten FROM procrastinate_jobs j
    WHERE j.status = 'doing' AND j.worker_id = ANY (workers) AND j.id <> ALL (running);
@@ -21,12 +21,12 @@ BEGIN
      WHERE j.status = 'doing'
        AND (j.worker_id IS NULL OR j.id = ANY (forgotten) AND j.id = ANY (suspects)
             OR EXISTS (SELECT FROM procrastinate_workers w
-                        WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled))
+                        WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled_after))
     RETURNING j.lock)
-  SELECT array_agg(d.lock) INTO freed FROM dropped d;
-  PERFORM gate.notify_locks_freed(freed);
-  PERFORM gate.purge_expired_memories(expired_kept, max_purged);
-  PERFORM gate.purge_mcp_sessions(connections_kept);
+  SELECT array_agg(d.lock) INTO freed_locks FROM dropped d;
+  PERFORM gate.notify_locks_freed(freed_locks);
+  PERFORM gate.purge_expired_memories(keep_expired_for, max_purged);
+  PERFORM gate.purge_mcp_sessions(keep_mcp_sessions_for);
   PERFORM gate.clear_failures();
   PERFORM gate.delete_expired_connections();
   woken := gate.wake_stranded() + gate.wake_reminders();

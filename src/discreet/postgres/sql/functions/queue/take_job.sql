@@ -2,18 +2,18 @@
 SET ROLE discreet_gate;
 
 -- List queues with jobs that can run now, and how many of their jobs run in the calling process
--- (`names` and `jobs`, in the same order). A session with a running turn has none. `turns`: the queues
--- of all agents.
+-- (`running_queues` and `running_counts`, in the same order). A session with a running turn has none.
+-- `include_turns`: the queues of all agents too.
 CREATE OR REPLACE FUNCTION gate.runnable_queues(
-  queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
+  queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[])
 RETURNS TABLE (queue_name text, running integer)
 LANGUAGE sql STABLE SET search_path = queue, pg_temp AS $$
   SELECT DISTINCT job.queue_name, coalesce(here.jobs, 0)
     FROM procrastinate_jobs job
-    LEFT JOIN unnest(names, jobs) AS here (queue_name, jobs) USING (queue_name)
+    LEFT JOIN unnest(running_queues, running_counts) AS here (queue_name, jobs) USING (queue_name)
    WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
-     AND (job.queue_name = ANY (queues) OR (turns AND starts_with(job.queue_name, 'turns-')))
-     AND job.queue_name <> ALL (full_ones)
+     AND (job.queue_name = ANY (queues) OR (include_turns AND starts_with(job.queue_name, 'turns-')))
+     AND job.queue_name <> ALL (full_queues)
      AND NOT EXISTS (SELECT FROM procrastinate_jobs other
                       WHERE other.lock = job.lock AND other.status = 'doing')
 $$;
@@ -23,33 +23,33 @@ $$;
 -- one that is scheduled for later. The job's arguments
 -- come with their scope.
 CREATE OR REPLACE FUNCTION gate.take_job(
-  ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[],
+  ended bigint[], queues text[], include_turns boolean, running_queues text[], running_counts integer[], full_queues text[],
   worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in float8)
 LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
 DECLARE
-  freed  text[];
-  fewest text[];
+  freed_locks text[];
+  fewest      text[];
 BEGIN
   -- After a crash of the database, a job that was taken or had ended is taken again.
   PERFORM set_config('synchronous_commit', 'off', true);
   WITH gone AS (DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ended) RETURNING j.lock)
-  SELECT array_agg(g.lock) INTO freed FROM gone g;
+  SELECT array_agg(g.lock) INTO freed_locks FROM gone g;
   more := false;
   SELECT array_agg(w.queue_name) INTO fewest
     FROM (SELECT r.queue_name, rank() OVER (ORDER BY r.running) AS place
-            FROM gate.runnable_queues(queues, turns, names, jobs, full_ones) r) w
+            FROM gate.runnable_queues(queues, include_turns, running_queues, running_counts, full_queues) r) w
    WHERE w.place = 1;
   IF fewest IS NOT NULL THEN
     job := procrastinate_fetch_job_v2(fewest::varchar[], worker);
     more := job.id IS NOT NULL
-      AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
+      AND EXISTS (SELECT FROM gate.runnable_queues(queues, include_turns, running_queues, running_counts, full_queues));
   END IF;
   job.args := job.args || jsonb_build_object('scope', gate.job_scope(job.args));
   SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
     FROM procrastinate_jobs j
    WHERE j.status = 'todo' AND j.scheduled_at > now()
-     AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
-  PERFORM gate.notify_locks_freed(freed);  -- for another process, where this one doesn't take it
+     AND (j.queue_name = ANY (queues) OR (include_turns AND starts_with(j.queue_name, 'turns-')));
+  PERFORM gate.notify_locks_freed(freed_locks);  -- for another process, where this one doesn't take it
 END $$;
 
 -- The scope of a job's session or route, which jobs don't store; null if that is gone.

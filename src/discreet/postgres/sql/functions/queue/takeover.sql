@@ -7,17 +7,17 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  last   discreet.messages;
-  here   discreet.sessions;
-  spoken uuid;
-  result uuid;
+  last_message discreet.messages;
+  here         discreet.sessions;
+  answer_turn  uuid;
+  result       uuid;
 BEGIN
   PERFORM 1 FROM discreet.contacts c
     WHERE c.id = contact AND c.owner_id = owner AND c.taken_over_at IS NOT NULL;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-  SELECT m.* INTO last FROM discreet.messages m
+  SELECT m.* INTO last_message FROM discreet.messages m
    WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
    ORDER BY m.created_at DESC, m.position DESC LIMIT 1;
   IF NOT FOUND THEN
@@ -25,24 +25,24 @@ BEGIN
   END IF;
   UPDATE discreet.sessions s
      SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
-   WHERE s.id = last.session_id RETURNING s.* INTO here;
+   WHERE s.id = last_message.session_id RETURNING s.* INTO here;
   UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
    WHERE t.session_id = here.id AND t.state = 'running';
   INSERT INTO discreet.turns (
     owner_id, agent_id, contact_id, session_id, route_id, state, model, finished_at)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, 'answered', 'in person',
+  VALUES (owner, here.agent_id, contact, here.id, last_message.route_id, 'answered', 'in person',
           clock_timestamp())
-  RETURNING id INTO spoken;
-  UPDATE discreet.messages m SET state = 'answered', turn_id = spoken
+  RETURNING id INTO answer_turn;
+  UPDATE discreet.messages m SET state = 'answered', turn_id = answer_turn
    WHERE m.session_id = here.id AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, turn_id,
     in_person)
-  VALUES (owner, here.agent_id, contact, here.id, last.route_id, here.last_position, 'out', 'sent',
-          body, spoken, true)
+  VALUES (owner, here.agent_id, contact, here.id, last_message.route_id, here.last_position, 'out', 'sent',
+          body, answer_turn, true)
   RETURNING id INTO result;
   INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
+  VALUES (result, owner, here.agent_id, contact, here.id, last_message.route_id);
   RETURN result;
 END $$;
 
@@ -73,17 +73,17 @@ CREATE OR REPLACE FUNCTION gate.owner_command(
   here discreet.sessions, command text, said gate.inbound, is_edit boolean)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  before discreet.sessions;
+  previous discreet.sessions;
 BEGIN
   IF here.last_position = 1 THEN
-    SELECT s.* INTO before FROM discreet.sessions s
+    SELECT s.* INTO previous FROM discreet.sessions s
      WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
        AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
      ORDER BY s.ended_at DESC LIMIT 1;
     UPDATE discreet.sessions s
-       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
-     WHERE s.id IN (here.id, before.id);
-    here.speaks_to := before.speaks_to;
+       SET speaks_to = CASE WHEN s.id = here.id THEN previous.speaks_to END
+     WHERE s.id IN (here.id, previous.id);
+    here.speaks_to := previous.speaks_to;
   END IF;
   IF command IS NOT NULL THEN
     RETURN command;

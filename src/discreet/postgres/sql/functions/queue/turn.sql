@@ -1,20 +1,20 @@
 -- A turn of a session of this scope: how it begins, and how long it holds the session.
 SET ROLE discreet_gate;
 
--- Begin a turn, which takes the waiting messages of the first one's route, `most` at once. No `turn_id`:
+-- Begin a turn, which takes the waiting messages of the first one's route, `max_messages` at once. No `turn_id`:
 -- nothing is waiting, the session is withheld or gone; or, with `not_before`, the first message must not
 -- be retried before then. `command`: the turn took only that message. `is_held`: its answer waits for the
 -- owner. `is_local`: its answer goes to a terminal, which reads it from here.
 -- A turn that held the session until now has lost it: the queue runs one job per session, so its worker
 -- is dead or was considered dead, and its messages wait again.
 CREATE OR REPLACE FUNCTION gate.begin_turn(
-  session uuid, most integer,
+  session uuid, max_messages integer,
   OUT turn_id uuid, OUT route_id uuid, OUT attempt integer, OUT command text, OUT is_held boolean,
   OUT not_before timestamptz, OUT is_local boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  here  discreet.sessions;
-  first record;
+  here          discreet.sessions;
+  first_message record;
 BEGIN
   IF NOT gate.try_lock_session(session) THEN
     RETURN;
@@ -27,48 +27,48 @@ BEGIN
     PERFORM gate.mark_turn_lost(session, here.current_turn);
   END IF;
   -- Commands don't wait for earlier messages.
-  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first
+  SELECT m.id, m.route_id, m.attempts, m.command, m.not_before INTO first_message
     FROM discreet.messages m WHERE m.session_id = session AND m.state = 'waiting'
    ORDER BY m.command IS NULL, m.position LIMIT 1;
   IF NOT FOUND THEN
     UPDATE discreet.sessions s SET current_turn = NULL
      WHERE s.id = session AND s.current_turn IS NOT NULL;
     RETURN;
-  ELSIF first.not_before > clock_timestamp() THEN
-    not_before := first.not_before;
+  ELSIF first_message.not_before > clock_timestamp() THEN
+    not_before := first_message.not_before;
     RETURN;
   END IF;
-  route_id := first.route_id;
-  attempt := first.attempts + 1;
-  command := first.command;
+  route_id := first_message.route_id;
+  attempt := first_message.attempts + 1;
+  command := first_message.command;
   INSERT INTO discreet.turns (owner_id, agent_id, contact_id, shared, session_id, route_id, attempt)
-  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first.route_id,
-          first.attempts + 1)
+  VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, session, first_message.route_id,
+          first_message.attempts + 1)
   RETURNING id INTO turn_id;
   UPDATE discreet.messages m
      SET state = 'taken', turn_id = begin_turn.turn_id, attempts = m.attempts + 1
    WHERE m.id IN (SELECT w.id FROM discreet.messages w
-                   WHERE w.session_id = session AND w.route_id = first.route_id AND w.state = 'waiting'
-                     AND CASE WHEN first.command IS NOT NULL THEN w.id = first.id
+                   WHERE w.session_id = session AND w.route_id = first_message.route_id AND w.state = 'waiting'
+                     AND CASE WHEN first_message.command IS NOT NULL THEN w.id = first_message.id
                               ELSE w.command IS NULL END
-                   ORDER BY w.position LIMIT most);
+                   ORDER BY w.position LIMIT max_messages);
   UPDATE discreet.sessions s SET current_turn = begin_turn.turn_id WHERE s.id = session;
   is_held := gate.are_answers_held(here);
   SELECT c.platform = 'terminal' INTO STRICT is_local
-    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first.route_id;
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first_message.route_id;
 END $$;
 
 -- Every role can write the name of another session's turn into its own session. So each statement asks for
 -- the session too.
-CREATE OR REPLACE FUNCTION gate.mark_turn_lost(session uuid, lost uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.mark_turn_lost(session uuid, turn uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp(),
          error = 'its worker died or was taken for dead'
-   WHERE t.id = lost AND t.session_id = session;
+   WHERE t.id = turn AND t.session_id = session;
   UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.turn_id = lost AND m.session_id = session AND m.state = 'taken';
-  PERFORM gate.delete_draft(session, lost);
+   WHERE m.turn_id = turn AND m.session_id = session AND m.state = 'taken';
+  PERFORM gate.delete_draft(session, turn);
 END $$;
 
 CREATE OR REPLACE FUNCTION gate.delete_draft(session uuid, turn uuid) RETURNS void

@@ -51,32 +51,32 @@ CREATE OR REPLACE FUNCTION gate.reminder_destination(
   due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  made  discreet.routes;
-  chat  text;
-  found uuid;
+  original_route discreet.routes;
+  chat           text;
+  route_id       uuid;
 BEGIN
-  SELECT r.* INTO STRICT made FROM discreet.routes r WHERE r.id = due.route_id;
-  chat := made.chat_id;
+  SELECT r.* INTO STRICT original_route FROM discreet.routes r WHERE r.id = due.route_id;
+  chat := original_route.chat_id;
   SELECT newest.platform_id INTO chat
     FROM discreet.channels v
     JOIN discreet.contacts c ON c.id = due.contact_id AND c.type = 'group'
     JOIN discreet.addresses known
-      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = made.chat_id
+      ON known.contact_id = c.id AND known.platform = v.platform AND known.platform_id = original_route.chat_id
     JOIN discreet.addresses newest ON newest.contact_id = c.id AND newest.platform = v.platform
-   WHERE v.id = made.channel_id ORDER BY newest.created_at DESC LIMIT 1;
+   WHERE v.id = original_route.channel_id ORDER BY newest.created_at DESC LIMIT 1;
   here := gate.find_or_create_session(
     due.owner_id, due.agent_id, due.contact_id, due.shared,
     (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = due.session_id), false);
-  found := gate.find_or_create_route(
-    here, made.channel_id, coalesce(chat, made.chat_id), made.thread_id);
-  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = found;
+  route_id := gate.find_or_create_route(
+    here, original_route.channel_id, coalesce(chat, original_route.chat_id), original_route.thread_id);
+  SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = route_id;
 END $$;
 
 -- Fire a reminder of this scope that was seen to be due. next: when it is due again; null: it is done.
 -- Returns 'fired'; 'waits', with nothing changed; why it ended, with nothing sent; or 'past': another
 -- process was first.
 CREATE OR REPLACE FUNCTION gate.fire_reminder(
-  reminder uuid, seen timestamptz, next timestamptz, line text)
+  reminder uuid, expected_due timestamptz, next_due timestamptz, body text)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   due     discreet.reminders;
@@ -89,55 +89,55 @@ BEGIN
   END IF;
   PERFORM gate.lock_session(session);
   SELECT r.* INTO due FROM discreet.reminders r WHERE r.id = reminder FOR UPDATE;
-  IF due.id IS NULL OR due.due_at <> seen OR seen > clock_timestamp() THEN
+  IF due.id IS NULL OR due.due_at <> expected_due OR expected_due > clock_timestamp() THEN
     RETURN 'past';
   END IF;
   outcome := gate.reminder_end_reason(due);
   IF outcome IS NULL AND gate.reminder_delay_reason(due) IS NOT NULL THEN
     RETURN 'waits';
   END IF;
-  IF next IS NULL OR outcome = 'gone' THEN
+  IF next_due IS NULL OR outcome = 'gone' THEN
     DELETE FROM discreet.reminders r WHERE r.id = reminder;
   ELSE
-    UPDATE discreet.reminders r SET due_at = next WHERE r.id = reminder;
-    PERFORM gate.defer_reminder(reminder, due.session_id, next);
+    UPDATE discreet.reminders r SET due_at = next_due WHERE r.id = reminder;
+    PERFORM gate.defer_reminder(reminder, due.session_id, next_due);
   END IF;
   IF outcome IS NULL THEN
-    PERFORM gate.send_reminder(due, line);
+    PERFORM gate.send_reminder(due, body);
   END IF;
   RETURN coalesce(outcome, 'fired');
 END $$;
 
 -- Say a reminder, or, where the owner lets reminders start turns, give it to the agent as a message.
-CREATE OR REPLACE FUNCTION gate.send_reminder(due discreet.reminders, line text) RETURNS void
+CREATE OR REPLACE FUNCTION gate.send_reminder(due discreet.reminders, body text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  place  record;
-  spoken uuid;
-  runs   boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
+  destination record;
+  message     uuid;
+  starts_turn boolean := (SELECT a.runs_reminders FROM discreet.agents a WHERE a.id = due.agent_id);
 BEGIN
-  SELECT p.* INTO place FROM gate.reminder_destination(due) p;
+  SELECT p.* INTO destination FROM gate.reminder_destination(due) p;
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
     sender_contact_id, sender_name, sender_address, channel_id, chat_id)
   VALUES (
-    due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id, (place.route).id,
-    (place.here).last_position, CASE WHEN runs THEN 'in' ELSE 'out' END,
-    CASE WHEN runs THEN 'waiting' ELSE 'sent' END, line,
-    CASE WHEN runs THEN due.contact_id END,
-    CASE WHEN runs AND due.shared THEN 'reminder' ELSE '' END,
+    due.owner_id, due.agent_id, due.contact_id, due.shared, (destination.here).id, (destination.route).id,
+    (destination.here).last_position, CASE WHEN starts_turn THEN 'in' ELSE 'out' END,
+    CASE WHEN starts_turn THEN 'waiting' ELSE 'sent' END, body,
+    CASE WHEN starts_turn THEN due.contact_id END,
+    CASE WHEN starts_turn AND due.shared THEN 'reminder' ELSE '' END,
     -- Everybody's: without an address the line would look like the owner's.
-    CASE WHEN runs AND due.shared THEN 'reminder:' || due.id ELSE '' END,
-    CASE WHEN runs THEN (place.route).channel_id END,
-    CASE WHEN runs THEN (place.route).chat_id END)
-  RETURNING id INTO spoken;
-  IF runs THEN
-    PERFORM gate.defer_turn((place.here).id, NULL, true);
+    CASE WHEN starts_turn AND due.shared THEN 'reminder:' || due.id ELSE '' END,
+    CASE WHEN starts_turn THEN (destination.route).channel_id END,
+    CASE WHEN starts_turn THEN (destination.route).chat_id END)
+  RETURNING id INTO message;
+  IF starts_turn THEN
+    PERFORM gate.defer_turn((destination.here).id, NULL, true);
   ELSE
     INSERT INTO discreet.outbox (
       message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
-    VALUES (spoken, due.owner_id, due.agent_id, due.contact_id, due.shared, (place.here).id,
-            (place.route).id);
+    VALUES (message, due.owner_id, due.agent_id, due.contact_id, due.shared, (destination.here).id,
+            (destination.route).id);
   END IF;
 END $$;
 

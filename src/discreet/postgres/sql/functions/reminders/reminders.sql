@@ -4,8 +4,8 @@ SET ROLE discreet_gate;
 -- Add a reminder in a turn of a session of this scope. It goes to the route of that turn, and nowhere
 -- else. Errors: DS001 no such session or turn here; DS003 there are too many.
 CREATE OR REPLACE FUNCTION gate.add_reminder(
-  session uuid, turn uuid, body text, recurrence text, starts timestamp, of_zone text,
-  due timestamptz)
+  session uuid, turn uuid, body text, recurrence text, first_local timestamp, zone_name text,
+  first_due timestamptz)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here   discreet.sessions;
@@ -30,11 +30,11 @@ BEGIN
     owner_id, agent_id, contact_id, shared, session_id, route_id, text, rule, starts_at, zone, due_at,
     asked_by)
   VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route, body,
-          recurrence, starts, of_zone, due,
+          recurrence, first_local, zone_name, first_due,
           (SELECT m.sender_contact_id FROM discreet.messages m
             WHERE m.turn_id = turn AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1))
   RETURNING id INTO result;
-  PERFORM gate.defer_reminder(result, session, due);
+  PERFORM gate.defer_reminder(result, session, first_due);
   RETURN result;
 END $$;
 

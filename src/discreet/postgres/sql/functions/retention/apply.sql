@@ -14,9 +14,9 @@ BEGIN
     'memory_versions', (SELECT count(*) FROM gate.expired_versions(owner, NULL)));
 END $$;
 
--- Delete at most `most` rows of each kind, and return how many that were. All zero: nothing is left, or
+-- Delete at most `max_rows` rows of each kind, and return how many that were. All zero: nothing is left, or
 -- what is left is in use.
-CREATE OR REPLACE FUNCTION gate.apply_retention(most integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.apply_retention(max_rows integer) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner    uuid := gate.require_owner();
@@ -25,13 +25,13 @@ DECLARE
   erased   record;
   counts   jsonb;
 BEGIN
-  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, most));
+  DELETE FROM discreet.attachments f WHERE f.id IN (SELECT gate.expired_files(owner, max_rows));
   GET DIAGNOSTICS files = ROW_COUNT;
-  counts := gate.expire_messages(owner, most) || gate.expire_unassigned(owner);
-  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, most)));
+  counts := gate.expire_messages(owner, max_rows) || gate.expire_unassigned(owner);
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(SELECT gate.expired_memories(owner, max_rows)));
   DELETE FROM discreet.memory_history v
    WHERE (v.memory_id, v.version) IN (SELECT e.memory_id, e.version
-                                        FROM gate.expired_versions(owner, most) e);
+                                        FROM gate.expired_versions(owner, max_rows) e);
   GET DIAGNOSTICS versions = ROW_COUNT;
   RETURN counts || jsonb_build_object(
     'files', files, 'memories', erased.memories, 'memory_versions', erased.versions + versions);
@@ -39,41 +39,41 @@ END $$;
 
 -- Delete messages, with their files, quotations and summaries; and empty the prompts and steps of their
 -- conversations, which may quote them.
-CREATE OR REPLACE FUNCTION gate.expire_messages(owner uuid, most integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION gate.expire_messages(owner uuid, max_rows integer) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  gone      uuid[] := ARRAY(SELECT gate.expired_messages(owner, most));
-  sessions  uuid[];
-  summaries uuid[];
-  many      bigint;
-  prompts   bigint;
+  message_ids   uuid[] := ARRAY(SELECT gate.expired_messages(owner, max_rows));
+  sessions      uuid[];
+  summaries     uuid[];
+  message_count bigint;
+  prompt_count  bigint;
 BEGIN
   -- A conversation in use is left for the next run. Storing a message locks the row of its session.
   sessions := ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (gone))
+     WHERE s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (message_ids))
        AND s.current_turn IS NULL
      ORDER BY s.id FOR UPDATE SKIP LOCKED);
-  gone := ARRAY(
+  message_ids := ARRAY(
     SELECT m.id FROM discreet.messages m
-     WHERE m.id = ANY (gone) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
+     WHERE m.id = ANY (message_ids) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
   summaries := ARRAY(
     SELECT s.summary_id FROM discreet.sessions s
      WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
-                    WHERE m.session_id = s.id AND m.id = ANY (gone)
+                    WHERE m.session_id = s.id AND m.id = ANY (message_ids)
                       AND m.position <= s.compacted_to));
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (summaries);
   PERFORM gate.erase_memories(summaries);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (gone);
-  PERFORM gate.erase_quotes(sessions, gone, '{}');
-  DELETE FROM discreet.messages m WHERE m.id = ANY (gone);
-  GET DIAGNOSTICS many = ROW_COUNT;
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  PERFORM gate.erase_quotes(sessions, message_ids, '{}');
+  DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
+  GET DIAGNOSTICS message_count = ROW_COUNT;
   UPDATE discreet.turns t SET prompt = NULL, steps = NULL
    WHERE t.session_id = ANY (sessions) AND t.state <> 'running'
      AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
-  GET DIAGNOSTICS prompts = ROW_COUNT;
+  GET DIAGNOSTICS prompt_count = ROW_COUNT;
   DELETE FROM discreet.held_answers a
    WHERE a.session_id = ANY (sessions) AND a.state <> 'waiting';
   DELETE FROM discreet.tool_calls c
@@ -82,7 +82,7 @@ BEGIN
   DELETE FROM discreet.person_requests p
    WHERE p.session_id = ANY (sessions)
      AND (p.answered_at IS NOT NULL OR p.ends_at < clock_timestamp());
-  RETURN jsonb_build_object('messages', many, 'prompts', prompts, 'summaries', cardinality(summaries));
+  RETURN jsonb_build_object('messages', message_count, 'prompts', prompt_count, 'summaries', cardinality(summaries));
 END $$;
 
 -- Delete what never became a message of a contact: quarantined ones, and those of strangers who wait.
@@ -93,10 +93,10 @@ DECLARE
   held        bigint;
 BEGIN
   DELETE FROM discreet.quarantine q USING gate.retention_cutoffs(owner, 'messages', false) h
-   WHERE q.channel_id = h.channel_id AND q.created_at < h.horizon;
+   WHERE q.channel_id = h.channel_id AND q.created_at < h.cutoff;
   GET DIAGNOSTICS quarantined = ROW_COUNT;
   DELETE FROM discreet.held_messages k USING gate.retention_cutoffs(owner, 'messages', false) h
-   WHERE k.channel_id = h.channel_id AND k.created_at < h.horizon;
+   WHERE k.channel_id = h.channel_id AND k.created_at < h.cutoff;
   GET DIAGNOSTICS held = ROW_COUNT;
   RETURN jsonb_build_object('quarantine', quarantined, 'held_messages', held);
 END $$;

@@ -7,41 +7,41 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.scope() RETURNS gate.scope
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
 DECLARE
-  ticket text := pg_catalog.current_setting('discreet.ticket', true);
+  ticket  text := pg_catalog.current_setting('discreet.ticket', true);
   -- A ticket names the role as the default installation does, whatever this one is called.
-  login  text := 'discreet_' OPERATOR(pg_catalog.||)
+  login   text := 'discreet_' OPERATOR(pg_catalog.||)
                  pg_catalog.split_part(session_user::text, '_', -1);
-  said   text;
-  keys   gate.secrets;
-  result gate.scope;
+  payload text;
+  secrets gate.secrets;
+  result  gate.scope;
 BEGIN
   IF ticket IS NULL OR ticket OPERATOR(pg_catalog.=) '' THEN
     RETURN result;
   END IF;
-  said := pg_catalog.split_part(ticket, '#', 1);
-  SELECT * INTO STRICT keys FROM gate.secrets;
-  IF ticket OPERATOR(pg_catalog.<>) (said OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
+  payload := pg_catalog.split_part(ticket, '#', 1);
+  SELECT * INTO STRICT secrets FROM gate.secrets;
+  IF ticket OPERATOR(pg_catalog.<>) (payload OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
        pg_catalog.encode(
-         pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
-           keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
-             login OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+         pg_catalog.sha256(secrets.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
+           secrets.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
+             login OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) payload, 'UTF8'))),
          'hex')) THEN
     RETURN result;
   END IF;
-  IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
+  IF pg_catalog.split_part(payload, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
     RETURN result;
   END IF;
   -- Compared with the start of the transaction, not with now: a long export keeps its scope.
   IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
        pg_catalog.to_timestamp(
-         pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
+         pg_catalog.split_part(payload, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
      NOT BETWEEN '-30 seconds'::interval AND '30 seconds'::interval THEN
     RETURN result;
   END IF;
   result.known      := true;
-  result.owner_id   := nullif(pg_catalog.split_part(said, '/', 1), '')::uuid;
-  result.agent_id   := nullif(pg_catalog.split_part(said, '/', 2), '')::uuid;
-  result.contact_id := nullif(pg_catalog.split_part(said, '/', 3), '')::uuid;
+  result.owner_id   := nullif(pg_catalog.split_part(payload, '/', 1), '')::uuid;
+  result.agent_id   := nullif(pg_catalog.split_part(payload, '/', 2), '')::uuid;
+  result.contact_id := nullif(pg_catalog.split_part(payload, '/', 3), '')::uuid;
   result.party      := coalesce(
     result.contact_id,
     CASE WHEN session_user OPERATOR(pg_catalog.=) 'discreet_shared' THEN result.agent_id

@@ -6,45 +6,45 @@ SET ROLE discreet_gate;
 -- contact gets it for itself, and only if it is one person; the owner for themselves, or for a group.
 -- Outcome: 'offered', 'group' (a group gets no link, because anybody in it could open it), 'nobody'.
 CREATE OR REPLACE FUNCTION gate.offer_connection(
-  server uuid, of_group uuid, link bytea, valid interval) RETURNS text
+  server uuid, group_contact uuid, link_digest bytea, valid_for interval) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner   uuid := gate.require_owner();
-  here    gate.scope := gate.scope();
-  whose   uuid := gate.connecting_party(of_group);
-  of_agent uuid;
+  owner         uuid := gate.require_owner();
+  here          gate.scope := gate.scope();
+  account_party uuid := gate.connecting_party(group_contact);
+  agent         uuid;
 BEGIN
   IF here.contact_id IS NOT NULL AND gate.current_person() IS NULL THEN
     RETURN 'group';
   END IF;
-  SELECT s.agent_id INTO of_agent FROM discreet.tool_servers s
+  SELECT s.agent_id INTO agent FROM discreet.tool_servers s
    WHERE s.id = server AND s.owner_id = owner AND s.agent_id = here.agent_id AND s.signs_in;
-  IF of_agent IS NULL OR whose IS NULL THEN
+  IF agent IS NULL OR account_party IS NULL THEN
     RETURN 'nobody';
   END IF;
-  PERFORM gate.lock_connections(whose);
+  PERFORM gate.lock_connections(account_party);
   DELETE FROM discreet.connections c
-   WHERE c.server_id = server AND c.party = whose AND c.state NOT IN ('signed_in', 'connected');
+   WHERE c.server_id = server AND c.party = account_party AND c.state NOT IN ('signed_in', 'connected');
   PERFORM gate.expire_sign_ins(ARRAY(
-    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = whose));
+    SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = account_party));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
-  VALUES (owner, of_agent, nullif(whose, owner), server, link, clock_timestamp() + valid);
+  VALUES (owner, agent, nullif(account_party, owner), server, link_digest, clock_timestamp() + valid_for);
   RETURN 'offered';
 END $$;
 
 -- Return whose account is being connected: this scope's contact; for the owner, their own or a group's.
-CREATE OR REPLACE FUNCTION gate.connecting_party(of_group uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.connecting_party(group_contact uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here gate.scope := gate.scope();
 BEGIN
   IF here.contact_id IS NOT NULL THEN
     RETURN here.contact_id;
-  ELSIF of_group IS NULL THEN
+  ELSIF group_contact IS NULL THEN
     RETURN here.owner_id;
   END IF;
   RETURN (SELECT c.id FROM discreet.contacts c
-           WHERE c.id = of_group AND c.owner_id = here.owner_id AND c.type = 'group');
+           WHERE c.id = group_contact AND c.owner_id = here.owner_id AND c.type = 'group');
 END $$;
 
 CREATE OR REPLACE FUNCTION gate.lock_connections(party uuid) RETURNS void
@@ -68,54 +68,54 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Find what a link would connect, and change nothing. No row: it is unknown, used or expired.
-CREATE OR REPLACE FUNCTION gate.find_connection_by_link(link bytea)
+CREATE OR REPLACE FUNCTION gate.find_connection_by_link(link_digest bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id FROM discreet.connections c
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+   WHERE c.link_hash = link_digest AND c.state = 'offered' AND c.expires_at > clock_timestamp()
      AND gate.may_connect(c.contact_id)
 $$;
 
 -- Use up a link, for one browser.
-CREATE OR REPLACE FUNCTION gate.redeem_connection_link(link bytea, browser bytea)
+CREATE OR REPLACE FUNCTION gate.redeem_connection_link(link_digest bytea, browser_digest bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser
-   WHERE c.link_hash = link AND c.state = 'offered' AND c.expires_at > clock_timestamp()
+  UPDATE discreet.connections c SET state = 'opened', browser_hash = browser_digest
+   WHERE c.link_hash = link_digest AND c.state = 'offered' AND c.expires_at > clock_timestamp()
      AND gate.may_connect(c.contact_id)
   RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
 $$;
 
 -- Keep what is needed when that browser comes back.
 CREATE OR REPLACE FUNCTION gate.begin_sign_in(
-  link bytea, browser bytea, of_state bytea, kept bytea, valid interval) RETURNS boolean
+  link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.connections c
-     SET state_hash = of_state, sealed = kept, expires_at = clock_timestamp() + valid
-   WHERE c.link_hash = link AND c.browser_hash = browser AND c.state = 'opened'
+     SET state_hash = state_digest, sealed = sealed_state, expires_at = clock_timestamp() + valid_for
+   WHERE c.link_hash = link_digest AND c.browser_hash = browser_digest AND c.state = 'opened'
      AND c.state_hash IS NULL AND c.expires_at > clock_timestamp();
   RETURN FOUND;
 END $$;
 
 -- Let a browser come back, once: the one that opened the link, with the value that it was sent with.
-CREATE OR REPLACE FUNCTION gate.resume_sign_in(of_state bytea, browser bytea)
+CREATE OR REPLACE FUNCTION gate.resume_sign_in(state_digest bytea, browser_digest bytea)
 RETURNS TABLE (id uuid, owner_id uuid, agent_id uuid, contact_id uuid, server_id uuid, sealed bytea)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.connections c SET state = 'returned'
-   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'opened'
+   WHERE c.state_hash = state_digest AND c.browser_hash = browser_digest AND c.state = 'opened'
      AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id)
   RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id, c.sealed
 $$;
 
 -- Store the tokens, which aren't used before the code is sent in the chat.
 CREATE OR REPLACE FUNCTION gate.finish_sign_in(
-  of_state bytea, browser bytea, kept bytea, code bytea, valid interval) RETURNS boolean
+  state_digest bytea, browser_digest bytea, sealed_tokens bytea, code_digest bytea, valid_for interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE discreet.connections c
-     SET state = 'signed_in', sealed = kept, code_hash = code, expires_at = clock_timestamp() + valid
-   WHERE c.state_hash = of_state AND c.browser_hash = browser AND c.state = 'returned'
+     SET state = 'signed_in', sealed = sealed_tokens, code_hash = code_digest, expires_at = clock_timestamp() + valid_for
+   WHERE c.state_hash = state_digest AND c.browser_hash = browser_digest AND c.state = 'returned'
      AND c.expires_at > clock_timestamp() AND gate.may_connect(c.contact_id);
   RETURN FOUND;
 END $$;
@@ -124,21 +124,21 @@ END $$;
 -- Outcome: 'connected' (`server` names the server), 'wrong', or 'none' (no code is waited for here). After
 -- `max_wrong` wrong codes, the sign-in is thrown away.
 CREATE OR REPLACE FUNCTION gate.enter_connection_code(
-  code bytea, of_group uuid, max_wrong integer, OUT outcome text, OUT server uuid)
+  code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.require_owner();
-  agent uuid := (gate.scope()).agent_id;
-  whose uuid := gate.connecting_party(of_group);
-  match discreet.connections;
+  owner         uuid := gate.require_owner();
+  agent         uuid := (gate.scope()).agent_id;
+  account_party uuid := gate.connecting_party(group_contact);
+  match         discreet.connections;
 BEGIN
-  PERFORM gate.lock_connections(whose);
+  PERFORM gate.lock_connections(account_party);
   SELECT c.* INTO match FROM discreet.connections c
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
-     AND c.expires_at > clock_timestamp() AND c.code_hash = code FOR UPDATE;
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.state = 'signed_in'
+     AND c.expires_at > clock_timestamp() AND c.code_hash = code_digest FOR UPDATE;
   IF FOUND THEN
     DELETE FROM discreet.connections c
-     WHERE c.server_id = match.server_id AND c.party = whose AND c.id <> match.id;
+     WHERE c.server_id = match.server_id AND c.party = account_party AND c.id <> match.id;
     UPDATE discreet.connections c
        SET state = 'connected', connected_at = clock_timestamp(), expires_at = NULL, code_hash = NULL,
            browser_hash = NULL, state_hash = NULL
@@ -148,12 +148,12 @@ BEGIN
     RETURN;
   END IF;
   UPDATE discreet.connections c SET wrong_codes = c.wrong_codes + 1
-   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.state = 'signed_in'
+   WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.state = 'signed_in'
      AND c.expires_at > clock_timestamp();
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c
-     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = whose AND c.wrong_codes >= max_wrong));
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= max_wrong));
 END $$;
 
 -- Say whether a connection is one of this scope's.
@@ -163,22 +163,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
 $$;
 
--- Let this process renew the tokens of a connection of this scope, if it still has those that were `seen`
+-- Let this process renew the tokens of a connection of this scope, if it still has those that were `current_tokens`
 -- and no other process does.
-CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, seen bytea, lasts interval) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + lasts
-   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = seen
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + duration
+   WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = current_tokens
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;
 END $$;
 
 -- Store renewed tokens, or, with null, let others try.
-CREATE OR REPLACE FUNCTION gate.store_tokens(connection uuid, kept bytea) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE discreet.connections c SET sealed = coalesce(kept, c.sealed), renewing_until = NULL
+  UPDATE discreet.connections c SET sealed = coalesce(sealed_tokens, c.sealed), renewing_until = NULL
    WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected';
   RETURN FOUND;
 END $$;
@@ -201,13 +201,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Delete expired sign-ins that have tokens, and return these for the server to revoke them.
-CREATE OR REPLACE FUNCTION gate.take_expired_sign_ins(max_taken integer)
+CREATE OR REPLACE FUNCTION gate.take_expired_sign_ins(max_rows integer)
 RETURNS TABLE (id uuid, owner_id uuid, server_id uuid, sealed bytea)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM discreet.connections c
    WHERE c.id IN (SELECT t.id FROM discreet.connections t
                    WHERE t.state = 'signed_in' AND t.expires_at <= clock_timestamp()
-                   ORDER BY t.expires_at, t.id LIMIT max_taken FOR UPDATE SKIP LOCKED)
+                   ORDER BY t.expires_at, t.id LIMIT max_rows FOR UPDATE SKIP LOCKED)
   RETURNING c.id, c.owner_id, c.server_id, c.sealed
 $$;
 

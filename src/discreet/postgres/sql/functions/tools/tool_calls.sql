@@ -5,19 +5,19 @@ SET ROLE discreet_gate;
 -- of the turn; or, where the tool needs the owner's yes and it isn't the owner who asks, to the owner. An
 -- earlier call that waits for the same one in this session is replaced.
 CREATE OR REPLACE FUNCTION gate.request_call(
-  session uuid, turn uuid, tool_called text, given jsonb, valid interval) RETURNS uuid
+  session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  server uuid;
-  asker  text;
-  who    text;
-  result uuid;
+  server       uuid;
+  asker        text;
+  decider_kind text;
+  result       uuid;
 BEGIN
   PERFORM gate.lock_session(session);
   SELECT a.server_id,
          CASE WHEN a.confirm = 'owner' AND split_part(session_user::text, '_', -1) <> 'owner'
               THEN 'owner' ELSE 'contact' END
-    INTO server, who FROM gate.allowed_tools() a WHERE a.called = tool_called;
+    INTO server, decider_kind FROM gate.allowed_tools() a WHERE a.called = tool_called;
   IF server IS NULL THEN
     RETURN NULL;
   END IF;
@@ -25,10 +25,10 @@ BEGIN
    WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
    ORDER BY m.position DESC LIMIT 1;
   UPDATE discreet.tool_calls c SET state = 'replaced', decided_at = clock_timestamp()
-   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = who;
+   WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = decider_kind;
   INSERT INTO discreet.tool_calls (
     owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid, who,
+  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid_for, decider_kind,
          (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
     FROM discreet.sessions s WHERE s.id = session
   RETURNING id INTO result;
@@ -43,23 +43,23 @@ CREATE OR REPLACE FUNCTION gate.decide_call(
   OUT outcome text, OUT call uuid, OUT tool_called text, OUT given jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  said discreet.messages;
+  answer discreet.messages;
 BEGIN
   PERFORM gate.lock_session(session);
-  SELECT m.* INTO said FROM discreet.messages m
+  SELECT m.* INTO answer FROM discreet.messages m
    WHERE m.turn_id = turn AND m.session_id = session AND m.direction = 'in'
    ORDER BY m.position DESC LIMIT 1;
   SELECT CASE WHEN c.state = 'refused' THEN 'refused' ELSE 'interrupted' END, c.id, c.called, c.arguments
     INTO outcome, call, tool_called, given
-    FROM discreet.tool_calls c WHERE c.session_id = session AND c.decided_by = said.id;
+    FROM discreet.tool_calls c WHERE c.session_id = session AND c.decided_by = answer.id;
   IF outcome IS NOT NULL THEN
     RETURN;
   END IF;
   UPDATE discreet.tool_calls c
      SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
-         decided_at = clock_timestamp(), decided_by = said.id
+         decided_at = clock_timestamp(), decided_by = answer.id
    WHERE c.session_id = session AND c.state = 'waiting' AND c.expires_at > clock_timestamp()
-     AND c.decider = 'contact' AND c.shown_to = coalesce(said.sender_address, '')
+     AND c.decider = 'contact' AND c.shown_to = coalesce(answer.sender_address, '')
   RETURNING c.state, c.id, c.called, c.arguments INTO outcome, call, tool_called, given;
 END $$;
 
@@ -68,10 +68,10 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
-  wanted discreet.tool_calls;
-  here   discreet.sessions;
-  order_ uuid := gen_random_uuid();
+  owner            uuid := gate.require_owner();
+  wanted           discreet.tool_calls;
+  here             discreet.sessions;
+  decision_message uuid := gen_random_uuid();
 BEGIN
   UPDATE discreet.sessions s
      SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
@@ -81,7 +81,7 @@ BEGIN
   RETURNING s.* INTO here;
   UPDATE discreet.tool_calls c
      SET state = CASE WHEN is_yes THEN 'approved' ELSE 'refused' END,
-         decided_at = clock_timestamp(), decided_by = order_
+         decided_at = clock_timestamp(), decided_by = decision_message
    WHERE c.id = call AND c.session_id = here.id AND c.decider = 'owner' AND c.state = 'waiting'
      AND c.expires_at > clock_timestamp()
   RETURNING c.* INTO wanted;
@@ -92,7 +92,7 @@ BEGIN
   INSERT INTO discreet.messages (
     id, owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
     sender_name, sender_address, channel_id, chat_id, command)
-  SELECT order_, owner, here.agent_id, here.contact_id, here.shared, here.id, r.id, here.last_position,
+  SELECT decision_message, owner, here.agent_id, here.contact_id, here.shared, here.id, r.id, here.last_position,
          'in', 'waiting', 'The owner answered.', 'owner', 'owner:' || wanted.id, r.channel_id, r.chat_id,
          'decided'
     FROM discreet.routes r WHERE r.id = wanted.route_id AND r.session_id = here.id;
