@@ -241,7 +241,8 @@ async def test_an_answer_is_left_to_a_sender_who_lives_and_is_sent_once(
 
     async def renewed() -> bool:
         return (
-            admin.execute("SELECT 1 FROM discreet.outbox WHERE doubted_at IS NULL").fetchall() != []
+            admin.execute("SELECT 1 FROM discreet.outbox WHERE uncertain_since IS NULL").fetchall()
+            != []
         )
 
     await until(renewed)

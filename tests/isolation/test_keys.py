@@ -376,11 +376,12 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     ),
     "sessions_check": (
         CheckViolation,
-        "UPDATE discreet.sessions SET speaks_to = %(alice)s WHERE id = %(bobs_session)s",
+        "UPDATE discreet.sessions SET takeover_contact_id = %(alice)s WHERE id = %(bobs_session)s",
     ),
-    "sessions_speaks_to_owner_id_fkey": (
+    "sessions_takeover_contact_id_owner_id_fkey": (
         ForeignKeyViolation,
-        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, thread_key, speaks_to)"
+        "INSERT INTO discreet.sessions"
+        " (owner_id, agent_id, contact_id, thread_key, takeover_contact_id)"
         " VALUES (%(olga)s, %(ada)s, NULL, 'owner:chat', %(ottos_alice)s)",
     ),
     "owner_chats_channel_id_owner_id_agent_id_fkey": (
@@ -522,7 +523,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     ),
     "idempotency_keys_pkey": (
         UniqueViolation,
-        "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked)"
+        "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, request_digest)"
         " SELECT id, 'a', %(olga)s, 'a' FROM discreet.tokens, generate_series(1, 2)",
     ),
     "attachments_check": (

@@ -278,7 +278,7 @@ async def test_p28_an_answer_whose_delivery_broke_off_is_delivered(
     drop_jobs(admin)
     admin.execute(
         "UPDATE discreet.outbox SET state = 'sending', attempts = 1,"
-        " doubted_at = now() - interval '1 minute'"
+        " uncertain_since = now() - interval '1 minute'"
     )
     async with world.db.begin(WorkScope()) as tx:
         assert await tx.value("SELECT gate.wake_stranded()") == 1

@@ -22,7 +22,7 @@ INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_messa
 SELECT owner_id, channel_id, ARRAY['1001'], '900', 'read', now(), '' FROM of_ann;
 INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
 SELECT owner_id, session_id, turn_id, 'May I say this?' FROM of_ann;
-INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked)
+INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, request_digest)
 SELECT id, '\x02', owner_id, '\x03' FROM discreet.tokens;
 INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
 SELECT agent_id, contact_id, 'messages_a_minute', owner_id, now() FROM of_ann;

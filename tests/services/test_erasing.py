@@ -109,7 +109,8 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     # One of the owner's programs stored one of her messages once, with a key.
     token, _ = await tokens.create_token(world.db, world.owner_id)
     admin.execute(
-        "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, made)"
+        "INSERT INTO discreet.idempotency_keys"
+        " (token_id, digest, owner_id, request_digest, result_id)"
         " VALUES (%s, 'a', %s, 'b', %s)",
         (token.id, world.owner_id, first.message_id),
     )

@@ -45,4 +45,4 @@ def make_due(admin: Admin) -> None:
 
 
 def let_doubt_end(admin: Admin) -> None:
-    admin.execute("UPDATE discreet.outbox SET doubted_at = now() - interval '1 minute'")
+    admin.execute("UPDATE discreet.outbox SET uncertain_since = now() - interval '1 minute'")

@@ -20,7 +20,7 @@ Conn = psycopg.Connection[Any]
 Enter = Callable[[Conn], None]
 Rows = Mapping[str, Mapping[str, str]]
 """A row of each table, as text by column."""
-FREE = frozenset({"id", "turn_id", "told_id"})
+FREE = frozenset({"id", "turn_id", "last_event_id"})
 """Ids without a foreign key, because one would show which ids exist; or chosen by who inserts."""
 TO_DO = "Restore the keys: sb db migrate with the admin's URL, or a backup."
 

@@ -84,9 +84,9 @@ async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
     another one has sent and can't record yet.
     """
     row = await tx.fetch_one(
-        "UPDATE discreet.outbox SET doubted_at = coalesce(doubted_at, clock_timestamp())"
-        " WHERE message_id = %(message)s RETURNING doubted_at + %(most)s AS ends_at,"
-        " doubted_at + %(most)s > clock_timestamp() AS goes_on",
+        "UPDATE discreet.outbox SET uncertain_since = coalesce(uncertain_since, clock_timestamp())"
+        " WHERE message_id = %(message)s RETURNING uncertain_since + %(most)s AS ends_at,"
+        " uncertain_since + %(most)s > clock_timestamp() AS goes_on",
         {"message": message_id, "most": MAX_DOUBT},
     )
     return row["ends_at"] if row is not None and row["goes_on"] else None
@@ -125,7 +125,7 @@ async def _take_next(tx: Transaction, route_id: RouteId, account: str) -> Sendin
         return None
     await tx.execute(
         "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
-        " doubted_at = NULL"
+        " uncertain_since = NULL"
         " WHERE message_id = %(message)s",
         {"message": sending.outbound.message_id},
     )
@@ -283,9 +283,9 @@ async def renew_lease(db: ScopedDatabase, scope: SessionScope, sending: Sending)
     """Renew the lease on an answer: its sender is alive."""
     async with db.begin(scope) as tx:
         await tx.execute(
-            "UPDATE discreet.outbox SET doubted_at = NULL"
+            "UPDATE discreet.outbox SET uncertain_since = NULL"
             " WHERE message_id = %(message)s AND state = 'sending'"
-            " AND attempts = %(attempt)s AND doubted_at IS NOT NULL",
+            " AND attempts = %(attempt)s AND uncertain_since IS NOT NULL",
             {"message": sending.outbound.message_id, "attempt": sending.attempt},
         )
 

@@ -206,7 +206,7 @@ async def _send_one(access: WebhookAccess, owner_id: OwnerId, webhook_id: UUID) 
             found = await _load(tx, webhook_id)
             if found is None or found["disabled_at"] is not None:
                 return
-            mark = EventMark(found["told_tx"], found["told_at"], found["told_id"])
+            mark = EventMark(found["last_event_tx"], found["last_event_at"], found["last_event_id"])
             events = await events_after(
                 tx, None if found["is_restored"] else mark, found["kinds"],
                 only_agent=found["agent_id"], limit=20,
@@ -228,8 +228,8 @@ async def _told(
 ) -> None:
     async with access.db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
-            "UPDATE discreet.webhooks SET told_tx = %(tx)s::xid8, told_at = %(at)s,"
-            " told_id = %(event)s, attempts = 0, failing_since = NULL, last_error = NULL,"
+            "UPDATE discreet.webhooks SET last_event_tx = %(tx)s::xid8, last_event_at = %(at)s,"
+            " last_event_id = %(event)s, attempts = 0, failing_since = NULL, last_error = NULL,"
             " claimed_until = clock_timestamp() + %(lease)s WHERE id = %(id)s",
             {
                 "tx": mark.tx, "at": mark.created_at, "event": mark.id, "id": webhook_id,
@@ -253,9 +253,9 @@ async def _failed(
             "UPDATE discreet.webhooks SET attempts = %(attempts)s, last_error = %(problem)s,"
             " failing_since = coalesce(failing_since, clock_timestamp()),"
             " next_try_at = clock_timestamp() + %(wait)s, claimed_until = clock_timestamp(),"
-            " told_tx = CASE WHEN %(left_out)s THEN %(tx)s::xid8 ELSE told_tx END,"
-            " told_at = CASE WHEN %(left_out)s THEN %(at)s ELSE told_at END,"
-            " told_id = CASE WHEN %(left_out)s THEN %(event)s ELSE told_id END,"
+            " last_event_tx = CASE WHEN %(left_out)s THEN %(tx)s::xid8 ELSE last_event_tx END,"
+            " last_event_at = CASE WHEN %(left_out)s THEN %(at)s ELSE last_event_at END,"
+            " last_event_id = CASE WHEN %(left_out)s THEN %(event)s ELSE last_event_id END,"
             " disabled_at = CASE WHEN failing_since < clock_timestamp() - %(most)s"
             "                    THEN clock_timestamp() END"
             " WHERE id = %(id)s",
@@ -332,8 +332,8 @@ def _bound_to(owner_id: OwnerId, webhook_id: UUID) -> tuple[str, str, str]:
 async def _load(tx: Transaction, webhook_id: UUID) -> dict[str, Any] | None:
     row = await tx.fetch_one(
         "SELECT id, url, kinds, agent_id, allow_private, sealed, disabled_at, attempts,"
-        " told_tx::text AS told_tx, told_at, told_id,"
-        " told_tx >= pg_snapshot_xmax(pg_current_snapshot()) AS is_restored"
+        " last_event_tx::text AS last_event_tx, last_event_at, last_event_id,"
+        " last_event_tx >= pg_snapshot_xmax(pg_current_snapshot()) AS is_restored"
         " FROM discreet.webhooks WHERE id = %(id)s",
         {"id": webhook_id},
     )

@@ -50,7 +50,7 @@ async def once(
     assert row is not None  # noqa: S101 - the function gives one row
     match row["state"]:
         case "done":
-            return UUID(str(row["made"]))
+            return UUID(str(row["result"]))
         case "other":
             raise BadInput(
                 "This Idempotency-Key was used for a different request.", hint="Use a new key."

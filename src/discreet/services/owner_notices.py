@@ -127,12 +127,13 @@ async def _pass_on_what_was_said(tx: Transaction) -> int:
         f"""SELECT s.id AS session_id, m.id, m.text, m.contact_id,
                    coalesce(nullif(m.sender_name, ''), {CONTACT_LABEL.format(row="m")}) AS speaker
               FROM discreet.sessions s
-              JOIN discreet.contacts c ON c.id = s.speaks_to AND c.taken_over_at IS NOT NULL
+              JOIN discreet.contacts c
+                ON c.id = s.takeover_contact_id AND c.taken_over_at IS NOT NULL
               JOIN discreet.messages m
                 ON m.owner_id = s.owner_id AND m.contact_id = c.id AND m.direction = 'in'
                    AND m.state <> 'context' AND m.created_at > c.taken_over_at
                    AND m.created_at > statement_timestamp() - interval '7 days'
-             WHERE s.speaks_to IS NOT NULL
+             WHERE s.takeover_contact_id IS NOT NULL
                AND {NOT_TOLD.format(row="s", kind="said", key="s.id || '/' || m.id")}
              ORDER BY m.created_at, m.position LIMIT 20"""
     )

@@ -44,7 +44,7 @@ async def take_over(
         )
         if session_id is not None:
             await tx.execute(
-                "UPDATE discreet.sessions SET speaks_to = %(id)s WHERE id = %(session)s"
+                "UPDATE discreet.sessions SET takeover_contact_id = %(id)s WHERE id = %(session)s"
                 " AND contact_id IS NULL AND NOT shared",
                 {"id": contact.id, "session": session_id},
             )
@@ -67,7 +67,8 @@ async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
         )
         await tx.execute("SELECT gate.end_person_requests(%(id)s)", {"id": contact.id})
         await tx.execute(
-            "UPDATE discreet.sessions SET speaks_to = NULL WHERE speaks_to = %(id)s",
+            "UPDATE discreet.sessions SET takeover_contact_id = NULL"
+            " WHERE takeover_contact_id = %(id)s",
             {"id": contact.id},
         )
         await wake_waiting(tx, contact_id=contact.id)

@@ -258,7 +258,7 @@ async def _passed(asked: OwnerRequest, *, is_sent: bool) -> OwnerReply:
     if spoken_to is not None and not spoken_to["taken_over"]:
         async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
             await tx.execute(
-                "UPDATE discreet.sessions SET speaks_to = NULL WHERE id = %(session)s",
+                "UPDATE discreet.sessions SET takeover_contact_id = NULL WHERE id = %(session)s",
                 {"session": asked.session_id},
             )
         return OwnerReply(
@@ -309,8 +309,8 @@ async def _speaks_to(asked: OwnerRequest) -> dict[str, Any] | None:
         return await tx.fetch_one(
             f"""SELECT t.contact_id, {CONTACT_LABEL.format(row="t")} AS label,
                        c.taken_over_at IS NOT NULL AS taken_over
-                  FROM (SELECT speaks_to AS contact_id FROM discreet.sessions
-                         WHERE id = %(session)s AND speaks_to IS NOT NULL) t
+                  FROM (SELECT takeover_contact_id AS contact_id FROM discreet.sessions
+                         WHERE id = %(session)s AND takeover_contact_id IS NOT NULL) t
                   JOIN discreet.contacts c ON c.id = t.contact_id""",
             {"session": asked.session_id},
         )

@@ -593,10 +593,10 @@ END))))) STORED,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     compacted_to bigint DEFAULT 0 NOT NULL,
     summary_id uuid,
-    speaks_to uuid,
+    takeover_contact_id uuid,
     seen_at timestamp with time zone,
     active_hour integer GENERATED ALWAYS AS (floor((EXTRACT(epoch FROM (last_message_at - '1970-01-01 00:00:00+00'::timestamp with time zone)) / (3600)::numeric))) STORED,
-    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
+    CONSTRAINT sessions_check CHECK (((takeover_contact_id IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
 )
 WITH (fillfactor='85');
 ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
@@ -617,8 +617,8 @@ COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the s
 -- COMMENT COLUMN sessions.summary_id
 COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
 
--- COMMENT COLUMN sessions.speaks_to
-COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
+-- COMMENT COLUMN sessions.takeover_contact_id
+COMMENT ON COLUMN discreet.sessions.takeover_contact_id IS 'a contact that the owner answers in person here: what they write goes to it';
 
 -- COMMENT COLUMN sessions.seen_at
 COMMENT ON COLUMN discreet.sessions.seen_at IS 'when the owner last looked at it; what was said since then is unread';
@@ -689,7 +689,7 @@ END)) STORED NOT NULL,
     platform_messages text[] DEFAULT '{}'::text[] NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     sent_at timestamp with time zone,
-    doubted_at timestamp with time zone,
+    uncertain_since timestamp with time zone,
     scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
 CASE
     WHEN shared THEN agent_id
@@ -1111,7 +1111,7 @@ END $$;
 ALTER FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION claim_idempotency_key(uuid, bytea, bytea, interval)
-CREATE FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) RETURNS record
+CREATE FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1120,7 +1120,7 @@ DECLARE
 BEGIN
   DELETE FROM discreet.idempotency_keys k WHERE k.created_at < statement_timestamp() - interval '1 day';
   lease := gen_random_uuid();
-  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
+  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, request_digest, lease, leased_until)
     SELECT t.id, key_digest, t.owner_id, request_digest, lease, clock_timestamp() + lease_duration
       FROM discreet.tokens t WHERE t.id = token
     ON CONFLICT DO NOTHING;
@@ -1130,11 +1130,11 @@ BEGIN
   END IF;
   SELECT k.* INTO existing FROM discreet.idempotency_keys k
    WHERE k.token_id = token AND k.digest = key_digest FOR UPDATE;
-  IF existing.asked <> request_digest THEN
+  IF existing.request_digest <> request_digest THEN
     state := 'other';
-  ELSIF existing.made IS NOT NULL THEN
+  ELSIF existing.result_id IS NOT NULL THEN
     state := 'done';
-    made := existing.made;
+    result := existing.result_id;
   ELSIF existing.leased_until < clock_timestamp() THEN
     UPDATE discreet.idempotency_keys k
        SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + lease_duration
@@ -1146,7 +1146,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) OWNER TO discreet_gate;
 
 -- FUNCTION claim_token_renewal(uuid, bytea, interval)
 CREATE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
@@ -1178,8 +1178,8 @@ CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid,
            WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
              AND (d.agent_id IS NULL OR e.agent_id = d.agent_id)
              -- After a restore, the transactions of another cluster are still to come here.
-             AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
-                  OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
+             AND (d.last_event_tx >= pg_snapshot_xmax(pg_current_snapshot())
+                  OR (e.tx, e.created_at, e.id) > (d.last_event_tx, d.last_event_at, d.last_event_id))
              -- As in services/events.py.
              AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
                   OR e.created_at < statement_timestamp() - interval '10 seconds'))
@@ -1858,7 +1858,7 @@ BEGIN
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.agent_id = agent));
   counts := jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
   DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.agent_id = agent;
+   USING discreet.messages m WHERE k.result_id = m.id AND m.agent_id = agent;
   DELETE FROM discreet.quarantine q WHERE q.channel_id = ANY (channels);
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
@@ -2486,7 +2486,7 @@ BEGIN
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
   SELECT * INTO erased FROM gate.erase_memories(memories);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  DELETE FROM discreet.idempotency_keys k WHERE k.result_id = ANY (message_ids);
   PERFORM gate.erase_quotes(sessions, message_ids, addresses);
   DELETE FROM discreet.events e WHERE e.message_id = ANY (message_ids);
   DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
@@ -2599,7 +2599,7 @@ BEGIN
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (contact_ids);
   DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (contact_ids);
+   USING discreet.messages m WHERE k.result_id = m.id AND m.contact_id = ANY (contact_ids);
   -- It goes with its contact.
   RETURN counts || jsonb_build_object('access_log', (
     SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (contact_ids)));
@@ -2699,7 +2699,7 @@ BEGIN
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (summaries);
   PERFORM gate.erase_memories(summaries);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  DELETE FROM discreet.idempotency_keys k WHERE k.result_id = ANY (message_ids);
   PERFORM gate.erase_quotes(sessions, message_ids, '{}');
   DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
   GET DIAGNOSTICS message_count = ROW_COUNT;
@@ -3097,7 +3097,7 @@ DECLARE
   session uuid := gate.reminder_session(reminder);
   outcome text;
 BEGIN
-  -- Another scope's reminder is answered like one that went meanwhile.
+  -- A reminder of another scope looks like one that is gone.
   IF session IS NULL THEN
     RETURN 'past';
   END IF;
@@ -3922,7 +3922,7 @@ BEGIN
   DELETE FROM discreet.link_requests r
    WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
 
-  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, previous_value)
   SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
     FROM discreet.addresses a WHERE a.contact_id = merged
   UNION ALL
@@ -4082,7 +4082,7 @@ BEGIN
   END IF;
   SELECT count(*) INTO live_count FROM discreet.tokens t
    WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
-  -- Each of these tells everybody who waits to look again, so they are rare.
+  -- Each revocation wakes everybody who waits for an answer, so only the surplus is revoked.
   IF live_count >= max_per_contact THEN
     UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
      WHERE t.id IN (SELECT o.id FROM discreet.tokens o
@@ -4179,8 +4179,8 @@ BEGIN
          topic_key = CASE WHEN NOT EXISTS (
              SELECT FROM discreet.memories t
               WHERE t.contact_id = to_contact AND t.owner_id = m.owner_id
-                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
-           THEN coalesce(m.topic_key, l.was) END
+                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.previous_value)))
+           THEN coalesce(m.topic_key, l.previous_value) END
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = from_contact;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
@@ -4309,7 +4309,7 @@ BEGIN
      ORDER BY m.position DESC LIMIT 1;
     UPDATE discreet.sessions s
        SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
-     WHERE s.id = session AND s.owner_id = owner AND s.speaks_to IS NOT NULL
+     WHERE s.id = session AND s.owner_id = owner AND s.takeover_contact_id IS NOT NULL
        AND route IS NOT NULL
      RETURNING s.* INTO here;
   ELSIF chat.channel_id IS NOT NULL THEN
@@ -4635,16 +4635,16 @@ BEGIN
   IF here.last_position = 1 THEN
     SELECT s.* INTO previous FROM discreet.sessions s
      WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
-       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
+       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.takeover_contact_id IS NOT NULL
      ORDER BY s.ended_at DESC LIMIT 1;
     UPDATE discreet.sessions s
-       SET speaks_to = CASE WHEN s.id = here.id THEN previous.speaks_to END
+       SET takeover_contact_id = CASE WHEN s.id = here.id THEN previous.takeover_contact_id END
      WHERE s.id IN (here.id, previous.id);
-    here.speaks_to := previous.speaks_to;
+    here.takeover_contact_id := previous.takeover_contact_id;
   END IF;
   IF command IS NOT NULL THEN
     RETURN command;
-  ELSIF here.speaks_to IS NOT NULL THEN
+  ELSIF here.takeover_contact_id IS NOT NULL THEN
     RETURN gate.relay_to_contact(here, said, is_edit);
   ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
     RETURN gate.parse_owner_decision(here.owner_id, said.body);
@@ -5450,7 +5450,7 @@ BEGIN
   IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
     RETURN 'unsent';
   END IF;
-  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.takeover_contact_id, said.body) IS NULL THEN 'unsent'
               ELSE 'passed' END;
 END $$;
 
@@ -5686,7 +5686,7 @@ CREATE FUNCTION gate.renew_idempotency_key(token uuid, key_digest bytea, held_le
     AS $$
 BEGIN
   UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + lease_duration
-   WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
+   WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.result_id IS NULL;
   RETURN FOUND;
 END $$;
 
@@ -6045,7 +6045,7 @@ END $$;
 ALTER FUNCTION gate.schedule_delivery() OWNER TO discreet_gate;
 
 -- FUNCTION seed_audit(uuid, uuid, uuid)
-CREATE FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) RETURNS void
+CREATE FUNCTION gate.seed_audit(audit uuid, party_id uuid, other_contact uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6058,9 +6058,9 @@ BEGIN
     INTO sample
     FROM discreet.owners o
     JOIN discreet.sessions s ON s.owner_id = o.id
-                            AND (s.contact_id = party OR s.shared AND (s.agent_id = party OR EXISTS (
-                              SELECT FROM discreet.contacts c WHERE c.id = party AND NOT EXISTS (
-                                SELECT FROM discreet.sessions t WHERE t.contact_id = party))))
+                            AND (s.contact_id = party_id OR s.shared AND (s.agent_id = party_id OR EXISTS (
+                              SELECT FROM discreet.contacts c WHERE c.id = party_id AND NOT EXISTS (
+                                SELECT FROM discreet.sessions t WHERE t.contact_id = party_id))))
     JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
     JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
    WHERE o.id = audit AND o.name = 'sb audit'
@@ -6100,18 +6100,18 @@ BEGIN
                                     expires_at)
   SELECT sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, s.id, uuid_send(gen_random_uuid()), now()
     FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
-  IF party = sample.agent_id THEN
+  IF party_id = sample.agent_id THEN
     RETURN;
   END IF;
   PERFORM gate.seed_audit_contact(
-    sample.owner_id, sample.agent_id, sample.channel_id, sample.chat_id, sample.message_id, party, other_contact);
+    sample.owner_id, sample.agent_id, sample.channel_id, sample.chat_id, sample.message_id, party_id, other_contact);
 END $$;
 
 
-ALTER FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.seed_audit(audit uuid, party_id uuid, other_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION seed_audit_contact(uuid, uuid, uuid, text, uuid, uuid, uuid)
-CREATE FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) RETURNS void
+CREATE FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party_id uuid, other_contact uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6120,32 +6120,32 @@ DECLARE
   link      uuid := gen_random_uuid();
   pairing   uuid := gen_random_uuid();
 BEGIN
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, party, 'audit');
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, party_id, 'audit');
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (channel, party, owner, agent) ON CONFLICT DO NOTHING;
+  VALUES (channel, party_id, owner, agent) ON CONFLICT DO NOTHING;
   INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (agent, party, 'budget', owner, now());
+  VALUES (agent, party_id, 'budget', owner, now());
   INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (link, owner, party, other_contact, 'owner', now());
+  VALUES (link, owner, party_id, other_contact, 'owner', now());
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
   VALUES (link, owner, 'label', 'audit');
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
   INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (pairing, owner, agent, channel, party, 'audit', 'denied', now());
+  VALUES (pairing, owner, agent, channel, party_id, 'audit', 'denied', now());
   INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (channel, chat, 'audit', owner, pairing, '{}');
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
                                    released_at)
   VALUES (owner, channel, 'audit', '{}', 'audit', next_year, now());
   INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (owner, 'said', party, party, message);
+  VALUES (owner, 'said', party_id, party_id, message);
   INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
   VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(party), party);
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(party_id), party_id);
 END $$;
 
 
-ALTER FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party_id uuid, other_contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION send_as_owner(uuid, uuid, text)
 CREATE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
@@ -6298,9 +6298,9 @@ CREATE FUNCTION gate.settle_idempotency_key(token uuid, key_digest bytea, held_l
 BEGIN
   IF result IS NULL THEN
     DELETE FROM discreet.idempotency_keys k
-     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.made IS NULL;
+     WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease AND k.result_id IS NULL;
   ELSE
-    UPDATE discreet.idempotency_keys k SET made = result
+    UPDATE discreet.idempotency_keys k SET result_id = result
      WHERE k.token_id = token AND k.digest = key_digest AND k.lease = held_lease;
   END IF;
 END $$;
@@ -6653,7 +6653,7 @@ DECLARE
   route      uuid;
   message    uuid;
 BEGIN
-  -- Who writes the word at this moment has written it before, or after.
+  -- An opt-out written at the same moment is stored either before this or after it.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   reason := gate.tell_contact_blocker(contact);
   IF reason IS NOT NULL THEN
@@ -6918,7 +6918,7 @@ BEGIN
   PERFORM gate.move_linked_rows(link, link_row.survivor_id, link_row.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
+   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.previous_value = 'open';
   UPDATE discreet.addresses a SET contact_id = link_row.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
@@ -6961,8 +6961,8 @@ BEGIN
        AND c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id);
   DELETE FROM discreet.owner_chats c
    WHERE c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id;
-  UPDATE discreet.sessions s SET speaks_to = NULL
-   WHERE s.speaks_to IS NOT NULL AND s.owner_id = owner AND s.id IN (
+  UPDATE discreet.sessions s SET takeover_contact_id = NULL
+   WHERE s.takeover_contact_id IS NOT NULL AND s.owner_id = owner AND s.id IN (
      SELECT r.session_id FROM discreet.routes r WHERE r.id = ANY (chats));
   UPDATE discreet.outbox o SET state = 'failed', error = 'this account was unlinked'
    WHERE o.route_id = ANY (chats) AND o.owner_id = owner AND o.state = 'pending';
@@ -8139,14 +8139,14 @@ CREATE TABLE discreet.idempotency_keys (
     token_id uuid NOT NULL,
     digest bytea NOT NULL,
     owner_id uuid NOT NULL,
-    asked bytea NOT NULL,
-    made uuid,
+    request_digest bytea NOT NULL,
+    result_id uuid,
     lease uuid DEFAULT gen_random_uuid() NOT NULL,
     leased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 ALTER TABLE ONLY discreet.idempotency_keys ALTER COLUMN digest SET STATISTICS 0;
-ALTER TABLE ONLY discreet.idempotency_keys ALTER COLUMN asked SET STATISTICS 0;
+ALTER TABLE ONLY discreet.idempotency_keys ALTER COLUMN request_digest SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.idempotency_keys FORCE ROW LEVEL SECURITY;
 
@@ -8220,12 +8220,12 @@ CREATE TABLE discreet.linked_rows (
     owner_id uuid NOT NULL,
     kind text NOT NULL,
     key text NOT NULL,
-    was text,
+    previous_value text,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text, 'label'::text, 'connection'::text])))
 );
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN was SET STATISTICS 0;
+ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN previous_value SET STATISTICS 0;
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN owner_key SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.linked_rows FORCE ROW LEVEL SECURITY;
@@ -8924,9 +8924,9 @@ CREATE TABLE discreet.webhooks (
     attempts integer DEFAULT 0 NOT NULL,
     next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     claimed_until timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    told_tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    told_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    last_event_tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    last_event_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_event_id uuid DEFAULT gen_random_uuid() NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     agent_id uuid
 );
@@ -8944,8 +8944,8 @@ ALTER TABLE discreet.webhooks OWNER TO discreet_schema;
 -- COMMENT COLUMN webhooks.kinds
 COMMENT ON COLUMN discreet.webhooks.kinds IS 'the kinds of events that are sent; empty: all';
 
--- COMMENT COLUMN webhooks.told_tx
-COMMENT ON COLUMN discreet.webhooks.told_tx IS 'with told_at and told_id: the last event that was sent';
+-- COMMENT COLUMN webhooks.last_event_tx
+COMMENT ON COLUMN discreet.webhooks.last_event_tx IS 'with last_event_at and last_event_id: the last event that was sent';
 
 -- COMMENT COLUMN webhooks.agent_id
 COMMENT ON COLUMN discreet.webhooks.agent_id IS 'whose events are sent; null: of all agents, and of none';
@@ -9719,7 +9719,7 @@ CREATE INDEX sessions_party ON discreet.sessions USING btree (owner_id, agent_id
 CREATE INDEX sessions_recent ON discreet.sessions USING btree (owner_id, active_hour) WHERE (owner_key IS NOT NULL);
 
 -- INDEX sessions_speaking
-CREATE INDEX sessions_speaking ON discreet.sessions USING btree (speaks_to, owner_id) WHERE ((speaks_to IS NOT NULL) AND (owner_key IS NOT NULL));
+CREATE INDEX sessions_speaking ON discreet.sessions USING btree (takeover_contact_id, owner_id) WHERE ((takeover_contact_id IS NOT NULL) AND (owner_key IS NOT NULL));
 
 -- INDEX tokens_contact
 CREATE INDEX tokens_contact ON discreet.tokens USING btree (contact_id);
@@ -10187,9 +10187,9 @@ ALTER TABLE ONLY discreet.sessions
 ALTER TABLE ONLY discreet.sessions
     ADD CONSTRAINT sessions_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
 
--- FK CONSTRAINT sessions sessions_speaks_to_owner_id_fkey
+-- FK CONSTRAINT sessions sessions_takeover_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.sessions
-    ADD CONSTRAINT sessions_speaks_to_owner_id_fkey FOREIGN KEY (speaks_to, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE SET NULL (speaks_to);
+    ADD CONSTRAINT sessions_takeover_contact_id_owner_id_fkey FOREIGN KEY (takeover_contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE SET NULL (takeover_contact_id);
 
 -- FK CONSTRAINT tokens tokens_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.tokens
@@ -11241,9 +11241,9 @@ REVOKE ALL ON FUNCTION gate.cancel_reminder(reminder uuid) FROM PUBLIC;
 -- ACL FUNCTION channel_and_branches(via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.channel_and_branches(via discreet.channels, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid)
-GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
+-- ACL FUNCTION claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid)
+GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) FROM PUBLIC;
 
 -- ACL FUNCTION claim_token_renewal(connection uuid, current_tokens bytea, duration interval)
 GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) TO discreet_contact;
@@ -11998,12 +11998,12 @@ REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], include_turns boolean
 GRANT ALL ON FUNCTION gate.schedule_delivery() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.schedule_delivery() FROM PUBLIC;
 
--- ACL FUNCTION seed_audit(audit uuid, party uuid, other_contact uuid)
-GRANT ALL ON FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) FROM PUBLIC;
+-- ACL FUNCTION seed_audit(audit uuid, party_id uuid, other_contact uuid)
+GRANT ALL ON FUNCTION gate.seed_audit(audit uuid, party_id uuid, other_contact uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.seed_audit(audit uuid, party_id uuid, other_contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid)
-REVOKE ALL ON FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) FROM PUBLIC;
+-- ACL FUNCTION seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party_id uuid, other_contact uuid)
+REVOKE ALL ON FUNCTION gate.seed_audit_contact(owner uuid, agent uuid, channel uuid, chat text, message uuid, party_id uuid, other_contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION send_as_owner(owner uuid, contact uuid, body text)
 REVOKE ALL ON FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) FROM PUBLIC;
@@ -13145,7 +13145,7 @@ GRANT UPDATE (messages_a_minute, money_a_day, tokens_a_day, waiting) ON discreet
     discreet_owner;
 
 -- ACL COLUMNS OF discreet.linked_rows
-GRANT SELECT (key, kind, link_id, owner_id, owner_key, was) ON discreet.linked_rows TO
+GRANT SELECT (key, kind, link_id, owner_id, owner_key, previous_value) ON discreet.linked_rows TO
     discreet_owner;
 
 -- ACL COLUMNS OF discreet.links
@@ -13225,25 +13225,26 @@ GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, t
 
 -- ACL COLUMNS OF discreet.outbox
 GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_contact;
-GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
-    message_id, next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id,
-    sent_at, session_id, shared, state) ON discreet.outbox TO discreet_contact;
-GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
-    state) ON discreet.outbox TO discreet_contact;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
+    next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id, sent_at,
+    session_id, shared, state, uncertain_since) ON discreet.outbox TO discreet_contact;
+GRANT UPDATE (attempts, error, next_try_at, parts_sent, platform_messages, sent_at, state,
+    uncertain_since) ON discreet.outbox TO discreet_contact;
 GRANT UPDATE (agent_id, contact_id, delivered_at, error, read_at, state) ON discreet.outbox TO
     discreet_gate;
 GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_owner;
-GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
-    message_id, next_try_at, owner_id, owner_key, parts_sent, party, platform_messages, read_at,
-    route_id, scope_key, sent_at, session_id, shared, state) ON discreet.outbox TO discreet_owner;
-GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
-    state) ON discreet.outbox TO discreet_owner;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
+    next_try_at, owner_id, owner_key, parts_sent, party, platform_messages, read_at, route_id,
+    scope_key, sent_at, session_id, shared, state, uncertain_since) ON discreet.outbox TO
+    discreet_owner;
+GRANT UPDATE (attempts, error, next_try_at, parts_sent, platform_messages, sent_at, state,
+    uncertain_since) ON discreet.outbox TO discreet_owner;
 GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_shared;
-GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
-    message_id, next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id,
-    sent_at, session_id, shared, state) ON discreet.outbox TO discreet_shared;
-GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
-    state) ON discreet.outbox TO discreet_shared;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
+    next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id, sent_at,
+    session_id, shared, state, uncertain_since) ON discreet.outbox TO discreet_shared;
+GRANT UPDATE (attempts, error, next_try_at, parts_sent, platform_messages, sent_at, state,
+    uncertain_since) ON discreet.outbox TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.owner_chats
 GRANT SELECT (agent_id, channel_id, chat_id, created_at, owner_id, platform, platform_id, used_at)
@@ -13330,9 +13331,9 @@ GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_positi
     discreet.sessions TO discreet_contact;
 GRANT SELECT (active_hour, agent_id, compacted_to, contact_id, created_at, current_turn, ended_at,
     id, last_message_at, last_position, owner_id, owner_key, party, scope_key, seen_at, shared,
-    speaks_to, summary_id, thread_key) ON discreet.sessions TO discreet_owner;
+    summary_id, takeover_contact_id, thread_key) ON discreet.sessions TO discreet_owner;
 GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, seen_at,
-    speaks_to, summary_id) ON discreet.sessions TO discreet_owner;
+    summary_id, takeover_contact_id) ON discreet.sessions TO discreet_owner;
 GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
     last_message_at, last_position, owner_id, party, shared, summary_id, thread_key) ON
     discreet.sessions TO discreet_shared;
@@ -13398,16 +13399,16 @@ GRANT SELECT (agent_id, created_at, id, minter_id, name, origins, owner_id, owne
 GRANT UPDATE (agent_id, minter_id) ON discreet.web_chats TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.webhooks
-GRANT SELECT (agent_id, claimed_until, disabled_at, id, kinds, next_try_at, owner_id, owner_key,
-    told_at, told_id, told_tx) ON discreet.webhooks TO discreet_gate;
+GRANT SELECT (agent_id, claimed_until, disabled_at, id, kinds, last_event_at, last_event_id,
+    last_event_tx, next_try_at, owner_id, owner_key) ON discreet.webhooks TO discreet_gate;
 GRANT UPDATE (claimed_until) ON discreet.webhooks TO discreet_gate;
 GRANT INSERT (agent_id, allow_private, id, kinds, sealed, url) ON discreet.webhooks TO
     discreet_owner;
 GRANT SELECT (agent_id, allow_private, attempts, claimed_until, created_at, disabled_at,
-    failing_since, id, kinds, last_error, next_try_at, owner_id, owner_key, sealed, told_at,
-    told_id, told_tx, url) ON discreet.webhooks TO discreet_owner;
-GRANT UPDATE (attempts, claimed_until, disabled_at, failing_since, last_error, next_try_at, told_at,
-    told_id, told_tx) ON discreet.webhooks TO discreet_owner;
+    failing_since, id, kinds, last_error, last_event_at, last_event_id, last_event_tx, next_try_at,
+    owner_id, owner_key, sealed, url) ON discreet.webhooks TO discreet_owner;
+GRANT UPDATE (attempts, claimed_until, disabled_at, failing_since, last_error, last_event_at,
+    last_event_id, last_event_tx, next_try_at) ON discreet.webhooks TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.wrong_codes
 GRANT SELECT (contact_id, id, owner_id, owner_key, sender, tried_at) ON discreet.wrong_codes TO

@@ -1,4 +1,4 @@
--- Functions and triggers get names that say what they do. What calls a function by its identity (policies,
+-- Functions, triggers and columns get names that say what they do. What calls a function by its identity (policies,
 -- triggers, constraints, generated columns) follows; the bodies of functions are applied after this. A name
 -- that this database doesn't have yet is skipped.
 SET ROLE discreet_gate;
@@ -193,3 +193,32 @@ ALTER TRIGGER tell_waiting ON discreet.outbox RENAME TO notify_waiting_clients;
 ALTER TRIGGER refuse_merged ON discreet.sessions RENAME TO reject_merged_contact;
 ALTER TRIGGER tell_of_access ON discreet.tokens RENAME TO notify_access_changed;
 ALTER TRIGGER stay_counted ON discreet.turns RENAME TO prevent_undercounting;
+ALTER TABLE discreet.idempotency_keys RENAME COLUMN asked TO request_digest;
+ALTER TABLE discreet.idempotency_keys RENAME COLUMN made TO result_id;
+ALTER TABLE discreet.linked_rows RENAME COLUMN was TO previous_value;
+ALTER TABLE discreet.outbox RENAME COLUMN doubted_at TO uncertain_since;
+ALTER TABLE discreet.sessions RENAME COLUMN speaks_to TO takeover_contact_id;
+ALTER TABLE discreet.sessions
+  RENAME CONSTRAINT sessions_speaks_to_owner_id_fkey TO sessions_takeover_contact_id_owner_id_fkey;
+ALTER TABLE discreet.webhooks RENAME COLUMN told_tx TO last_event_tx;
+ALTER TABLE discreet.webhooks RENAME COLUMN told_at TO last_event_at;
+ALTER TABLE discreet.webhooks RENAME COLUMN told_id TO last_event_id;
+COMMENT ON COLUMN discreet.webhooks.last_event_tx IS 'with last_event_at and last_event_id: the last event that was sent';
+-- PostgreSQL 18 names these constraints after their columns. Earlier versions have none.
+DO $$
+DECLARE
+  renamed record;
+BEGIN
+  FOR renamed IN
+    SELECT c.conrelid::regclass AS of_table, c.conname, names.after
+      FROM (VALUES
+        ('idempotency_keys_asked_not_null', 'idempotency_keys_request_digest_not_null'),
+        ('webhooks_told_tx_not_null', 'webhooks_last_event_tx_not_null'),
+        ('webhooks_told_at_not_null', 'webhooks_last_event_at_not_null'),
+        ('webhooks_told_id_not_null', 'webhooks_last_event_id_not_null')
+      ) names (before, after)
+      JOIN pg_constraint c ON c.conname = names.before AND c.connamespace = 'discreet'::regnamespace
+  LOOP
+    EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', renamed.of_table, renamed.conname, renamed.after);
+  END LOOP;
+END $$;

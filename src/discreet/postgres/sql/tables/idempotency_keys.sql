@@ -6,8 +6,8 @@ CREATE TABLE discreet.idempotency_keys (
   token_id     uuid NOT NULL REFERENCES discreet.tokens ON DELETE CASCADE,
   digest       bytea NOT NULL,
   owner_id     uuid NOT NULL,
-  asked        bytea NOT NULL,
-  made         uuid,
+  request_digest bytea NOT NULL,
+  result_id    uuid,
   lease        uuid NOT NULL DEFAULT gen_random_uuid(),
   leased_until timestamptz NOT NULL DEFAULT '-infinity'::timestamp with time zone,
   created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -16,7 +16,7 @@ CREATE TABLE discreet.idempotency_keys (
 CREATE INDEX idempotency_keys_age ON discreet.idempotency_keys (created_at);
 ALTER TABLE discreet.idempotency_keys
   ALTER COLUMN digest SET STATISTICS 0,
-  ALTER COLUMN asked SET STATISTICS 0;
+  ALTER COLUMN request_digest SET STATISTICS 0;
 ALTER TABLE discreet.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.idempotency_keys FORCE ROW LEVEL SECURITY;
 

@@ -19,7 +19,7 @@ CREATE TABLE discreet.outbox (
   platform_messages text[] NOT NULL DEFAULT '{}',
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
   sent_at           timestamptz,
-  doubted_at        timestamptz,
+  uncertain_since   timestamptz,
   scope_key         text GENERATED ALWAYS AS (
     gate.key_of(uuid_send(owner_id) || uuid_send(agent_id)
     || uuid_send(coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)))) STORED,
@@ -96,17 +96,17 @@ CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox
   EXECUTE FUNCTION gate.record_delivery();
 GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session_id, route_id,
               state, attempts, next_try_at, error, platform_messages, created_at, sent_at,
-              doubted_at, parts_sent, delivered_at, read_at),
+              uncertain_since, parts_sent, delivered_at, read_at),
       INSERT (message_id, session_id, route_id),
-      UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, doubted_at,
+      UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, uncertain_since,
               parts_sent)
   ON discreet.outbox
   TO discreet_contact, discreet_shared;
 GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session_id, route_id,
               state, attempts, next_try_at, error, platform_messages, created_at, sent_at,
-              doubted_at, scope_key, owner_key, parts_sent, delivered_at, read_at),
+              uncertain_since, scope_key, owner_key, parts_sent, delivered_at, read_at),
       INSERT (message_id, session_id, route_id),
-      UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, doubted_at,
+      UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, uncertain_since,
               parts_sent)
   ON discreet.outbox
   TO discreet_owner;

@@ -29,17 +29,17 @@ CREATE TABLE discreet.sessions (
   owner_key       text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   compacted_to    bigint NOT NULL DEFAULT 0,
   summary_id      uuid,
-  speaks_to       uuid,
+  takeover_contact_id uuid,
   seen_at         timestamptz,
   active_hour     integer GENERATED ALWAYS AS (
     floor(extract(epoch FROM last_message_at - timestamptz '1970-01-01 00:00:00+00') / 3600)) STORED,
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id),
-  CHECK (speaks_to IS NULL OR (contact_id IS NULL AND NOT shared)),
-  FOREIGN KEY (speaks_to, owner_id)
+  CHECK (takeover_contact_id IS NULL OR (contact_id IS NULL AND NOT shared)),
+  FOREIGN KEY (takeover_contact_id, owner_id)
     REFERENCES discreet.contacts (id, owner_id)
-    ON DELETE SET NULL (speaks_to)
+    ON DELETE SET NULL (takeover_contact_id)
 ) WITH (fillfactor = 85);
 COMMENT ON COLUMN discreet.sessions.current_turn IS
   'the turn that holds this session; a turn that is not named here may not save';
@@ -47,14 +47,15 @@ COMMENT ON COLUMN discreet.sessions.compacted_to IS
   'the last message that the summary covers; the messages themselves stay';
 COMMENT ON COLUMN discreet.sessions.summary_id IS
   'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
-COMMENT ON COLUMN discreet.sessions.speaks_to IS
+COMMENT ON COLUMN discreet.sessions.takeover_contact_id IS
   'a contact that the owner answers in person here: what they write goes to it';
 COMMENT ON COLUMN discreet.sessions.seen_at IS
   'when the owner last looked at it; what was said since then is unread';
 COMMENT ON COLUMN discreet.sessions.active_hour IS
   'the hour of the last message, since 1970. Indexed in its place: a message writes no index as long as the hour is the same';
 CREATE INDEX sessions_speaking
-  ON discreet.sessions (speaks_to, owner_id) WHERE speaks_to IS NOT NULL AND owner_key IS NOT NULL;
+  ON discreet.sessions (takeover_contact_id, owner_id)
+  WHERE takeover_contact_id IS NOT NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX sessions_open
   ON discreet.sessions (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL;
 -- Whom an agent knows: who has a session with it, and who spoke to it in a group.
@@ -105,9 +106,9 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, las
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, scope_key, owner_key,
-              compacted_to, summary_id, speaks_to, seen_at, active_hour),
+              compacted_to, summary_id, takeover_contact_id, seen_at, active_hour),
       UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id,
-              speaks_to, seen_at)
+              takeover_contact_id, seen_at)
   ON discreet.sessions
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.sessions TO discreet_gate;

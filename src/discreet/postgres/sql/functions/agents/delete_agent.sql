@@ -113,7 +113,7 @@ BEGIN
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.agent_id = agent));
   counts := jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
   DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.agent_id = agent;
+   USING discreet.messages m WHERE k.result_id = m.id AND m.agent_id = agent;
   DELETE FROM discreet.quarantine q WHERE q.channel_id = ANY (channels);
   DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
   DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);

@@ -21,7 +21,7 @@ BEGIN
    WHERE m.digest = session_digest AND m.token_id = token;
 END $$;
 
--- The same in a transaction of its own, which it begins with its ticket: one round trip.
+-- The same, with the ticket of its own transaction: one round trip.
 CREATE OR REPLACE FUNCTION gate.mcp_session_with_ticket(
   ticket text, session_digest bytea, token uuid,
   OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)

@@ -32,7 +32,7 @@ BEGIN
              false);
 END $$;
 
--- The same in a transaction of its own, which it begins with its ticket: one round trip.
+-- The same, with the ticket of its own transaction: one round trip.
 CREATE OR REPLACE FUNCTION gate.token_scope_with_ticket(
   ticket text, token_digest bytea,
   OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
@@ -51,7 +51,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- The owner whose metrics a token shows, if it is for metrics.
+-- Return the owner of a token for metrics.
 CREATE OR REPLACE FUNCTION gate.metrics_owner(token_digest bytea) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.owner_id FROM discreet.tokens t
@@ -59,8 +59,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
 $$;
 
--- Mints a token for one contact, with no more than its minter has: the same agent, and not beyond the minter's own
--- end. One mints after the other, so that the limits hold on all servers together. `code`: why there is none.
+-- Mint a token for one contact, with no more rights than its minter's: the same agent, and no later expiry. A
+-- minter's calls run one after the other, so that the limits hold across servers. `code`: why none was minted.
 CREATE OR REPLACE FUNCTION gate.mint_token(
   minter uuid, contact uuid, token_prefix text, token_digest bytea, duration interval, max_per_minute integer, max_per_contact integer,
   OUT code text, OUT token_id uuid, OUT ends_at timestamptz)
@@ -92,7 +92,7 @@ BEGIN
   END IF;
   SELECT count(*) INTO live_count FROM discreet.tokens t
    WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
-  -- Each of these tells everybody who waits to look again, so they are rare.
+  -- Each revocation wakes everybody who waits for an answer, so only the surplus is revoked.
   IF live_count >= max_per_contact THEN
     UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
      WHERE t.id IN (SELECT o.id FROM discreet.tokens o

@@ -1,8 +1,8 @@
--- Who read a contact's conversation, and what an answer was made of.
+-- Who read a contact's conversation, and where an answer came from.
 SET ROLE discreet_gate;
 
--- Note that a person was shown something of these contacts, or changed it. The same within the pause is
--- one row. Unknown contacts are left out.
+-- Record that a person read or changed something of these contacts. The same within `min_interval` is one row.
+-- Unknown contacts are skipped.
 CREATE OR REPLACE FUNCTION gate.record_access(contact_ids uuid[], action text, entry_point text, min_interval interval)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -31,7 +31,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- List what was noted of the contact of this scope and of those that were merged into it.
+-- List the accesses recorded for the contact of this scope and for those merged into it.
 CREATE OR REPLACE FUNCTION gate.list_access()
 RETURNS TABLE (contact_id uuid, number integer, did text, place text, noted_at timestamptz, digest text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -48,8 +48,8 @@ BEGIN
    ORDER BY l.noted_at DESC, l.contact_id, l.number DESC;
 END $$;
 
--- Return what the last answer of this scope was made of: its model, what was found of this scope, and
--- which tools were called; null where nothing was answered yet.
+-- Return what the last answer in this scope was based on: its model, the memories and texts found, and the tools
+-- called. Null: nothing was answered yet.
 CREATE OR REPLACE FUNCTION gate.explain_last_answer() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -2,8 +2,8 @@
 -- has a reason to hold. Policies hide them from their owner, and from the gate as contacts.
 SET ROLE discreet_gate;
 
--- Make the decoys that are missing, and delete the secrets that aren't among `facts` any more. A decoy
--- has the name and the fact at the same place. Returns how many memories were made.
+-- Create the missing decoys, and delete the secrets that are no longer among `facts`. A decoy has the name and
+-- the fact at the same index. Returns how many memories were created.
 CREATE OR REPLACE FUNCTION gate.sync_decoys(names text[], facts text[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -38,7 +38,7 @@ BEGIN
   RETURN created;
 END $$;
 
--- The decoys of the caller, an owner who asks for them.
+-- Return the decoys of the calling owner, who asked for them.
 CREATE OR REPLACE FUNCTION gate.decoys() RETURNS TABLE (agent_id uuid, contact_id uuid, content text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- Erase everything about one contact for good, and leave a receipt that says how much it was.
+-- Erase everything about one contact, and leave a receipt with the counts.
 SET ROLE discreet_gate;
 
 -- Erase a contact and those that were merged into it: rows, files, history, waiting work. Returns the
@@ -118,7 +118,7 @@ BEGIN
   DELETE FROM discreet.reminders r WHERE r.owner_id = owner AND r.asked_by = ANY (contact_ids);
   DELETE FROM discreet.tool_calls c WHERE c.owner_id = owner AND c.shown_to = ANY (addresses);
   DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (contact_ids);
+   USING discreet.messages m WHERE k.result_id = m.id AND m.contact_id = ANY (contact_ids);
   -- It goes with its contact.
   RETURN counts || jsonb_build_object('access_log', (
     SELECT count(*) FROM discreet.access_log l WHERE l.contact_id = ANY (contact_ids)));

@@ -55,7 +55,7 @@ BEGIN
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
   SELECT * INTO erased FROM gate.erase_memories(memories);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  DELETE FROM discreet.idempotency_keys k WHERE k.result_id = ANY (message_ids);
   PERFORM gate.erase_quotes(sessions, message_ids, addresses);
   DELETE FROM discreet.events e WHERE e.message_id = ANY (message_ids);
   DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
@@ -88,7 +88,7 @@ RETURNS SETOF uuid LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
      AND NOT coalesce(m.contact_id = ANY (contact_ids), false)
 $$;
 
--- Leave it known that a turn read somebody's rows, but not whose.
+-- Keep the fact that a turn read a contact's rows, without the contact's id.
 CREATE OR REPLACE FUNCTION gate.anonymize_turn_reads(owner uuid, contact_ids uuid[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.turns t
@@ -105,7 +105,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY(SELECT a.id FROM discreet.agents a WHERE a.owner_id = owner)
 $$;
 
--- What the owner was told of these people in a chat of their own, and said to them there.
+-- Return the notices about these people in the owner's own chat, and what the owner sent them from there.
 CREATE OR REPLACE FUNCTION gate.owner_messages_about(contact_ids uuid[], turns uuid[]) RETURNS uuid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ARRAY(

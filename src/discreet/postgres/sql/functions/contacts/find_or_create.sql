@@ -35,8 +35,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- Take over a person's or group's new name on a platform. A contact that the owner has renamed keeps
--- the owner's name.
+-- Store a person's or group's new name on a platform. A contact that the owner has renamed keeps the owner's
+-- name.
 CREATE OR REPLACE FUNCTION gate.update_display_name(address discreet.addresses, display_name text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

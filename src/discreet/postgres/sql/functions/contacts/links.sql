@@ -63,8 +63,8 @@ BEGIN
          topic_key = CASE WHEN NOT EXISTS (
              SELECT FROM discreet.memories t
               WHERE t.contact_id = to_contact AND t.owner_id = m.owner_id
-                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
-           THEN coalesce(m.topic_key, l.was) END
+                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.previous_value)))
+           THEN coalesce(m.topic_key, l.previous_value) END
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = from_contact;
   -- A sign-in that isn't finished, with a link or a code in one of the chats, ends.
@@ -134,7 +134,7 @@ BEGIN
   DELETE FROM discreet.link_requests r
    WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
 
-  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, previous_value)
   SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
     FROM discreet.addresses a WHERE a.contact_id = merged
   UNION ALL
@@ -234,7 +234,7 @@ BEGIN
   PERFORM gate.move_linked_rows(link, link_row.survivor_id, link_row.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
+   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.previous_value = 'open';
   UPDATE discreet.addresses a SET contact_id = link_row.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner

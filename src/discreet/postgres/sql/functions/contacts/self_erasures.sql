@@ -1,8 +1,8 @@
--- A contact erases itself: it asks, repeats a code, and is erased once it has been told.
+-- A contact erases itself: it asks, repeats a code, and is erased once the confirmation has been delivered.
 SET ROLE discreet_gate;
 
--- Note that the contact of this scope wants to be erased. Returns whether it may: a group's members can
--- not. A new code replaces the one before.
+-- Record that the contact of this scope wants to be erased. False: it may not, for example a member of a group. A
+-- new code replaces the previous one.
 CREATE OR REPLACE FUNCTION gate.ask_for_erasure(code text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- What the owner says to a contact first, and a contact that wants none of it.
+-- Messages that the owner sends without having been asked, and contacts who have opted out of them.
 SET ROLE discreet_gate;
 
--- Return the one word of a message, in lower case and without what is around it; else null. Marks of
--- direction, vowel marks and other combining characters don't count. Its letters may stand apart.
+-- Return the word that a message consists of, in lower case and without punctuation; null: it isn't one word.
+-- Direction marks, vowel marks and other combining characters are ignored. The letters may be spaced out.
 CREATE OR REPLACE FUNCTION gate.single_word(body text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
@@ -15,8 +15,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
            '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
 $$;
 
--- Return 'opt_out' or 'opt_in' for a message that is such a word alone, and note it; else null. A person
--- says it for themselves, in a direct chat; who wants to hear again says so only after they had enough.
+-- Record an opt-out or opt-in if a message is such a word alone, and return 'opt_out', 'opt_in' or null. It counts
+-- for the person who writes it, in a direct chat; an opt-in only after an opt-out.
 CREATE OR REPLACE FUNCTION gate.record_opt_out(contact uuid, body text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -40,7 +40,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- A contact, and those that were merged into it.
+-- Return a contact and those that were merged into it.
 CREATE OR REPLACE FUNCTION gate.contact_with_merged(contact uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE merged AS (
@@ -50,7 +50,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT o.id FROM merged o
 $$;
 
--- Whether a person has written such a word, from any of their accounts.
+-- Return whether a person has opted out, from any of their accounts.
 CREATE OR REPLACE FUNCTION gate.has_opted_out(contact uuid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM discreet.contacts c
@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                     AND c.stopped_at IS NOT NULL)
 $$;
 
--- The message of a contact that was stored last, on a channel that is still open.
+-- Return the newest message of a contact on a channel that is still open.
 CREATE OR REPLACE FUNCTION gate.last_inbound_message(owner uuid, contact uuid) RETURNS discreet.messages
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m FROM discreet.messages m
@@ -68,7 +68,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    ORDER BY m.created_at DESC, m.position DESC LIMIT 1
 $$;
 
--- Say why the owner can't say something to a contact first: 'stopped', 'blocked', 'denied', 'nowhere'
+-- Return why the owner can't write to a contact first: 'stopped', 'blocked', 'denied', 'nowhere'
 -- (it has written nothing, or its channel is closed), 'window' (WhatsApp's 24 hours), or null. Error
 -- DS001: no such contact.
 CREATE OR REPLACE FUNCTION gate.tell_contact_blocker(contact uuid) RETURNS text
@@ -100,8 +100,8 @@ BEGIN
          AND m.sent_at > clock_timestamp() - interval '24 hours') THEN 'window' END;
 END $$;
 
--- Say something to a contact in the owner's name, where it wrote last. It answers nothing that waits.
--- Returns why it can't, or null. Error DS001: no such contact.
+-- Send a text to a contact in the owner's name, where it wrote last. It answers no waiting message. Returns why
+-- it can't be sent, or null. Error DS001: no such contact.
 CREATE OR REPLACE FUNCTION gate.tell_contact(contact uuid, body text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -113,7 +113,7 @@ DECLARE
   route      uuid;
   message    uuid;
 BEGIN
-  -- Who writes the word at this moment has written it before, or after.
+  -- An opt-out written at the same moment is stored either before this or after it.
   PERFORM 1 FROM discreet.contacts c WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   reason := gate.tell_contact_blocker(contact);
   IF reason IS NOT NULL THEN

@@ -14,8 +14,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
            WHERE e.owner_id = d.owner_id AND (d.kinds = '{}' OR e.kind = ANY (d.kinds))
              AND (d.agent_id IS NULL OR e.agent_id = d.agent_id)
              -- After a restore, the transactions of another cluster are still to come here.
-             AND (d.told_tx >= pg_snapshot_xmax(pg_current_snapshot())
-                  OR (e.tx, e.created_at, e.id) > (d.told_tx, d.told_at, d.told_id))
+             AND (d.last_event_tx >= pg_snapshot_xmax(pg_current_snapshot())
+                  OR (e.tx, e.created_at, e.id) > (d.last_event_tx, d.last_event_at, d.last_event_id))
              -- As in services/events.py.
              AND (e.tx < pg_snapshot_xmin(pg_current_snapshot())
                   OR e.created_at < statement_timestamp() - interval '10 seconds'))
@@ -33,8 +33,8 @@ BEGIN
        AND w.claimed_until <= clock_timestamp());
 END $$;
 
--- Remove events older than this, at most so many of each owner, oldest first. An index by time alone would let
--- one owner count the events of others.
+-- Delete events older than `keep_for`, at most `max_rows` of each owner, oldest first. An index by time alone would
+-- let one owner count the events of others.
 CREATE OR REPLACE FUNCTION gate.purge_events(keep_for interval, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

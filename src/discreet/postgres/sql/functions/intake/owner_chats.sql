@@ -66,7 +66,7 @@ BEGIN
      ORDER BY m.position DESC LIMIT 1;
     UPDATE discreet.sessions s
        SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
-     WHERE s.id = session AND s.owner_id = owner AND s.speaks_to IS NOT NULL
+     WHERE s.id = session AND s.owner_id = owner AND s.takeover_contact_id IS NOT NULL
        AND route IS NOT NULL
      RETURNING s.* INTO here;
   ELSIF chat.channel_id IS NOT NULL THEN
@@ -116,8 +116,8 @@ BEGIN
        AND c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id);
   DELETE FROM discreet.owner_chats c
    WHERE c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id;
-  UPDATE discreet.sessions s SET speaks_to = NULL
-   WHERE s.speaks_to IS NOT NULL AND s.owner_id = owner AND s.id IN (
+  UPDATE discreet.sessions s SET takeover_contact_id = NULL
+   WHERE s.takeover_contact_id IS NOT NULL AND s.owner_id = owner AND s.id IN (
      SELECT r.session_id FROM discreet.routes r WHERE r.id = ANY (chats));
   UPDATE discreet.outbox o SET state = 'failed', error = 'this account was unlinked'
    WHERE o.route_id = ANY (chats) AND o.owner_id = owner AND o.state = 'pending';

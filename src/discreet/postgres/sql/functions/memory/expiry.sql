@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Move memories that expired more than so long ago to the history, in batches. Returns how many.
+-- Move memories that expired more than `keep_for` ago to the history, at most `max_rows`. Returns how many.
 CREATE OR REPLACE FUNCTION gate.purge_expired_memories(keep_for interval, max_rows integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,5 @@
--- What fails by an error of the program is tried again later and later, and the owner sees it.
+-- Jobs and tasks that fail because of an error in the program are retried with growing delays, and shown to the
+-- owner.
 SET ROLE discreet_gate;
 
 -- Count a failure of a job, by its lock, or of a task of the server, by its name. Runs with the worker's
@@ -20,7 +21,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   WHERE f.lock = key AND f.next_try_at > clock_timestamp())
 $$;
 
--- Forget the failures of jobs whose work is done, or gone.
+-- Delete the failures of jobs whose work is done or gone.
 CREATE OR REPLACE FUNCTION gate.clear_failures() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

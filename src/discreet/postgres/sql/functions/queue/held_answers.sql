@@ -1,7 +1,7 @@
 -- Answers that wait until the owner has read them.
 SET ROLE discreet_gate;
 
--- Whether answers in a session wait for the owner. Their own never do.
+-- Return whether answers in a session wait for the owner. The owner's own never do.
 CREATE OR REPLACE FUNCTION gate.are_answers_held(here discreet.sessions) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -13,9 +13,9 @@ BEGIN
     (SELECT a.holds_answers FROM discreet.agents a WHERE a.id = here.agent_id), false);
 END $$;
 
--- Keep the answer of a turn for the owner, if answers wait there; whether it does. Errors: DS001 there is
--- no such session here, or no such turn in it. The key of the turns is no judge of that: it would answer
--- differently where another session's turn has an answer that waits.
+-- Hold the answer of a turn if answers in its session are held, and return whether they are. Errors: DS001 no
+-- such session in this scope, or no such turn in it. The foreign key can't check that: its error would show
+-- whether another session's turn has a held answer.
 CREATE OR REPLACE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -32,8 +32,8 @@ BEGIN
   RETURN true;
 END $$;
 
--- Sends an answer that waits, or another text in its place, by the route of its turn; or, without a text,
--- never. The message; null: it was rejected, or is decided already.
+-- Send a held answer, with `body` as its text, by the route of its turn. `body` null rejects it. Returns the
+-- message; null: rejected, or decided before.
 CREATE OR REPLACE FUNCTION gate.decide_answer(answer uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,6 @@
--- Wake whoever waits for an answer at a terminal or for a REST call: when the answer is saved or sent,
--- when an attempt failed, and when more of a draft is there. Every login role can listen, so the
--- payload is a digest of the message's own id: it shows neither whose message it is nor which messages
--- belong together. discreet/queue/wakes.py computes the same digest.
+-- Wake the terminals and REST calls that wait for an answer: when it is saved or sent, when an attempt failed,
+-- and when its draft grew. Every login role can LISTEN, so the payload is a digest of the message's id: it shows
+-- neither whose message it is nor which messages belong together. discreet/queue/wakes.py computes the same digest.
 SET ROLE discreet_gate;
 
 CREATE OR REPLACE FUNCTION gate.notify_waiting_clients(message uuid) RETURNS void
@@ -43,7 +42,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Let servers look which channels are open. The notification doesn't say which one changed.
+-- Let servers check which channels are open. The notification doesn't say which one changed.
 CREATE OR REPLACE FUNCTION gate.notify_channels_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

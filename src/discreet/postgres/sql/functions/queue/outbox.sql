@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
--- A row in the outbox schedules its own delivery, unless the transaction that stores it delivers it to
--- a terminal as well. If it claims to and doesn't, the sweep schedules it.
+-- Schedule the delivery of a new outbox row, unless its transaction says that it delivers it to a terminal
+-- itself. If it doesn't, the sweep schedules it.
 CREATE OR REPLACE FUNCTION gate.schedule_delivery() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -11,10 +11,10 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Say whether an answer may leave on a route. Asked before it is sent and before a draft on the
--- platform is edited. Route, session and answer must belong to the same party, and the messages it
--- answers must have arrived on this route. Runs with the caller's rights. answer: NULL while there is
--- no message yet; turn: NULL if no turn wrote it.
+-- Return whether an answer may be sent on a route. Checked before each send and before each edit of a draft on the
+-- platform. Route, session and answer must belong to the same party, and the messages it answers must have
+-- arrived on this route. Runs with the caller's rights. `answer` null: there is no message yet; `turn` null: no
+-- turn wrote it.
 CREATE OR REPLACE FUNCTION gate.may_send_on_route(route uuid, session uuid, turn uuid, answer uuid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -34,8 +34,8 @@ BEGIN
                     IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
 END $$;
 
--- End the delivery of a route of this scope: nothing is left there to send now. The caller has looked
--- while it held the session, as everybody does who adds an answer.
+-- End the delivery job of a route of this scope, because nothing is left to send. The caller has checked that
+-- while it held the session's lock, which everybody who adds an answer takes.
 CREATE OR REPLACE FUNCTION gate.end_delivery(route uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,8 +1,8 @@
 -- A contact asks for a person.
 SET ROLE discreet_gate;
 
--- Notes that this scope asked for a person, in a turn of a session of its own: 'waits' or 'goes_on', as
--- its agent is set, or 'asked' where that was asked already.
+-- Record that this scope asked for a person in a turn. Outcome: 'waits' or 'goes_on', depending on the agent's
+-- settings, or 'asked': a request is open already.
 CREATE OR REPLACE FUNCTION gate.ask_for_person(
   session uuid, turn uuid, reason_given text,
   OUT outcome text, OUT minutes integer)
@@ -36,7 +36,7 @@ BEGIN
   END IF;
 END $$;
 
--- Whether a session waits for a person now. The turn in which that was asked may still answer.
+-- Return whether a session is waiting for a person. The turn that asked may still answer.
 CREATE OR REPLACE FUNCTION gate.awaits_person(here discreet.sessions) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -47,7 +47,7 @@ BEGIN
        AND r.turn_id IS DISTINCT FROM here.current_turn);
 END $$;
 
--- Ends what a contact asked for: the owner has answered it.
+-- Close a contact's requests for a person: the owner has answered.
 CREATE OR REPLACE FUNCTION gate.end_person_requests(contact uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.person_requests r SET answered_at = clock_timestamp()

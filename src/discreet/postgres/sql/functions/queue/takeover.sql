@@ -1,9 +1,9 @@
 -- The owner answers a contact in person. The agent stays silent there until it is handed back.
 SET ROLE discreet_gate;
 
--- Send what the owner says to a contact that was taken over. It goes to the route where the contact
--- wrote last, and answers everything that waits in that conversation. Null: the contact isn't taken
--- over, or has written nothing.
+-- Send the owner's text to a contact that was taken over: to the route where the contact wrote last, as the
+-- answer to everything that waits in that conversation. Null: the contact isn't taken over, or has written
+-- nothing.
 CREATE OR REPLACE FUNCTION gate.send_as_owner(owner uuid, contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -46,29 +46,28 @@ BEGIN
   RETURN result;
 END $$;
 
--- The same in the owner's own scope.
+-- The same, called in the owner's scope.
 CREATE OR REPLACE FUNCTION gate.reply_in_person(contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN gate.send_as_owner(gate.require_owner(), contact, body);
 END $$;
 
--- What the owner writes in a session of their own while they answer a contact there: it is passed on
--- in the commit that stores it, so once. The command that tells them: 'passed', or 'unsent' where it
--- looks like a command, has files, is an edit, or the contact isn't taken over any more.
+-- Relay what the owner writes in their own session to the contact that they answer there. It happens in the
+-- commit that stores the message, so exactly once. Returns the command that reports it: 'passed', or 'unsent' if
+-- the message looks like a command, has files, is an edit, or the contact isn't taken over any more.
 CREATE OR REPLACE FUNCTION gate.relay_to_contact(here discreet.sessions, said gate.inbound, is_edit boolean)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
     RETURN 'unsent';
   END IF;
-  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+  RETURN CASE WHEN gate.send_as_owner(here.owner_id, here.takeover_contact_id, said.body) IS NULL THEN 'unsent'
               ELSE 'passed' END;
 END $$;
 
--- What a message of the owner's, in a session of their own, is beside a command: a word that decides
--- what they were told of, or what they say to a contact. A session that was ended leaves whom they
--- answer to the next one.
+-- Return the command in a message of the owner's own session: a typed one, a one-word decision about a notice, or
+-- a text for the contact that they answer there. A new session takes over that contact from the one before.
 CREATE OR REPLACE FUNCTION gate.owner_command(
   here discreet.sessions, command text, said gate.inbound, is_edit boolean)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -78,16 +77,16 @@ BEGIN
   IF here.last_position = 1 THEN
     SELECT s.* INTO previous FROM discreet.sessions s
      WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
-       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
+       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.takeover_contact_id IS NOT NULL
      ORDER BY s.ended_at DESC LIMIT 1;
     UPDATE discreet.sessions s
-       SET speaks_to = CASE WHEN s.id = here.id THEN previous.speaks_to END
+       SET takeover_contact_id = CASE WHEN s.id = here.id THEN previous.takeover_contact_id END
      WHERE s.id IN (here.id, previous.id);
-    here.speaks_to := previous.speaks_to;
+    here.takeover_contact_id := previous.takeover_contact_id;
   END IF;
   IF command IS NOT NULL THEN
     RETURN command;
-  ELSIF here.speaks_to IS NOT NULL THEN
+  ELSIF here.takeover_contact_id IS NOT NULL THEN
     RETURN gate.relay_to_contact(here, said, is_edit);
   ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
     RETURN gate.parse_owner_decision(here.owner_id, said.body);

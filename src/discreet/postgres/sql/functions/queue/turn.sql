@@ -1,10 +1,10 @@
 -- A turn of a session of this scope: how it begins, and how long it holds the session.
 SET ROLE discreet_gate;
 
--- Begin a turn, which takes the waiting messages of the first one's route, `max_messages` at once. No `turn_id`:
--- nothing is waiting, the session is withheld or gone; or, with `not_before`, the first message must not
--- be retried before then. `command`: the turn took only that message. `is_held`: its answer waits for the
--- owner. `is_local`: its answer goes to a terminal, which reads it from here.
+-- Begin a turn that takes up to `max_messages` waiting messages of the first one's route. No `turn_id`: nothing
+-- is waiting, or the session is withheld or gone; or, with `not_before`, the first message must not be retried
+-- before then. `command`: the turn took only that message. `is_held`: its answer waits for the owner.
+-- `is_local`: its answer goes to a terminal, which reads it from here.
 -- A turn that held the session until now has lost it: the queue runs one job per session, so its worker
 -- is dead or was considered dead, and its messages wait again.
 CREATE OR REPLACE FUNCTION gate.begin_turn(
@@ -58,8 +58,8 @@ BEGIN
     FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = first_message.route_id;
 END $$;
 
--- Every role can write the name of another session's turn into its own session. So each statement asks for
--- the session too.
+-- End a turn that has lost its session, and let its messages wait again. Any role can write another session's
+-- turn id into its own session, so each statement compares the session too.
 CREATE OR REPLACE FUNCTION gate.mark_turn_lost(session uuid, turn uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -78,8 +78,8 @@ BEGIN
    WHERE d.turn_id = turn AND t.id = turn AND t.session_id = session;
 END $$;
 
--- Lock the session for a turn until the transaction ends; whether the turn holds it, and nobody withholds
--- it. Each is asked after the row is locked: a separate statement sees everything committed until then.
+-- Lock the session of a turn until the transaction ends, and return whether the turn still holds it and nothing
+-- withholds it. Both are checked after the row is locked: a separate statement sees everything committed by then.
 CREATE OR REPLACE FUNCTION gate.verify_turn_lease(session uuid, turn uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

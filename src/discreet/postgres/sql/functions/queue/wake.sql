@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Schedule a session of this scope to be looked at, at a given time.
+-- Schedule a wake job for a session of this scope.
 CREATE OR REPLACE FUNCTION gate.wake_session(session uuid, at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -15,8 +15,8 @@ BEGIN
   PERFORM gate.defer_delivery(route, at);
 END $$;
 
--- Lock the row of a session of this scope; whether there is one. A session of another scope doesn't
--- exist here.
+-- Lock the row of a session of this scope, and return whether there is one. To this scope, a session of another
+-- one doesn't exist.
 CREATE OR REPLACE FUNCTION gate.try_lock_session(session uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,5 +1,5 @@
--- A reminder that is due: one line on its way, or one message for a turn, in the commit that says when
--- it is due next. So it happens once, whatever dies.
+-- Firing a reminder stores one outgoing message, or one message for a turn, in the commit that sets when it is due
+-- next. So it happens exactly once, whatever process dies.
 SET ROLE discreet_gate;
 
 -- Say why a reminder that is due can only be sent later: 'paused', or 'window' where WhatsApp forbids
@@ -45,8 +45,8 @@ BEGIN
      WHERE r.id = due.route_id);
 END $$;
 
--- The open conversation of a reminder's party where it was made, and its route there. A group that has
--- moved on its platform is found at its newest id.
+-- Return the open session of a reminder's party in the chat where it was created, and its route. A group that has
+-- moved on its platform is found under its newest id.
 CREATE OR REPLACE FUNCTION gate.reminder_destination(
   due discreet.reminders, OUT here discreet.sessions, OUT route discreet.routes)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -72,9 +72,8 @@ BEGIN
   SELECT r.* INTO STRICT route FROM discreet.routes r WHERE r.id = route_id;
 END $$;
 
--- Fire a reminder of this scope that was seen to be due. next: when it is due again; null: it is done.
--- Returns 'fired'; 'waits', with nothing changed; why it ended, with nothing sent; or 'past': another
--- process was first.
+-- Fire a reminder of this scope that was due at `expected_due`. `next_due` null: it isn't due again. Returns
+-- 'fired'; 'waits', with nothing changed; why it ended, with nothing sent; or 'past': another process was first.
 CREATE OR REPLACE FUNCTION gate.fire_reminder(
   reminder uuid, expected_due timestamptz, next_due timestamptz, body text)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -83,7 +82,7 @@ DECLARE
   session uuid := gate.reminder_session(reminder);
   outcome text;
 BEGIN
-  -- Another scope's reminder is answered like one that went meanwhile.
+  -- A reminder of another scope looks like one that is gone.
   IF session IS NULL THEN
     RETURN 'past';
   END IF;
@@ -108,7 +107,7 @@ BEGIN
   RETURN coalesce(outcome, 'fired');
 END $$;
 
--- Say a reminder, or, where the owner lets reminders start turns, give it to the agent as a message.
+-- Send a reminder or, if the agent's reminders start turns, store it as a message to the agent.
 CREATE OR REPLACE FUNCTION gate.send_reminder(due discreet.reminders, body text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

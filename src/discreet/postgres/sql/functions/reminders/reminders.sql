@@ -1,4 +1,5 @@
--- Reminders of a scope: made in a turn, for the place where it was asked; cancelled there or by the owner.
+-- Reminders of a scope: created in a turn, for the chat in which they were requested; cancelled there or by the
+-- owner.
 SET ROLE discreet_gate;
 
 -- Add a reminder in a turn of a session of this scope. It goes to the route of that turn, and nowhere
@@ -38,7 +39,7 @@ BEGIN
   RETURN result;
 END $$;
 
--- The session of a reminder of this scope, or as the owner of any of theirs. Null: there is none.
+-- Return the session of a reminder of this scope; for the owner, of any of theirs. Null: there is none.
 CREATE OR REPLACE FUNCTION gate.reminder_session(reminder uuid) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -53,7 +54,7 @@ BEGIN
                 AND r.shared = (session_user = 'discreet_shared'))));
 END $$;
 
--- Cancel a reminder of this scope, or as the owner any of theirs. False: there is none.
+-- Cancel a reminder of this scope; for the owner, any of theirs. False: there is none.
 CREATE OR REPLACE FUNCTION gate.cancel_reminder(reminder uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

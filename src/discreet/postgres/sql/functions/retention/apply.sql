@@ -1,4 +1,4 @@
--- Delete what has been kept long enough, in batches, with everything that was made of it.
+-- Delete what is past its retention period, in batches, with everything derived from it.
 SET ROLE discreet_gate;
 
 -- Count what would be deleted now.
@@ -66,7 +66,7 @@ BEGIN
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (summaries);
   PERFORM gate.erase_memories(summaries);
-  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (message_ids);
+  DELETE FROM discreet.idempotency_keys k WHERE k.result_id = ANY (message_ids);
   PERFORM gate.erase_quotes(sessions, message_ids, '{}');
   DELETE FROM discreet.messages m WHERE m.id = ANY (message_ids);
   GET DIAGNOSTICS message_count = ROW_COUNT;

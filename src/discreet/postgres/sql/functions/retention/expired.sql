@@ -1,5 +1,5 @@
--- Which rows have been kept long enough. Nothing of a contact on hold is among them, nor what it said in
--- groups, nor what still waits for an answer or for its delivery.
+-- Which rows are past their retention period. Excluded: everything of a contact on hold, also in groups, and what
+-- still waits for an answer or for delivery.
 SET ROLE discreet_gate;
 
 -- Return, for each channel of each agent of an owner, the time before which rows of a kind are deleted;

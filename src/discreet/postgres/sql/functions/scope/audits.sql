@@ -1,5 +1,5 @@
--- The owners that an audit makes up: tenants of their own, with agents like those of the
--- installation and with people who don't exist. Nothing of them is anybody else's.
+-- An audit's own owners: separate tenants with agents like those of the installation and with made-up people.
+-- They share no row with anybody.
 SET ROLE discreet_gate;
 
 -- Begin an audit: create an owner for it. Whatever it makes belongs to this owner.
@@ -72,10 +72,10 @@ BEGIN
 END $$;
 
 -- Give an audit's contact a row in each table that people and their owner fill only now and then, so that
--- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `party` is the
+-- every policy has something to hide. Nothing of it acts: it is over, or due in a year. `party_id` is the
 -- contact, or an agent that shares its memory, and `other_contact` a second contact of the same owner.
 -- Errors: DS001 no audit made this owner.
-CREATE OR REPLACE FUNCTION gate.seed_audit(audit uuid, party uuid, other_contact uuid) RETURNS void
+CREATE OR REPLACE FUNCTION gate.seed_audit(audit uuid, party_id uuid, other_contact uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   next_year timestamptz := clock_timestamp() + interval '1 year';
@@ -86,9 +86,9 @@ BEGIN
     INTO sample
     FROM discreet.owners o
     JOIN discreet.sessions s ON s.owner_id = o.id
-                            AND (s.contact_id = party OR s.shared AND (s.agent_id = party OR EXISTS (
-                              SELECT FROM discreet.contacts c WHERE c.id = party AND NOT EXISTS (
-                                SELECT FROM discreet.sessions t WHERE t.contact_id = party))))
+                            AND (s.contact_id = party_id OR s.shared AND (s.agent_id = party_id OR EXISTS (
+                              SELECT FROM discreet.contacts c WHERE c.id = party_id AND NOT EXISTS (
+                                SELECT FROM discreet.sessions t WHERE t.contact_id = party_id))))
     JOIN discreet.messages m ON m.session_id = s.id AND m.owner_id = s.owner_id
     JOIN discreet.routes r ON r.id = m.route_id AND r.session_id = s.id
    WHERE o.id = audit AND o.name = 'sb audit'
@@ -128,44 +128,44 @@ BEGIN
                                     expires_at)
   SELECT sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, s.id, uuid_send(gen_random_uuid()), now()
     FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
-  IF party = sample.agent_id THEN
+  IF party_id = sample.agent_id THEN
     RETURN;
   END IF;
   PERFORM gate.seed_audit_contact(
-    sample.owner_id, sample.agent_id, sample.channel_id, sample.chat_id, sample.message_id, party, other_contact);
+    sample.owner_id, sample.agent_id, sample.channel_id, sample.chat_id, sample.message_id, party_id, other_contact);
 END $$;
 
 -- The rows that only a contact has, for `seed_audit`. `other_contact`: a contact to be linked with.
 CREATE OR REPLACE FUNCTION gate.seed_audit_contact(
-  owner uuid, agent uuid, channel uuid, chat text, message uuid, party uuid, other_contact uuid) RETURNS void
+  owner uuid, agent uuid, channel uuid, chat text, message uuid, party_id uuid, other_contact uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   next_year timestamptz := clock_timestamp() + interval '1 year';
   link      uuid := gen_random_uuid();
   pairing   uuid := gen_random_uuid();
 BEGIN
-  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, party, 'audit');
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label) VALUES (owner, party_id, 'audit');
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  VALUES (channel, party, owner, agent) ON CONFLICT DO NOTHING;
+  VALUES (channel, party_id, owner, agent) ON CONFLICT DO NOTHING;
   INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)
-  VALUES (agent, party, 'budget', owner, now());
+  VALUES (agent, party_id, 'budget', owner, now());
   INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof, undone_at)
-  VALUES (link, owner, party, other_contact, 'owner', now());
+  VALUES (link, owner, party_id, other_contact, 'owner', now());
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)
   VALUES (link, owner, 'label', 'audit');
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, '{}');
   INSERT INTO discreet.pairings (id, owner_id, agent_id, channel_id, contact_id, code, state, expires_at)
-  VALUES (pairing, owner, agent, channel, party, 'audit', 'denied', now());
+  VALUES (pairing, owner, agent, channel, party_id, 'audit', 'denied', now());
   INSERT INTO discreet.held_messages (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (channel, chat, 'audit', owner, pairing, '{}');
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at,
                                    released_at)
   VALUES (owner, channel, 'audit', '{}', 'audit', next_year, now());
   INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
-  VALUES (owner, 'said', party, party, message);
+  VALUES (owner, 'said', party_id, party_id, message);
   INSERT INTO discreet.owner_links (owner_id, platform, digest, expires_at)
   VALUES (owner, 'audit', '', now()) ON CONFLICT DO NOTHING;
-  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(party), party);
+  INSERT INTO discreet.wrong_codes (owner_id, sender, contact_id) VALUES (owner, uuid_send(party_id), party_id);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.begin_audit, gate.open_audits, gate.seed_audit,

@@ -59,7 +59,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
    WHERE c.id = ANY (connections) AND c.state = 'signed_in'
 $$;
 
--- Say whether its contact may still connect an account.
+-- Return whether a contact may still connect an account.
 CREATE OR REPLACE FUNCTION gate.may_connect(contact uuid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT contact IS NULL OR EXISTS (
@@ -86,7 +86,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   RETURNING c.id, c.owner_id, c.agent_id, c.contact_id, c.server_id
 $$;
 
--- Keep what is needed when that browser comes back.
+-- Store what is needed when that browser comes back.
 CREATE OR REPLACE FUNCTION gate.begin_sign_in(
   link_digest bytea, browser_digest bytea, state_digest bytea, sealed_state bytea, valid_for interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -163,8 +163,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        = (SELECT h.owner_id, h.agent_id, h.party FROM gate.scope() h)
 $$;
 
--- Let this process renew the tokens of a connection of this scope, if it still has those that were `current_tokens`
--- and no other process does.
+-- Let this process renew the tokens of a connection of this scope, if they are still `current_tokens` and no
+-- other process is renewing them.
 CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
