@@ -65,14 +65,9 @@ async def save_answer(
     answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
     # A command's answer is the program's, and waits for nobody.
     asked = None if lease.command is not None else answer
-    sends = not await _let_go(tx, lease, sends=True, answer=asked)
-    delivers = sends and lease.is_local and deliver is not None
+    route = lease.route_id if lease.is_local and deliver is not None else None
+    sends = not await _let_go(tx, lease, sends=True, answer=asked, delivers=route)
     async with tx.pipelined():
-        if delivers:
-            await tx.execute(
-                "SELECT set_config('discreet.delivers', %(route)s::text, true)",
-                {"route": lease.route_id},
-            )
         if sends:
             await _put_out(tx, lease, answer, indexed.get(answer.text))
         said = {text: made for text, made in indexed.items() if text != result.text}
@@ -80,7 +75,7 @@ async def save_answer(
         await _save_turn(tx, lease, prompt, result)
         if used := _made_use_of(prompt):
             await mark_used(tx, used)
-    if delivers and deliver is not None:
+    if sends and route is not None and deliver is not None:
         await deliver(tx, _scope_of(tx), lease.route_id)
 
 
@@ -218,16 +213,26 @@ def _scope_of(tx: Transaction) -> SessionScope:
 
 
 async def _let_go(
-    tx: Transaction, lease: Lease, *, sends: bool = False, answer: Released | None = None
+    tx: Transaction,
+    lease: Lease,
+    *,
+    sends: bool = False,
+    answer: Released | None = None,
+    delivers: RouteId | None = None,
 ) -> bool:
     """End the turn's hold on its session; return whether the answer now waits for approval.
 
     ``sends``: an answer follows, which frees the session (``_put_out``) unless it waits.
-    ``answer``: given if it may have to wait.
+    ``answer``: given if it may have to wait. ``delivers``: the route to which this transaction
+    delivers the answer, so that no job does.
     """
     row = await tx.fetch_one(
-        "SELECT * FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s)",
+        "SELECT ended.held, ended.waits,"
+        "       CASE WHEN ended.held AND NOT ended.waits AND %(route)s::text IS NOT NULL"
+        "            THEN set_config('discreet.delivers', %(route)s::text, true) END"
+        "  FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s) ended",
         {
+            "route": delivers,
             "session": lease.session_id,
             "turn": lease.turn_id,
             "sends": sends,
