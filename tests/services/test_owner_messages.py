@@ -184,7 +184,7 @@ async def test_a_label_is_told_after_a_preview_and_who_stopped_is_left_out(
     assert (done.items, done.sent) == (seen.items, 1)
     assert (await platform.sent(ANN))[-1] == "Closed on Monday."
     assert "Closed on Monday." not in await platform.sent(BOB) + await platform.sent(ALSO_ANN)
-    with pytest.raises(BadInput, match="No contact is labelled nobody-has-it"):
+    with pytest.raises(BadInput, match="No contact has the label nobody-has-it"):
         await owner_messages.tell_labelled(db, owner_id, "nobody-has-it", "x", preview=True)
 
 
