@@ -83,9 +83,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what isn't quick before it is imported."""
+    if not config.getoption("--quick") or not collection_path.match("test_*.py"):
+        return None
+    return None if is_quick(collection_path) else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--quick"):
-        items[:] = [item for item in items if is_quick(item.path)]
     given = getattr(config, "workerinput", {})
     items[:] = in_order(items, int(given.get("workercount", 1)))
 

@@ -6,8 +6,6 @@ import asyncio
 import errno
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,9 +18,9 @@ from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.domain.listen_address import ListenAddress
 from discreet.http_server import bind, serving_http
 from discreet.settings import load_settings
+from tests.support.fork_server import run_sb
 from tests.support.waiting import patience
 
-SB = Path(sys.executable).parent / "sb"
 SETTINGS = ("DISCREET_LISTEN", "DISCREET_WEBHOOK_LISTEN")
 
 Message = dict[str, Any]
@@ -148,23 +146,22 @@ def test_a_port_that_this_user_may_not_use_is_one_line(monkeypatch: pytest.Monke
         bind("127.0.0.1:80", "DISCREET_LISTEN")
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_serve_ends_with_that_line(setting: str, tmp_path: Path) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DISCREET_HOME": str(tmp_path / "home"),
-        "DISCREET_LISTEN": "127.0.0.1:0",
-        "DISCREET_WEBHOOK_URL": "https://bot.example",
-        "DISCREET_WEBHOOK_LISTEN": "127.0.0.1:0",
-        setting: "192.0.2.1:1",
-    }
-    done = subprocess.run(
-        [SB, "serve"], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == BadInput("").exit_code
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("sb: ")]
-    assert line.startswith(f"sb: {setting}: 192.0.2.1 is not an address of this machine.")
-    assert "Traceback" not in done.stderr
+def test_serve_ends_with_that_line(tmp_path: Path) -> None:
+    for setting in SETTINGS:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C.UTF-8",
+            "DISCREET_HOME": str(tmp_path / "home"),
+            "DISCREET_LISTEN": "127.0.0.1:0",
+            "DISCREET_WEBHOOK_URL": "https://bot.example",
+            "DISCREET_WEBHOOK_LISTEN": "127.0.0.1:0",
+            setting: "192.0.2.1:1",
+        }
+        done = run_sb("serve", stdin=b"", environment=environment, timeout=120)
+        assert done.returncode == BadInput("").exit_code
+        [line] = [line for line in done.stderr.splitlines() if line.startswith("sb: ")]
+        assert line.startswith(f"sb: {setting}: 192.0.2.1 is not an address of this machine.")
+        assert "Traceback" not in done.stderr
 
 
 async def test_a_server_ends_although_somebody_waits_for_what_never_comes() -> None:

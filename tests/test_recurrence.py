@@ -52,8 +52,10 @@ ZONES = (
     "America/Santiago", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Auckland",
     "Antarctica/Troll",
 )  # fmt: skip
-QUARTERS = (0, 15, 30, 45)
-CLOCKS = [time(hour, minute) for hour in range(4) for minute in QUARTERS]
+CLOCKS = [time(hour, minute) for hour in range(4) for minute in (0, 30)] + [
+    time(1, 45),
+    time(2, 15),
+]
 
 
 def changes(zone: ZoneInfo) -> list[datetime]:

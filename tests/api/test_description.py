@@ -9,10 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
-from schemathesis import openapi
 
 from tests.api.conftest import ALICE, BOB, Harness
 from tests.support.waiting import PATIENCE_SECONDS
@@ -31,6 +29,8 @@ SETTINGS = hypothesis_settings(
 
 
 def _schema(url: str) -> Any:
+    from schemathesis import openapi  # only the process that runs these tests needs it
+
     return openapi.from_url(f"{url}/api/openapi.json", timeout=PATIENCE_SECONDS)
 
 
@@ -39,6 +39,8 @@ def _every_operation(url: str, tokens: Mapping[str, str]) -> Counter[str]:
 
     Return the number of operations that were called with each token.
     """
+    import schemathesis
+
     tried: Counter[str] = Counter()
     for result in _schema(url).get_all_operations():
         operation = result.ok()

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import discord
-import simcord
 
 from discreet.channels.discord.gateway_client import (
     Complete,
@@ -25,6 +25,9 @@ from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Inbound
 from discreet.domain.platform import ChannelSecret, EnsureLeader, Event, EventSink, ReceiveContext
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    import simcord
 
 
 @dataclass
@@ -87,6 +90,8 @@ def line_of(account: str, take: EventSink, notes: MemoryCursor) -> ReceiveContex
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[Receiver]:
+    import simcord  # only the process that runs these tests needs it
+
     client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
     taken: list[Inbound] = []
     notes = MemoryCursor()

@@ -1,6 +1,8 @@
 """The operations: the service function of each, and where each entry point offers it or why not.
 
 ``python -m tests.docs.operations`` writes docs/operations.md.
+
+A table of cases, as long as there are operations.
 """
 
 from __future__ import annotations

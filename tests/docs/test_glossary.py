@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import discreet
@@ -25,10 +25,12 @@ BANNED = {
 """Private terms for which the field has other words."""
 
 
-def _modules() -> Iterator[tuple[tuple[str, ...], ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        where = path.relative_to(PACKAGE).with_suffix("").parts
-        yield where, ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _modules() -> list[tuple[tuple[str, ...], ast.Module]]:
+    return [
+        (path.relative_to(PACKAGE).with_suffix("").parts, ast.parse(path.read_text("utf-8")))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
 def _room(where: tuple[str, ...]) -> str:

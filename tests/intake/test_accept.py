@@ -1,3 +1,8 @@
+"""A message is stored once and whole, with its contact, session, route and job.
+
+One file, although it is long: every test begins with a message for the same few tables.
+"""
+
 from __future__ import annotations
 
 import asyncio

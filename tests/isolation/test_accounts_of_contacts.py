@@ -1,4 +1,7 @@
-"""Accounts at tool servers: each serves the contact that connected it, and nobody else."""
+"""Accounts at tool servers: each serves the contact that connected it, and nobody else.
+
+One file, although it is long: every test begins with the same bank and its accounts.
+"""
 
 from __future__ import annotations
 

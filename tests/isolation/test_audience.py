@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,6 @@ import psycopg
 import pytest
 from markdown_it import MarkdownIt
 
-import discreet
 from discreet.domain.canaries import Canaries, watch
 from discreet.domain.links import links_in, without_links
 from discreet.services import erasing
@@ -364,43 +362,3 @@ async def test_a_contact_neither_sees_nor_sets_whose_rows_a_turn_read(world: Wor
         with pytest.raises(Exception, match=r"permission denied|may not"):
             async with world.db.begin(world.contact(said.contact_id)) as tx:
                 await tx.execute(sql)
-
-
-PACKAGE = Path(discreet.__file__).parent
-EXITS = (
-    "INTO discreet.outbox",
-    "gate.end_turn",
-    "execute(STORE",
-    ".show_draft(",
-    "save_summary(",
-    "gate.add_reminder",
-    "gate.fire_reminder",
-)
-"""What hands a turn's text on: to the outbox, approval, drafts, platforms, summaries, reminders."""
-
-
-def functions_of(room: str) -> Iterator[tuple[Path, ast.AsyncFunctionDef | ast.FunctionDef, str]]:
-    for path in sorted((PACKAGE / room).rglob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
-                yield path, node, ast.get_source_segment(source, node) or ""
-
-
-def test_every_way_out_of_a_turn_takes_what_was_released() -> None:
-    found = set()
-    for path, node, body in (*functions_of("turn"), *functions_of("services")):
-        for exit_ in EXITS:
-            if exit_ in body and not body.startswith("async def show_draft"):
-                every = (*node.args.args, *node.args.kwonlyargs)
-                kinds = {ast.unparse(one.annotation) for one in every if one.annotation}
-                taken = {"Released", "Released | None"} & kinds
-                assert taken, f"{path.name}: {node.name}"
-                found.add(exit_)
-    assert found == set(EXITS)
-
-
-def test_only_the_check_makes_what_was_released() -> None:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.name != "audience.py":
-            assert "Released(" not in path.read_text(encoding="utf-8"), path

@@ -1,4 +1,7 @@
-"""REST and MCP: whatever a token's bearer tries, they get only their own rows."""
+"""REST and MCP: whatever a token's bearer tries, they get only their own rows.
+
+One file, although it is long: every test begins with bearers of the same kinds of token.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Not even a role that sees all rows can create such a reference. Each key is violated by a statement
 that violates no other.
+
+Mostly a table of cases, one for each key.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Separation is enforced two or three times: scopes are tested without the database, the gate's
 functions and delivery without keys and without row-level security, and tickets without the pool's
 cleaning.
+
+One file, although it is long: the same few steps remove the layers for all of its tests.
 """
 
 from __future__ import annotations

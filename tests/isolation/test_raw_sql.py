@@ -1,4 +1,7 @@
-"""Any SQL run as a contact shows nobody else's rows or values."""
+"""Any SQL run as a contact shows nobody else's rows or values.
+
+One file, although it is long: hand-written and generated statements share what they look for.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """No statement's answer depends on other people's rows.
 
 Each condition on each column that a role may name, with any ticket, runs in databases that differ
-in those rows.
+in those rows: here in two or three of its five forms, in ``scripts/twins`` in all.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ SELECT count(*) FROM pg_statistic
 
 @pytest.mark.parametrize("copies", ROLES, indirect=True)
 def test_no_single_condition_tells_what_others_rows_hold(copies: Copies) -> None:
-    told, tried = _told(copies, "valid", singles(copies.catalogue, copies.values))
+    # Every other one: of five forms, each condition gets now these and then those.
+    probes = islice(singles(copies.catalogue, copies.values), 0, None, 2)
+    told, tried = _told(copies, "valid", probes)
     assert tried > 1000
     assert told == []
 
@@ -73,8 +75,8 @@ def test_no_single_condition_tells_what_others_rows_hold(copies: Copies) -> None
 @pytest.mark.parametrize("copies", ROLES, indirect=True)
 def test_without_a_ticket_that_holds_no_condition_tells_anything(copies: Copies) -> None:
     for ticket in TICKETS[1:]:
-        # Each ticket gets a part of them: 11 has no divisor in common with shapes and switches.
-        probes = islice(singles(copies.catalogue, copies.values), TICKETS.index(ticket), None, 11)
+        # Each ticket gets a part of them: 17 has no divisor in common with forms and switches.
+        probes = islice(singles(copies.catalogue, copies.values), TICKETS.index(ticket), None, 17)
         told, tried = _told(copies, ticket, probes)
         assert tried > 100, ticket
         assert told == [], ticket

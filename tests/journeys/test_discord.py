@@ -1,4 +1,7 @@
-"""Discord from outside: unreliable gateway and network, and killed processes."""
+"""Discord from outside: unreliable gateway and network, and killed processes.
+
+One file, although it is long: every test begins with the same line from Discord to a server.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 They can fail, cut connections, forget sessions, and repeat events. Messages while nobody is
 connected are only in the history.
+
+One file, although it is long: requests and the gateway change the same state.
 """
 
 from __future__ import annotations

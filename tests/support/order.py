@@ -24,13 +24,13 @@ QUICK = frozenset(
         "turn",
     ]
 )
-"""Folders whose tests start no server or process, except for those in ``NOT_QUICK``."""
+"""Folders of which ``scripts/test --quick`` runs what is in neither ``STARTING`` nor ``LATER``."""
 SLOW = frozenset(["api", "audit", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
 """The others; ``scripts/test --quick`` leaves them out."""
 NOT_TESTS = frozenset(["browser", "burst", "conformance", "failover", "support", "trace", "twins"])
 """Programs and helpers."""
 
-NOT_QUICK = frozenset(
+STARTING = frozenset(
     (
         "channels/test_long_answers.py",
         "docs/test_first_conversation.py",
@@ -62,6 +62,70 @@ NOT_QUICK = frozenset(
         "turn/test_think.py",
     )
 )
+"""Files whose tests start servers or processes, or keep a core busy for long."""
+LATER = frozenset(
+    (
+        "contacts/test_linking_at_once.py",
+        "contacts/test_linking_by_code.py",
+        "delivery/test_retries.py",
+        "intake/test_admission_limits.py",
+        "intake/test_admission_withheld.py",
+        "intake/test_batches.py",
+        "intake/test_budgets.py",
+        "intake/test_platform_messages.py",
+        "intake/test_quarantine.py",
+        "intake/test_what_people_are_called.py",
+        "isolation/test_accounts_of_contacts.py",
+        "isolation/test_admission.py",
+        "isolation/test_audience.py",
+        "isolation/test_dashboard_apart.py",
+        "isolation/test_decoys.py",
+        "isolation/test_events.py",
+        "isolation/test_linking.py",
+        "isolation/test_memory_apart.py",
+        "isolation/test_minted_tokens.py",
+        "isolation/test_other_installation.py",
+        "isolation/test_own_data.py",
+        "isolation/test_own_session.py",
+        "isolation/test_platform_ids.py",
+        "isolation/test_reminders.py",
+        "isolation/test_rest_operations.py",
+        "isolation/test_turns_apart.py",
+        "isolation/test_web_chats.py",
+        "memory/test_asked.py",
+        "memory/test_held_back.py",
+        "memory/test_keeping.py",
+        "memory/test_memories.py",
+        "memory/test_multilingual.py",
+        "services/test_branches.py",
+        "services/test_deleting_agents.py",
+        "services/test_erasing.py",
+        "services/test_erasing_at_once.py",
+        "services/test_exporting.py",
+        "services/test_lists.py",
+        "services/test_owner_messages.py",
+        "services/test_policy.py",
+        "services/test_retention.py",
+        "services/test_status.py",
+        "services/test_takeover.py",
+        "services/test_tokens.py",
+        "services/test_web_chats.py",
+        "test_recurrence.py",
+        "turn/reminders",
+        "turn/test_dry_run.py",
+        "turn/test_forgetting.py",
+        "turn/test_handover.py",
+        "turn/test_owner_chat.py",
+        "turn/test_replies_and_edits.py",
+        "turn/test_run_shared.py",
+        "turn/test_time_zones.py",
+        "turn/test_traces.py",
+        "turn/test_typing_indicator.py",
+    )
+)
+"""Files and folders that take most of the remaining time. They follow a feature from one end to the
+other; where they fail, a quick test of one of its parts usually fails too."""
+NOT_QUICK = STARTING | LATER
 
 WAITING = (
     "journeys/test_telegram_streaming.py",
@@ -103,7 +167,8 @@ def is_quick(path: Path) -> bool:
     """Return whether ``scripts/test --quick`` runs the tests of a file."""
     place = path.relative_to(TESTS)
     folder = place.parts[0] if len(place.parts) > 1 else ""
-    return (not folder or folder in QUICK) and place.as_posix() not in NOT_QUICK
+    left_out = {place.as_posix(), place.parent.as_posix()} & NOT_QUICK
+    return (not folder or folder in QUICK) and not left_out
 
 
 def in_order(items: Iterable[One], workers: int) -> list[One]:

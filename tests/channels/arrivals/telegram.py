@@ -1,6 +1,8 @@
 """What Telegram's kinds of messages become: payload -> (line, whether it is answered).
 
 Written before the parser. Direct messages are Alice's, those in the group Bob's.
+
+A table of cases, as long as there are kinds of message.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The bank of ``accounts`` with an authorization server of authlib, at an address of its own.
 
 Only what it stores, and the page on which somebody says yes or no, is written here.
+
+One file, although it is long: it is a complete authorization server.
 """
 
 from __future__ import annotations

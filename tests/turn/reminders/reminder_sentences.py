@@ -1,7 +1,8 @@
 # ruff: noqa: E501  (sentences)
 """Requests for reminders as people write them, and what they mean on Sunday, 29 November 2026, 14:00.
 
-Each has the sentence, the time on the clock, the recurrence, and the words to be said.
+Each has the sentence, the time on the clock, the recurrence, and the words to be said. A table of
+cases, as long as there are ways to name a time.
 """
 
 from __future__ import annotations
