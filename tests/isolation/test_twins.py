@@ -68,7 +68,7 @@ def test_no_single_condition_tells_what_others_rows_hold(copies: Copies) -> None
     # Every other one: of five forms, each condition gets now these and then those.
     probes = islice(singles(copies.catalogue, copies.values), 0, None, 2)
     told, tried = _told(copies, "valid", probes)
-    assert tried > 1000
+    assert tried > 500
     assert told == []
 
 
@@ -78,7 +78,7 @@ def test_without_a_ticket_that_holds_no_condition_tells_anything(copies: Copies)
         # Each ticket gets a part of them: 17 has no divisor in common with forms and switches.
         probes = islice(singles(copies.catalogue, copies.values), TICKETS.index(ticket), None, 17)
         told, tried = _told(copies, ticket, probes)
-        assert tried > 100, ticket
+        assert tried > 50, ticket
         assert told == [], ticket
 
 

@@ -138,6 +138,7 @@ the workers begin with them, so that the others meanwhile have the cores to them
 BUSY = (
     "dashboard/test_every_page.py",
     "isolation/test_twins.py",
+    "audit/test_in_action.py",
     "postgres/test_backup.py",
     "postgres/test_restore.py",
     "api/test_description.py",
@@ -145,6 +146,7 @@ BUSY = (
     "cli",
     "mcp/test_stdio.py",
     "postgres",
+    "memory/test_multilingual.py",
     "turn/test_models.py",
     "turn/test_small_contexts.py",
 )
