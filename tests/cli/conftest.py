@@ -36,7 +36,7 @@ class Sb:
         }
 
     def __call__(
-        self, *words: str | bytes, stdin: bytes = b"", timeout: float = 60
+        self, *words: str | bytes, stdin: bytes = b"", timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         return run_sb(*words, stdin=stdin, environment=self.environment(), timeout=timeout)
 

@@ -27,7 +27,9 @@ QUICK = frozenset(
 """Folders of which ``scripts/test --quick`` runs what is in neither ``STARTING`` nor ``LATER``."""
 SLOW = frozenset(["api", "audit", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
 """The others; ``scripts/test --quick`` leaves them out."""
-NOT_TESTS = frozenset(["browser", "burst", "conformance", "failover", "support", "trace", "twins"])
+NOT_TESTS = frozenset(
+    ["browser", "burst", "collector", "conformance", "failover", "support", "trace", "twins"]
+)
 """Programs and helpers."""
 
 STARTING = frozenset(
@@ -97,11 +99,13 @@ LATER = frozenset(
         "memory/test_keeping.py",
         "memory/test_memories.py",
         "memory/test_multilingual.py",
+        "memory/test_spaces.py",
         "services/test_branches.py",
         "services/test_deleting_agents.py",
         "services/test_erasing.py",
         "services/test_erasing_at_once.py",
         "services/test_exporting.py",
+        "services/test_idempotency.py",
         "services/test_lists.py",
         "services/test_owner_messages.py",
         "services/test_policy.py",
