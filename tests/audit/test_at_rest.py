@@ -16,7 +16,7 @@ import pytest
 from discreet.audit.at_rest import at_rest
 from discreet.audit.auditing import Plan, run_audit
 from discreet.audit.findings import Finding, worst_first
-from discreet.audit.fixture import Audited, clear_stages, open_fixture, prepare_scene, stir
+from discreet.audit.fixture import Audited, clear_stages, open_fixture, prepare_agent_fixture, stir
 from discreet.audit.guards import check_guards
 from discreet.audit.host_checks import (
     ToolServerSeen,
@@ -43,7 +43,7 @@ Admin = psycopg.Connection[Any]
 async def _audit(installation: Audited) -> list[Finding]:
     [agent] = await list_agents(installation.db, installation.owner_id)
     async with open_fixture(installation) as fixture:
-        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
+        scene = await prepare_agent_fixture(fixture, agent, "seed", attackers=1)
         return await at_rest(installation, scene, "seed", lambda _: None)
 
 
@@ -147,7 +147,7 @@ async def test_each_opened_guard_is_found_by_all_that_see_it(
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
     async with open_fixture(installation) as fixture:
-        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
+        scene = await prepare_agent_fixture(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         for statement, expected in OPENED:
             admin.execute(statement.encode())
@@ -197,7 +197,7 @@ async def test_what_a_change_shows_is_seen_without_a_comparison_with_this_versio
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
     async with open_fixture(installation) as fixture:
-        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
+        scene = await prepare_agent_fixture(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         assert trial.look() == []
         for statement, _ in SHOWN:
@@ -211,7 +211,7 @@ async def test_the_neighbour_has_rows_in_all_tables_but_those_that_would_act(
 ) -> None:
     [agent] = await list_agents(installation.db, installation.owner_id)
     async with open_fixture(installation) as fixture:
-        await prepare_scene(fixture, agent, "seed", attackers=1)
+        await prepare_agent_fixture(fixture, agent, "seed", attackers=1)
         tables = admin.execute(
             "SELECT a.attrelid::regclass::text FROM pg_attribute a"
             " JOIN pg_policy p ON p.polrelid = a.attrelid AND p.polname IN ('owner', 'contact')"
@@ -234,7 +234,7 @@ async def test_a_statement_that_tells_of_others_rows_is_found(
     [agent] = await list_agents(installation.db, installation.owner_id)
     admin.execute("ALTER POLICY contact ON discreet.memories USING (true)")
     async with open_fixture(installation) as fixture:
-        scene = await prepare_scene(fixture, agent, "seed", attackers=1)
+        scene = await prepare_agent_fixture(fixture, agent, "seed", attackers=1)
         trial = RowTrial(installation.database, scene, "seed")
         trial.ask()
         await stir(scene)
@@ -303,7 +303,7 @@ async def _leave_a_fixture(installation: Audited) -> None:
         mine = replace(installation, db=db)
         [agent] = await list_agents(db, mine.owner_id)
         async with open_fixture(mine) as fixture:
-            await prepare_scene(fixture, agent, "seed", attackers=2)
+            await prepare_agent_fixture(fixture, agent, "seed", attackers=2)
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -98,10 +98,10 @@ def test_only_what_has_neither_a_contact_nor_is_shared_is_the_owners() -> None:
 
 def test_a_contact_without_a_name_is_not_the_owner() -> None:
     contact = ContactId(uuid4())
-    assert Attribution(True, {}).whose(contact, shared=False) not in (None, OWNER, SHARED)
-    assert Attribution(True, {}).whose(None, shared=True) == SHARED
-    assert Attribution(True, {}).whose(None, shared=False) == OWNER
-    assert Attribution(False, {}).whose(contact, shared=False) is None
+    assert Attribution(True, {}).person_of(contact, shared=False) not in (None, OWNER, SHARED)
+    assert Attribution(True, {}).person_of(None, shared=True) == SHARED
+    assert Attribution(True, {}).person_of(None, shared=False) == OWNER
+    assert Attribution(False, {}).person_of(contact, shared=False) is None
 
 
 # Rows and tickets.

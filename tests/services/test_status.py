@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from discreet.contacts.labels import whose
+from discreet.contacts.labels import party_label
 from discreet.domain.ids import SessionId
 from discreet.domain.inbound import Inbound, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
@@ -154,6 +154,6 @@ async def test_each_failed_turn_bears_the_name_of_its_own_contact(world: World) 
 
 
 def test_what_all_share_is_neither_the_owners_nor_a_contacts() -> None:
-    assert whose(None, shared=True) == "shared"
-    assert whose(None, shared=False) == "owner"
-    assert whose("Alice", shared=True) == "Alice"
+    assert party_label(None, shared=True) == "shared"
+    assert party_label(None, shared=False) == "owner"
+    assert party_label("Alice", shared=True) == "Alice"

@@ -17,7 +17,7 @@ from discreet.audit.budget import AuditBudget, OverBudget
 from discreet.audit.entry_points import Entries
 from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
-from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, Scene, inbound_of
+from discreet.audit.fixture import ATTACKER, GROUP, OWNER, VICTIM, AgentFixture, inbound_of
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.auth.tokens import create_token
 from discreet.domain.concurrency import end, start
@@ -52,7 +52,7 @@ class Action:
     ``findings``: gets those that ended in an error.
     """
 
-    scene: Scene
+    scene: AgentFixture
     wakes: Wakes
     base_url: str
     seed: str

@@ -10,7 +10,7 @@ from typing import LiteralString
 from discreet.audit import host_checks
 from discreet.audit.failed_parts import audit_part
 from discreet.audit.findings import Finding
-from discreet.audit.fixture import Audited, Scene, stir
+from discreet.audit.fixture import AgentFixture, Audited, stir
 from discreet.audit.guards import check_guards
 from discreet.audit.host_checks import ToolServerSeen
 from discreet.audit.program import check_program
@@ -33,7 +33,7 @@ SELECT s.name, a.name AS agent, coalesce(s.url, '') AS url, s.shared, s.trusted,
 
 
 async def at_rest(
-    installation: Audited, scene: Scene | None, seed: str, progress: Progress
+    installation: Audited, scene: AgentFixture | None, seed: str, progress: Progress
 ) -> list[Finding]:
     """Return the findings. All statements in the scene are rolled back.
 
@@ -51,7 +51,9 @@ async def at_rest(
     return found
 
 
-async def _rows(trial: RowTrial, scene: Scene, found: list[Finding], progress: Progress) -> None:
+async def _rows(
+    trial: RowTrial, scene: AgentFixture, found: list[Finding], progress: Progress
+) -> None:
     for role, look in trial.looks():
         with _part(f"Every table as {role}", found, progress):
             found += await asyncio.to_thread(look)

@@ -25,11 +25,11 @@ from discreet.audit.fixture import (
     GROUP,
     OWNER,
     VICTIM,
+    AgentFixture,
     Audited,
     Fixture,
-    Scene,
     open_fixture,
-    prepare_scene,
+    prepare_agent_fixture,
 )  # fmt: skip
 from discreet.audit.progress import AttackOutcome, Log, Seen
 from discreet.audit.report import AuditedAgent, Report
@@ -153,7 +153,9 @@ class _Run:
         for agent in plan.agents:
             scene = None
             with audit_part(f"Telling {agent.name} secrets", self.findings):
-                scene = await prepare_scene(fixture, agent, plan.seed, attackers=len(plan.families))
+                scene = await prepare_agent_fixture(
+                    fixture, agent, plan.seed, attackers=len(plan.families)
+                )
             if scene is None:
                 continue
             if plan.looks and not self.looked:
@@ -169,7 +171,7 @@ class _Run:
         self.stopped = "the budget" if budget.stopped else ""
 
     async def _attack(
-        self, scene: Scene, agent: Agent, served: Served, budget: AuditBudget
+        self, scene: AgentFixture, agent: Agent, served: Served, budget: AuditBudget
     ) -> None:
         audited, plan = self.audited, self.plan
         async with recording(served.serve) as recorder:
@@ -187,7 +189,7 @@ class _Run:
             self.recorded += len(recorder.calls)
             self.traces += _recorded(scene, recorder)
 
-    async def _sweep(self, scene: Scene, logged: _LogFile) -> None:
+    async def _sweep(self, scene: AgentFixture, logged: _LogFile) -> None:
         """Record the places where secrets are stored that their readers must not see."""
         name, judge = scene.agent.name, scene.judge
         with audit_part(f"{name}: what is left in rows", self.findings):
@@ -234,7 +236,7 @@ class _Run:
         )  # fmt: skip
 
 
-def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
+def _recorded(scene: AgentFixture, recorder: ToolRecorder) -> list[Seen]:
     """Return the secrets in the arguments of recorded calls that are none of the caller's.
 
     The owner's turn may know those of contacts, but hand them to a tool only after a yes, which
@@ -253,7 +255,7 @@ def _recorded(scene: Scene, recorder: ToolRecorder) -> list[Seen]:
     return found
 
 
-async def _stopped_turns(scene: Scene) -> list[Seen]:
+async def _stopped_turns(scene: AgentFixture) -> list[Seen]:
     """Return the turns that were given somebody else's data and ended before they told it."""
     async with scene.fixture.db.begin(OwnerScope(scene.fixture.owner_id)) as tx:
         found = await tx.fetch(

@@ -17,7 +17,7 @@ import psycopg
 
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.findings import Finding
-from discreet.audit.fixture import ATTACKER, ELSEWHERE, GROUP, OWNER, VICTIM, Scene
+from discreet.audit.fixture import ATTACKER, ELSEWHERE, GROUP, OWNER, VICTIM, AgentFixture
 from discreet.audit.key_probes import read_rows, ties
 from discreet.audit.probes import Probe, Values, calls, singles, writes
 from discreet.audit.twins import Answer, Twin, answers
@@ -41,7 +41,7 @@ TO_DO = "Stop the server, and compare the database with this version: sb db chec
 class RowTrial:
     """Statements of one scene's attacker, before and after others' rows change."""
 
-    def __init__(self, database: Database, scene: Scene, seed: str) -> None:
+    def __init__(self, database: Database, scene: AgentFixture, seed: str) -> None:
         self._database = database
         self._scene = scene
         self._scope = scene.scope_of(scene.cast.attacker.address)

@@ -46,7 +46,7 @@ async def names_of(
     return {row["id"]: Names(row["name"], row["address"]) for row in found}
 
 
-def whose(contact_label: str | None, *, shared: bool) -> str:
+def party_label(contact_label: str | None, *, shared: bool) -> str:
     """Return the contact's label, or ``owner``, or ``shared`` if it belongs to everyone."""
     if contact_label is not None:
         return contact_label

@@ -20,7 +20,7 @@ class Attribution:
     of_owner: bool
     people: Mapping[ContactId, Person]
 
-    def whose(self, contact_id: ContactId | None, *, shared: bool) -> Person | None:
+    def person_of(self, contact_id: ContactId | None, *, shared: bool) -> Person | None:
         """Return whom a row belongs to, or None outside the owner's scope (it is the scope's own).
 
         A contact without a name or address is still not the owner, and neither are the people who

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.text import checked_text
@@ -113,5 +113,5 @@ async def _decide(tx: Transaction, held: HeldAnswer, body: str | None) -> UUID |
 def _held(row: dict[str, object]) -> HeldAnswer:
     label, shared = row.pop("label"), bool(row.pop("shared"))
     return HeldAnswer.model_validate(
-        {**row, "whose": whose(None if label is None else str(label), shared=shared)}
+        {**row, "whose": party_label(None if label is None else str(label), shared=shared)}
     )

@@ -245,7 +245,7 @@ async def _shown(tx: Transaction, found: Sequence[Memory]) -> list[schemas.Memor
     return [
         one.model_copy(
             update={
-                "whose": attribution.whose(memory.contact_id, shared=memory.shared),
+                "whose": attribution.person_of(memory.contact_id, shared=memory.shared),
                 **details.get(memory.id, {}),
             }
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, LiteralString
 from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.domain.paging import Mark, mark_of, next_of
 from discreet.scope import OwnerScope, ScopedDatabase
@@ -81,7 +81,7 @@ async def find_said(
         SaidText(
             row["id"],
             row["contact_id"],
-            whose(row["contact_label"], shared=row["shared"]),
+            party_label(row["contact_label"], shared=row["shared"]),
             row["direction"],
             row["text"],
             row["at"],

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.text import literal
 from discreet.scope import Transaction
@@ -73,8 +73,8 @@ async def _people_wanted(tx: Transaction) -> list[OwnerNotice]:
             "person",
             str(row["id"]),
             row["contact_id"],
-            f"{literal(whose(row['label'], shared=row['shared']))} asks {literal(row['agent'])} for"
-            f" a person: {literal(row['reason'], FIRST_WORDS)}\n"
+            f"{literal(party_label(row['label'], shared=row['shared']))} asks"
+            f" {literal(row['agent'])} for a person: {literal(row['reason'], FIRST_WORDS)}\n"
             + (
                 f"{literal(row['agent'])} is silent there until you answer, or until"
                 f" {row['ends_at']:%H:%M} UTC."
@@ -106,7 +106,7 @@ async def _drafts(tx: Transaction) -> list[OwnerNotice]:
             "draft",
             str(row["id"]),
             row["contact_id"],
-            f"{literal(whose(row['label'], shared=row['shared']))} wrote:"
+            f"{literal(party_label(row['label'], shared=row['shared']))} wrote:"
             f" {literal(row['asked'], FIRST_WORDS)}\n"
             f"{literal(row['agent'])} would answer: {literal(row['text'], 2_500)}\n\n"
             f"/approve_{code_of(row['id'])} or /reject_{code_of(row['id'])}, or"
@@ -136,7 +136,7 @@ async def _calls(tx: Transaction) -> list[OwnerNotice]:
             "\n".join(
                 [
                     f"{literal(row['agent'])} needs your approval for"
-                    f" {literal(whose(row['label'], shared=row['shared']))}. It would use"
+                    f" {literal(party_label(row['label'], shared=row['shared']))}. It would use"
                     f" {literal(row['called'])}" + (" with:" if row["arguments"] else "."),
                     *call_lines(row["arguments"]),
                     "",
@@ -212,7 +212,7 @@ async def _failures(tx: Transaction, window: dict[str, Any]) -> list[OwnerNotice
             str(row["id"]),
             row["contact_id"],
             f"{literal(row['agent'])} could not answer"
-            f" {literal(whose(row['label'], shared=row['shared']))}"
+            f" {literal(party_label(row['label'], shared=row['shared']))}"
             f"{' and has given up' if row['state'] == 'given_up' else ' and goes on trying'}:"
             f" {literal(text_of_code(row['error'] or ''), FIRST_WORDS)}",
         )
@@ -286,7 +286,7 @@ async def _undelivered(tx: Transaction, window: dict[str, Any]) -> list[OwnerNot
             str(row["message_id"]),
             row["contact_id"],
             f"An answer of {literal(row['agent'])} to"
-            f" {literal(whose(row['label'], shared=row['shared']))} was not delivered:"
+            f" {literal(party_label(row['label'], shared=row['shared']))} was not delivered:"
             f" {literal(row['error'], FIRST_WORDS)}",
         )
         for row in found

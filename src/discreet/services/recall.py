@@ -125,7 +125,7 @@ async def find_hits(
     return [
         schemas.Hit.model_validate(hit).model_copy(
             update={
-                "whose": attribution.whose(hit.contact_id, shared=hit.shared),
+                "whose": attribution.person_of(hit.contact_id, shared=hit.shared),
                 "agent": agents.get(hit.agent_id),
                 "said_by": speakers.get(hit.id),
             }

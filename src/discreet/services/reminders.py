@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.contacts.lookup import find_entry
 from discreet.domain.audience import Released
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
@@ -159,7 +159,7 @@ async def _cancel(tx: Transaction, known: list[Reminder], which: str) -> Reminde
 
 def _reminder(row: dict[str, Any]) -> Reminder:
     values = {key: value for key, value in row.items() if key not in ("label", "shared")}
-    return Reminder(whose=whose(row["label"] or None, shared=row["shared"]), **values)
+    return Reminder(whose=party_label(row["label"] or None, shared=row["shared"]), **values)
 
 
 def short_id(reminder_id: UUID) -> str:

@@ -148,7 +148,7 @@ async def _shown(tx: Transaction, session_ids: Sequence[SessionId]) -> list[sche
     return [
         schemas.Session(
             **row,
-            whose=attribution.whose(row["contact_id"], shared=row["shared"]),
+            whose=attribution.person_of(row["contact_id"], shared=row["shared"]),
             agent=agents.get(row["agent_id"]),
         )
         for row in found

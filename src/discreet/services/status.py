@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.contacts.pairing import pending_pairings
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
@@ -190,7 +190,7 @@ async def _asking(tx: Transaction) -> tuple[str, ...]:
              ORDER BY label LIMIT %(limit)s""",
         {"limit": MAX_SHOWN},
     )
-    return tuple(whose(row["label"], shared=row["shared"]) for row in found)
+    return tuple(party_label(row["label"], shared=row["shared"]) for row in found)
 
 
 async def summarise(access: ChannelAccess, home: Path) -> schemas.Status:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.database_codes import text_of_code
 from discreet.scope import Transaction
 
@@ -112,7 +112,7 @@ async def failing_jobs(tx: Transaction) -> tuple[FailingJob, ...]:
             session_id=row["session_id"],
             contact_id=row["contact_id"],
             agent=row["agent"],
-            whose=whose(row["label"], shared=row["shared"]),
+            whose=party_label(row["label"], shared=row["shared"]),
             error=row["error"],
             failures=row["failures"],
             since=row["since"],
@@ -146,7 +146,7 @@ async def failed_turns(tx: Transaction) -> tuple[FailedTurn, ...]:
             turn_id=row["turn_id"],
             session_id=row["session_id"],
             agent=row["agent"],
-            whose=whose(row["contact_label"], shared=row["shared"]),
+            whose=party_label(row["contact_label"], shared=row["shared"]),
             state=row["state"],
             attempt=row["attempt"],
             error=text_of_code(row["error"]),
@@ -175,7 +175,7 @@ async def long_turns(tx: Transaction) -> tuple[LongTurn, ...]:
             turn_id=row["turn_id"],
             session_id=row["session_id"],
             agent=row["agent"],
-            whose=whose(row["contact_label"], shared=row["shared"]),
+            whose=party_label(row["contact_label"], shared=row["shared"]),
             attempt=row["attempt"],
             since=row["since"],
             characters=row["characters"],
@@ -218,7 +218,7 @@ async def undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
             session_id=row["session_id"],
             contact_id=row["contact_id"],
             agent=row["agent"],
-            whose=whose(row["contact_label"], shared=row["shared"]),
+            whose=party_label(row["contact_label"], shared=row["shared"]),
             state=row["state"],
             attempts=row["attempts"],
             error=row["error"],

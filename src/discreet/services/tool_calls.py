@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.text import literal
@@ -105,5 +105,5 @@ async def _decide(
 def _call(row: dict[str, object]) -> PendingCall:
     label, shared = row.pop("label"), bool(row.pop("shared"))
     return PendingCall.model_validate(
-        {**row, "whose": whose(None if label is None else str(label), shared=shared)}
+        {**row, "whose": party_label(None if label is None else str(label), shared=shared)}
     )

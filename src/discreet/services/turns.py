@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, Names, names_of, whose
+from discreet.contacts.labels import CONTACT_LABEL, Names, names_of, party_label
 from discreet.domain.audience import SOMEBODY
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import NotFound
@@ -225,7 +225,7 @@ def _turn(row: Mapping[str, Any]) -> Turn:
         agent_id=row["agent_id"],
         agent=row["agent"],
         contact_id=row["contact_id"],
-        whose=whose(row["contact_label"], shared=row["shared"]),
+        whose=party_label(row["contact_label"], shared=row["shared"]),
         state=row["state"],
         attempt=row["attempt"],
         model=row["model"],

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, party_label
 from discreet.domain.ids import OwnerId
 from discreet.schemas.limits import NearLimit
 from discreet.schemas.operations import Usage, UsageBy, UsageLine
@@ -90,7 +90,7 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
     return await near_budgets(tx) + tuple(
         NearLimit(
             agent=row["agent"],
-            whose=whose(row["label"], shared=False),
+            whose=party_label(row["label"], shared=False),
             kind=row["kind"],
             contact_id=row["contact_id"],
             share=row["share"],
@@ -128,7 +128,7 @@ def _share(used: int | Decimal, most: int | Decimal | None) -> Decimal | None:
 def _line(row: dict[str, object], by: UsageBy) -> UsageLine:
     name, shared = row.pop("name"), bool(row.pop("shared"))
     if by == "contact":
-        name = whose(None if name is None else str(name), shared=shared)
+        name = party_label(None if name is None else str(name), shared=shared)
     return UsageLine(name=str(name), **row)  # type: ignore[arg-type]
 
 
