@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ASKED = Path(__file__).parent / "asked"
+LATER = ("pt", "tr", "hi", "ko", "ar")
 LANGUAGES = ("de", "es", "fr", "pt", "ru", "tr", "ar", "hi", "zh", "ja", "ko")
 
 
@@ -60,6 +61,19 @@ def language_held_back(code: str) -> list[Line]:
     fresh = f"fresh/{code}.txt"
     known = f"held_back/languages/{code}.txt"
     return _asked_for(_lines(fresh if (ASKED / fresh).exists() else known))
+
+
+def language_later(code: str) -> list[Line]:
+    """Return texts of one language in ``LATER``, written after all others, with their questions."""
+    return _asked_for(_lines(f"later/{code}.txt"))
+
+
+def near_misses() -> list[tuple[str, str]]:
+    """Return pairs of facts that are both true."""
+    lines = [
+        line[2:] for line in _lines("later/near_misses.txt") if line[1] == " " and line[0] in "-+"
+    ]
+    return list(zip(lines[::2], lines[1::2], strict=True))
 
 
 def small_scopes(name: str = "small_scopes.txt") -> list[list[Line]]:

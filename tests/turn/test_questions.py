@@ -66,7 +66,8 @@ async def test_of_sixty_questions_at_least_fifty_five_are_answered_in_the_first_
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("held_back.toml", 28), ("held_back_too.toml", 27), ("fresh.toml", 38)]
+    ("name", "least"),
+    [("held_back.toml", 28), ("held_back_too.toml", 27), ("fresh.toml", 38), ("later.toml", 31)],
 )
 async def test_questions_that_nothing_was_fitted_to(chat: Talk, name: str, least: int) -> None:
     missed, asserted, asked = await ask_all(chat, name)

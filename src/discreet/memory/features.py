@@ -55,7 +55,8 @@ class Asked:
 
     ``vectors`` has the vector of the word behind each term, and ``whole`` the question's vector,
     both from the bundled table. ``of_agent``: it asks what the agent said. ``in_short``: it asks
-    for an overview. ``means_something``: the table knows at least one of its words as a word.
+    for an overview. ``means_something``: it has a function word of a language but
+    English, or the table knows at least one of its words as a word.
     ``table_share``: how well the table knows its words, 0 to 1; 1 if there is nothing better.
     """
 

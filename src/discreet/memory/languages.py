@@ -7,10 +7,17 @@ from collections.abc import Collection
 
 __all__ = [
     "ASKING_WORDS",
+    "CALENDAR_WORDS",
     "CHANGE_WORDS",
+    "DENIES",
     "DWELLING_WORDS",
+    "ENGLISH_TOO",
+    "KIN",
+    "KIN_IN_RUNS",
     "MOVING_WORDS",
     "ORDERS",
+    "PAST",
+    "SELF",
     "STOP_WORDS",
     "language_of",
 ]
@@ -86,9 +93,12 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         "كان كانت يكون التى حين"
     ),
     "hindi": _listed(
-        "मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम आप आपका वह वे यह ये का की के को से "
-        "में पर ने और या है हैं हूँ था थी थे हो हुआ हुई हुए गया गई क्या कौन किस किसे किन किससे कब कहाँ क्यों "
-        "कैसे कितने कितना कितनी कुछ नहीं न तो भी ही रहा रही रहे अपना अपनी अपने किसने किसको किसका लिए"
+        "मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी "
+        "हमारे तुम आप आपका वह वे यह ये का की के को से "
+        "में पर ने और या है हैं हूँ था थी थे हो हुआ हुई हुए गया "
+        "गई क्या कौन किस किसे किन किससे कब कहाँ क्यों "
+        "कैसे कितने कितना कितनी कुछ नहीं न तो भी ही रहा रही "
+        "रहे अपना अपनी अपने किसने किसको किसका लिए"
     ),
     "han": _listed(
         "的 了 吗 呢 吧 是 我 你 他 她 它 们 我们 你们 他们 这 那 哪 里 哪里 哪儿 儿 什 么 什么 "
@@ -117,22 +127,91 @@ ASKING_WORDS = _listed(
 CHANGE_WORDS: dict[str, frozenset[str]] = {
     "english": _listed(
         "now currently anymore longer since changed change moved relocated instead new newly quit "
-        "left stopped became switched replaced renamed rebooked updated"
+        "left stopped became switched replaced renamed rebooked updated raised lowered increased "
+        "reduced doubled halved postponed rescheduled delayed"
     ),
-    "german": _listed("jetzt nun mehr seit neu neue neuer geandert umgezogen stattdessen erst"),
-    "spanish": _listed("ahora ya desde nuevo nueva cambiado cambie mudado mude final"),
-    "french": _listed("maintenant desormais depuis plus nouveau nouvelle change demenage reporte"),
-    "portuguese": _listed("agora ja desde novo nova mudei mudou mudamos mudei-me deixei"),
-    "italian": _listed("ora adesso ormai piu nuovo nuova cambiato trasferito"),
-    "dutch": _listed("nu meer sinds nieuw nieuwe veranderd verhuisd"),
-    "turkish": _listed("artik simdi yeni degisti tasindim beri"),
-    "russian": _listed("теперь сейчас больше уже новый новая переехал переехала сменил перешёл"),
-    "arabic": _listed("الآن الان صار صارت أصبح أعد انتقلت تركت غيرت غيرنا جديد"),
-    "hindi": _listed("अब बदल नया नई"),
-    "han": _listed("现在 不再 改 换 搬 新 从 今 もう 新しい 変"),
-    "korean": _listed("이제 지금 더는 새로"),
+    "german": _listed(
+        "jetzt nun mehr seit neu neue neuer geandert umgezogen stattdessen erst inzwischen "
+        "mittlerweile erhoht gesenkt reduziert verschoben abgelost"
+    ),
+    "spanish": _listed(
+        "ahora ya desde nuevo nueva cambiado cambie mudado mude final subio bajo aumento redujo "
+        "aplazo cambio"
+    ),
+    "french": _listed(
+        "maintenant desormais depuis plus nouveau nouvelle change demenage reporte augmente "
+        "diminue repousse remplace decale"
+    ),
+    "portuguese": _listed(
+        "agora ja desde novo nova mudei mudou mudamos mudei-me deixei aumentou reduziu passou adiou"
+    ),
+    "italian": _listed(
+        "ora adesso ormai piu nuovo nuova cambiato trasferito aumentato ridotto rinviato"
+    ),
+    "dutch": _listed("nu meer sinds nieuw nieuwe veranderd verhuisd verhoogd verlaagd uitgesteld"),
+    "turkish": _listed(
+        "artik simdi yeni degisti tasindim beri yükseltti artırdı düşürdü ertelendi"
+    ),
+    "russian": _listed(
+        "теперь сейчас больше уже новый новая переехал переехала сменил перешёл увеличили снизили "
+        "уменьшили перенесли вместо"
+    ),
+    "arabic": _listed("الآن الان صار صارت أصبح أعد انتقلت تركت غيرت غيرنا جديد تأجل زاد خفض"),
+    "hindi": _listed("अब बदल नया नई बढ़ा घटा टल"),
+    "han": _listed("现在 不再 改 换 搬 新 从 今 もう 新しい 変 推迟 増 增"),
+    "korean": _listed("이제 지금 더는 새로 바뀌 늘렸"),
 }
 """Words that signal a change."""
+
+CALENDAR_WORDS: dict[str, frozenset[str]] = {
+    "english": _listed(
+        "january february march april june july august september october november december "
+        "monday tuesday wednesday thursday friday saturday sunday"
+    ),
+    "german": _listed(
+        "januar februar marz april mai juni juli august september oktober november dezember "
+        "montag dienstag mittwoch donnerstag freitag samstag sonntag"
+    ),
+    "spanish": _listed(
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre "
+        "lunes martes miercoles jueves viernes sabado domingo"
+    ),
+    "french": _listed(
+        "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre "
+        "lundi mardi mercredi jeudi vendredi samedi dimanche"
+    ),
+    "portuguese": _listed(
+        "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro "
+        "segunda-feira terca-feira quarta-feira quinta-feira sexta-feira sabado domingo"
+    ),
+    "italian": _listed(
+        "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre "
+        "dicembre lunedi martedi mercoledi giovedi venerdi sabato domenica"
+    ),
+    "dutch": _listed(
+        "januari februari maart april mei juni juli augustus september oktober november december "
+        "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"
+    ),
+    "turkish": _listed(
+        "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık "
+        "pazartesi salı çarşamba perşembe cuma cumartesi pazar"
+    ),
+    "russian": _listed(
+        "января февраля марта апреля мая июня июля августа сентября октября ноября декабря июне "
+        "июле понедельник вторник среду четверг пятницу субботу воскресенье"
+    ),
+    "arabic": _listed(
+        "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر "
+        "الاثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد"
+    ),
+    "hindi": _listed(
+        "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर "
+        "सोमवार मंगलवार बुधवार गुरुवार शुक्रवार शनिवार रविवार"
+    ),
+    "han": _listed("月 星 期 星期 周 曜 日"),
+    "korean": _listed("월요 화요 수요 목요 금요 토요 일요 요일"),
+}
+"""Months and days of the week."""
 
 MOVING_WORDS: dict[str, frozenset[str]] = {
     "english": _listed("moved moving relocated"),
@@ -167,6 +246,69 @@ DWELLING_WORDS: dict[str, frozenset[str]] = {
     "korean": _listed("살아 살고 사는"),
 }
 """Words that say where someone is."""
+
+KIN = _listed(
+    "mother mum mom father dad brother sister son daughter wife husband partner boyfriend "
+    "girlfriend cousin uncle aunt niece nephew grandmother grandma grandfather grandpa grandson "
+    "granddaughter parents neighbour neighbor colleague friend "
+    "mutter mama vater papa bruder schwester sohn tochter frau mann onkel tante cousine neffe "
+    "nichte oma opa grossmutter grossvater eltern nachbar nachbarin kollege kollegin "
+    "freund freundin schwager schwagerin "
+    "madre padre hermano hermana hijo hija esposa esposo marido mujer primo prima tio tia sobrino "
+    "sobrina abuelo abuela padres vecino vecina amigo amiga suegro suegra "
+    "mere maman pere frere soeur fils fille femme mari cousin cousine oncle neveu mamie "
+    "papi parents voisin voisine collegue ami amie "
+    "mae pai irmao irma filho filha mulher avo pais vizinho vizinha sogro sogra neto neta "
+    "fratello sorella figlio figlia moglie marito zio zia nonno nonna genitori vicino vicina amico "
+    "moeder vader broer zus zoon dochter vrouw man oom opa oma ouders buurman buurvrouw vriend "
+    "annem babam kardeşim ablam abim ağabeyim oğlum kızım "
+    "eşim karım kocam amcam teyzem dayım halam "
+    "büyükannem dedem komşum arkadaşım "
+    "мама мать мамы маме маму мамой папа отец отца папы папе папу "
+    "папой брат брата сестра сестры сестре сын сына дочь "
+    "дочери жена жены муж мужа дядя тётя бабушка бабушки дедушка дедушки родители сосед соседка "
+    "друг подруга коллега "
+    "أمي أبي والدي والدتي أخي أختي ابني ابنتي زوجي زوجتي عمي عمتي خالي خالتي جدي جدتي والداي جاري "
+    "جارتي صديقي صديقتي "
+    "माँ मां पिता भाई बहन बेटा बेटे बेटी पत्नी पति चाचा चाची मामा "
+    "मामी दादा दादी नाना नानी पड़ोसी पड़ोसन दोस्त "
+    "엄마 어머니 아빠 아버지 형 오빠 누나 언니 동생 아들 딸 "
+    "아내 남편 삼촌 이모 고모 할머니 할아버지 친구"
+)
+"""Words for people near somebody, without the accents of Latin letters."""
+
+KIN_IN_RUNS = re.compile(
+    "妈妈|母亲|爸爸|父亲|父母|哥哥|弟弟|姐姐|妹妹|儿子|女儿|妻子|老婆|丈夫|老公|叔叔|阿姨|奶奶|爷爷"
+    "|外婆|外公|邻居|朋友|同事|母|父|兄|姉|妹|弟|息子|娘|妻|夫|祖母|祖父|友達"
+)
+"""The same in scripts without spaces."""
+
+SELF = _listed(
+    "i we ich wir je j nous yo nosotros me nos eu io noi mi ci ik wij ben biz "
+    "vivo vivimos moro moramos abito abitiamo mude mudamos mudei "
+    "oturuyorum oturuyoruz yaşıyorum yaşıyoruz taşındım taşındık "
+    "я мы живу живём живем أنا نحن أسكن أعيش نسكن نعيش انتقلت "
+    "انتقلنا मैं मैंने हम हमने 나 저 저는 우리 我 私 僕 俺"
+)
+"""Words that say that the speaker tells of themselves."""
+
+DENIES = re.compile(
+    r"n['’]t\b|\b(?:not|never|nicht|kein|keine|keinen|nie|no"
+    r"|nunca|ne|n|pas|jamais|nao|não|non|mai|niet"
+    r"|geen|nooit|değil|не|нет|нельзя|नहीं|ليس|لا|لم|لن)\b|不|没|ない|ません|않|안 |없"
+)
+"""Words that deny something."""
+
+PAST = re.compile(
+    r"\bused to\b|\bas an? (?:child|kid|boy|girl|teenager"
+    r"|student)\b|\bwhen (?:i|we|he|she) (?:was|were)\b"
+    r"|\bformerly\b|\bpreviously\b|\bfruher\b|\bdamals\b|\bals kind\b|\bantes\b"
+    r"|\bde (?:joven|nin[oa]|pequen[oa])\b|\bautrefois\b|\bquand j'etais\b|\bantigamente\b"
+    r"|\bem crianca\b|\bda piccol[oa]\b|\bvroeger\b"
+    r"|\beskiden\b|\bcocukken\b|\bраньше\b|\bв детстве\b"
+    r"|سابقا|\bكنت\b|من قبل|في صغري|पहले|बचपन में|以前|曾经|小时候|从前|子供の頃|昔は|예전|어릴 때"
+)
+"""Words that say that something is over, without the accents of Latin letters."""
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "english": ("always", "never", "please always", "please never", "from now on", "make sure to"),
@@ -209,12 +351,17 @@ _ALSO_ENGLISH: dict[str, frozenset[str]] = {
     "turkish": _listed("her ben biz sen var ne"),
 }
 """Function words that are also English words or names: "green door", "her son"."""
+ENGLISH_TOO = frozenset().union(*_ALSO_ENGLISH.values()) - STOP_WORDS["english"]
+"""Function words of other languages that carry a subject in English: "son", "door", "hat"."""
 _CUT_OFF = _listed("wo ca")
 """The stems of "won't" and "can't", which are no evidence for English."""
 
 
 _TURKISH_VERB = re.compile(r"\w[iıuü]yor(?:um|sun|uz|sunuz|lar)?$")
-"""How a Turkish verb ends, as in "oturuyorum". A short sentence may have no function word."""
+"""How a Turkish verb ends, as in "oturuyorum". A short "
+"sentence may have no function word, but often
+a dotless i.
+"""
 
 
 def language_of(words: Collection[str]) -> str:
@@ -224,14 +371,16 @@ def language_of(words: Collection[str]) -> str:
     are also English function words. ``words``: of a text in Latin letters, without accents.
     """
     english = STOP_WORDS["english"].intersection(words) - _CUT_OFF
-    best, most = "english", sum(word in english for word in words)
+    best, most = "english", float(sum(word in english for word in words))
     for language in _LATIN[1:]:
         there = STOP_WORDS[language].intersection(words)
         if language == "turkish":
-            there |= {word for word in words if _TURKISH_VERB.search(word)}
+            there |= {word for word in words if "ı" in word or _TURKISH_VERB.search(word)}
         if there <= _ALSO_ENGLISH[language] and (len(there) < 2 or english - there):
             continue
-        count = sum(word in there for word in words)
+        count: float = sum(word in there for word in words)
+        if language == "french" and "le" in there:
+            count += 0.5  # The article is far more frequent than the pronoun of other languages.
         if count > most:
             best, most = language, count
     return best

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.features import Asked, Candidates
-from discreet.memory.tokenizer import CHANGE_TERMS, DWELLING_TERMS, FUNCTION_TERMS, MOVING_TERMS
+from discreet.memory.languages import STOP_WORDS
+from discreet.memory.tokenizer import (
+    CALENDAR_TERMS,
+    CHANGE_TERMS,
+    DWELLING_TERMS,
+    FUNCTION_TERMS,
+    FUNCTION_TERMS_OF,
+    MOVING_TERMS,
+)
 
 __all__ = ["newer_first", "overlap", "subject_of"]
 
@@ -40,6 +48,10 @@ MOSTLY, SOME = 0.5, 0.3
 question don't count.
 """
 AHEAD = 1e-3
+_ONLY_ENGLISH = STOP_WORDS["english"].difference(
+    *(words for language, words in STOP_WORDS.items() if language != "english")
+)
+"""Its function words that no other language has."""
 
 
 def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats) -> Floats:
@@ -55,7 +67,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     if len(set(seconds)) < 2:
         return lifted
     rows_of, bags = best.tolist(), candidates.bags_of(best)
-    question = frozenset(asked.terms)
+    question = frozenset(term for term in asked.terms if not _is_pair(term))
     numbers = frozenset(term for term in question if any(map(str.isdecimal, term)))
     told = [
         _Told(
@@ -126,6 +138,8 @@ def _reach(older: _Told, newer: _Told, if_changed: float) -> float:
         return -1.0
     # Who says "I moved to Oslo" need not say that they live there.
     missing = asked_for - newer.subject
+    if missing and missing != asked_for and newer.moved and missing <= DWELLING_TERMS:
+        return SAME_SUBJECT
     if missing and not (newer.moved and missing <= DWELLING_TERMS):
         return -1.0
     if newer.changed:
@@ -133,14 +147,28 @@ def _reach(older: _Told, newer: _Told, if_changed: float) -> float:
     return CHANGED if overlap(older.subject - asked_for, newer.subject) >= SOME else SAME_ANSWER
 
 
-def subject_of(terms: list[str]) -> frozenset[str]:
-    """Return the subject of a bag: no function words, markers or numbers, because those change."""
-    return frozenset(filter(_is_of_subject, terms))
+def subject_of(terms: list[str], language: str = "") -> frozenset[str]:
+    """Return the subject of a bag: no function words, markers, numbers or dates.
+
+    Numbers and dates change. Of scripts without spaces it has the single characters. ``language``:
+    whose function words are left out; empty: those of all.
+    """
+    if not language and not _ONLY_ENGLISH.isdisjoint(terms):
+        language = "english"
+    empty = FUNCTION_TERMS_OF[language] if language else FUNCTION_TERMS
+    return frozenset(term for term in terms if term not in empty and _may_be_subject(term))
 
 
 @lru_cache(maxsize=65_536)
-def _is_of_subject(term: str) -> bool:
-    return term not in FUNCTION_TERMS and term[0] != "<" and not any(map(str.isdecimal, term))
+def _may_be_subject(term: str) -> bool:
+    return not (
+        term in CALENDAR_TERMS or term[0] == "<" or any(map(str.isdecimal, term)) or _is_pair(term)
+    )
+
+
+def _is_pair(term: str) -> bool:
+    """Return whether a term is two characters of a script without spaces."""
+    return len(term) == 2 and all("\u3040" <= one <= "\u9fff" for one in term)
 
 
 def overlap(older: frozenset[str], newer: frozenset[str]) -> float:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
+from discreet.memory.languages import language_of
 from discreet.memory.phrasing import subject_of_question
 from discreet.memory.spaces import embeds_quickly, space_for
 from discreet.memory.temporal import days_asked_for
@@ -100,7 +101,7 @@ def ask(text: str, now: datetime) -> Asked:
         wants_time=not _TIME_QUESTIONS.isdisjoint(words),
         wants_number="how" in words and not _AMOUNTS.isdisjoint(words),
         of_agent=bool(_OF_AGENT.search(text.casefold())),
-        means_something=any(map(is_word, content.values())),
+        means_something=language_of(words) != "english" or any(map(is_word, content.values())),
         in_short=not _OVERVIEWS.isdisjoint(words),
         days=days_asked_for(text, now),
     )

@@ -17,8 +17,10 @@ import snowballstemmer
 from discreet.memory.hindi import spelled
 from discreet.memory.languages import (
     ASKING_WORDS,
+    CALENDAR_WORDS,
     CHANGE_WORDS,
     DWELLING_WORDS,
+    ENGLISH_TOO,
     MOVING_WORDS,
     ORDERS,
     STOP_WORDS,
@@ -27,9 +29,11 @@ from discreet.memory.languages import (
 
 __all__ = [
     "ASKS",
+    "CALENDAR_TERMS",
     "CHANGE_TERMS",
     "DWELLING_TERMS",
     "FUNCTION_TERMS",
+    "FUNCTION_TERMS_OF",
     "MOVING_TERMS",
     "NUMBER",
     "PART",
@@ -44,7 +48,7 @@ __all__ = [
     "words_of",
 ]
 
-VERSION = "<v4>"
+VERSION = "<v5>"
 """Change this when the same text gives other terms; stored bags of other versions are rebuilt."""
 
 ASKS, TIME, NUMBER, PART = "<asks>", "<time>", "<number>", "<part>"
@@ -71,6 +75,14 @@ _SUFFIX = re.compile(
     r"(?<=\w{2})'(?:[dt][ae](?:n|ki|yim|yiz)?|y?[aeıiuü]|y?l[ae]|n?[ıiuü]n|n[ae]|n[dt][ae]n?|l[ae]r)$"
 )
 """A Turkish ending after a name: "Bursa'da"."""
+
+
+_TURKISH_VERB = re.compile(
+    r"(?P<root>\w{3,}?)(?:[ıiuü]yor|y?aca[kğ]|y?ece[kğ]|m[ıiuü]ş|[dt][ıiuü])(?:[dt][ıiuü]|m[ıiuü]ş)?"
+    r"(?:[mnk]|[ıiuü]m|[ıiuü]z|s[ıiuü]n|s[ıiuü]n[ıiuü]z|n[ıiuü]z|l[ae]r)?"
+)
+"""A Turkish verb with the ending of a tense and a person; the stemmer knows nouns only."""
+_NO_TURKISH_VERBS = frozenset(["yardım", "sandık", "fındık", "kendim", "kendin", "tanıdık"])
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -264,7 +276,19 @@ def _stem(token: str, language: str) -> str:
     of_word = language if script == "LATIN" else _STEMMER_OF_SCRIPT.get(script)
     if of_word is None or token.isdecimal():
         return token
+    if of_word == "turkish" and (root := _root_of_turkish(token)):
+        return _folded(root)
     return _folded(_stemmer(of_word).stemWord(token) or token) or token
+
+
+def _root_of_turkish(token: str) -> str:
+    """Return the root of a verb, "sakl" of "saklıyoruz" and "sakladım"; empty if it is none."""
+    found = None if token in _NO_TURKISH_VERBS else _TURKISH_VERB.fullmatch(token)
+    if found is None:
+        return ""
+    root = found["root"]
+    # The vowel before -yor changes: sakla-, saklıyor.
+    return root[:-1] if len(root) > 3 and root[-1] in "aeıiuü" else root
 
 
 @lru_cache(maxsize=32)
@@ -283,6 +307,16 @@ def _in_bags(words_of_languages: Mapping[str, frozenset[str]]) -> frozenset[str]
 
 FUNCTION_TERMS = _in_bags(STOP_WORDS)
 """Function words of every known language, as bags contain them."""
+_OF_OTHER_SCRIPTS = _in_bags(
+    {language: words for language, words in STOP_WORDS.items() if language not in _LATIN}
+)
+FUNCTION_TERMS_OF = {
+    language: _OF_OTHER_SCRIPTS | _in_bags({language: STOP_WORDS[language]}) for language in _LATIN
+}
+"""The same by the language of a text. What is no word of it may carry a subject: "son", "Paris"."""
+FUNCTION_TERMS_OF["english"] = FUNCTION_TERMS - _in_bags({"english": ENGLISH_TOO})
+CALENDAR_TERMS = _in_bags(CALENDAR_WORDS)
+"""Months and days of the week, as bags contain them."""
 MOVING_TERMS, DWELLING_TERMS = _in_bags(MOVING_WORDS), _in_bags(DWELLING_WORDS)
 """Words that say that someone moved, and where someone lives, as bags contain them."""
 CHANGE_TERMS = _in_bags(CHANGE_WORDS) | MOVING_TERMS

@@ -102,6 +102,10 @@ _QUESTION_MARKS = ("?", "？", "؟", "⁇", "՞", ";")
 _ASKED_POLITELY = re.compile(r"(?:please )?(?:can|could|will|would) you\b", re.IGNORECASE)
 _COLONS = (":", "：")
 _END_MARKS = " .!?…。！？؟"
+_INVISIBLE = (
+    " \t\n\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+"""Marks of direction that keyboards put around right-to-left text, and blanks."""
 MAX_SENTENCES = 20
 """A longer text is one statement: it isn't conversation."""
 
@@ -112,7 +116,7 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
     A sentence after "remember that …" belongs to the text to remember, unless it has an intent of
     its own.
     """
-    said = text.strip()
+    said = text.strip().strip(_INVISIBLE)
     text = without_address(said.replace("’", "'"), agent_name)
     # Texts are stored unchanged; only matching normalizes apostrophes.
     said = said[-len(text) :] if said.replace("’", "'").endswith(text) else text
@@ -168,6 +172,7 @@ def _in_own_words(understood: ParsedIntent, told: tuple[int, int], said: str) ->
 
 
 def _one(sentence: str) -> ParsedIntent:
+    sentence = sentence.strip(_INVISIBLE)
     asks = sentence.endswith(_QUESTION_MARKS)
     bare = sentence.rstrip(_END_MARKS).strip()
     for kind, ways in patterns.SMALL.items():

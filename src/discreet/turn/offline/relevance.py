@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from discreet.memory.languages import language_of
+from discreet.memory.outdated import may_update
 from discreet.memory.tokenizer import content_terms, words_of
 from discreet.turn.context import Found
 from discreet.turn.offline.subjects import (
@@ -101,7 +102,23 @@ def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -
     alike = [match for match in kept if _alike(match, best)]
     alike.sort(key=lambda match: match.found.at, reverse=True)
     rest = [match for match in kept if not _alike(match, best)]
-    return [match.found for match in (*alike, *rest) if match.score >= least or match in alike]
+    chosen = [match.found for match in (*alike, *rest) if match.score >= least or match in alike]
+    return [*_updates_of(chosen[0], found), *chosen]
+
+
+def _updates_of(best: Found, found: Sequence[Found]) -> list[Found]:
+    """Return the newest memory that takes the place of the best one, if there is one."""
+    if best.kind != "memory":
+        return []
+    newer = [
+        one
+        for one in found
+        if one.kind == "memory"
+        and (one.whose, one.contact_id) == (best.whose, best.contact_id)
+        and one.at > best.at
+        and may_update(best.text, one.text)
+    ]
+    return sorted(newer, key=lambda one: one.at)[-1:]
 
 
 def outstanding(asked: str, found: Sequence[Found]) -> list[Found]:

@@ -28,6 +28,34 @@ class Subject:
     hints: str = ""
 
 
+_MAKES_ILL = (
+    r"(?=.*(?:\bgiv|\bcaus|\bbring|\bmake|\bfrom\b|\bafter\b|\bof\b|\bvon\b|\bnach\b|\bdurch\b|\bmach|\bme\b"
+    r"|\bdonne|\bprovo|\bfait|\brend|\bfont|\bfaz|-me\b|\bот\b|\bпосле\b|يسبب|تسبب|من |بعد|吃|喝|让))"
+    r".*(?:\brash(?:es)?\b|\bhives\b|\bheartburn|\bgives? me (?:an? )?(?:headache|migraine|stomach|spots|itch)"
+    r"|\bmakes? (?:me|my \w+) (?:itch|swell|sneeze|vomit|throw up|sick|ill)|\bswells? (?:up|shut)|\bbloats? me"
+    r"|\bausschlag|\bschwill|\bschwell|\banschwell|\bquaddel|\bjuck|\bpickel|\bsodbrennen|\bbauchweh|\bbauchschmerz|\bdurchfall"
+    r"|\bsarpullido|\bronchas|\burticaria|\bpicor|\bhincha|\bgranos\b|\bacidez|\bdolor de (?:barriga|estomago|cabeza)"
+    r"|\bboutons\b|\burticaire|\bplaques\b|\bdemange|\bgratte|\bgonfle|\bmal (?:au ventre|a la tete)|\bmigraine"
+    r"|\bcomichao|\bborbulhas|\bincha\w*\b|\bazia\b|\bdor(?:es)? de (?:barriga|estomago|cabeca)"
+    r"|\bот[её]к|\bсып[ьи]|\bзуд|\bчешусь|\bчеш[еу]тся|изжог|\bболит (?:живот|голова)|тошнит|пучит"
+    r"|حك[ةه]|طفح|تورم|تورّم|مغص|صداع|غثيان|起疹|疹子|发痒|痒|红肿|肿|拉肚子|头疼|头痛|恶心)"
+)
+"""What food does to people who should avoid it."""
+
+_ANIMALS = (
+    r"\b(?:bird|budgie|canary|cockatiel|tortoise|turtle|goldfish|guinea pig|snake|lizard|gecko|ferret|pony|donkey|goat|hen"
+    r"|puppy|kitten|mouse|rat|duck|pig)s?\b"
+    r"|\b(?:vogel|wellensittich|papagei|kanarienvogel|schildkrote|goldfisch|meerschweinchen|kaninchen|hase|schlange|echse"
+    r"|frettchen|pferd|pony|esel|ziege|huhn|huhner|maus|ratte|welpe)(?:n|s|e)?\b"
+    r"|\b(?:loro|periquito|canario|tortuga|conejo|serpiente|hamster|hamsters|caballo|burro|cabra|gallina|raton|pato|pez)s?\b"
+    r"|\b(?:perroquet|perruche|canari|tortue|poisson rouge|cochon d'inde|serpent|furet|cheval|poney|ane|chevre|poule|souris"
+    r"|canard|oiseau|chienne|chatte|chiot|chaton)s?\b"
+    r"|\b(?:papagaio|periquito|canario|tartaruga|peixe|porquinho|cobra|cavalo|burro|cabra|galinha|rato|pato|passaro|cadela)s?\b"
+    r"|канарейк|черепах|рыбк|морск(?:ая|ую) свинк|кролик|змея|змею|ящериц|хорек|лошад|пони|осел|коза|козу|курица|мыш|щенок|щенка"
+    r"|котен|крыс|ببغاء|عصفور|سلحفا|سمك[ةه] زينة|أرنب|ارنب|حصان|ماعز|دجاج|هامستر|حمار|فرس"
+    r"|鹦鹉|乌龟|金鱼|兔子|豚鼠|蛇|蜥蜴|马驹|鸡|鸭|鸟|小鼠"
+)
+
 SUBJECTS: dict[str, Subject] = {
     "not eaten": Subject(
         r"\beat|\bfood|\bmeal|\bdish|\bcook|allerg|\bdiet|\bavoid|\bessen\b|\bmeiden|\bspeise|gericht"
@@ -42,6 +70,7 @@ SUBJECTS: dict[str, Subject] = {
         r"|fa(?:z|zem)-me mal|me fa(?:z|zem) mal|bekomme ich .*(?:weh|schmerz|ausschlag)|wird mir (?:schlecht|ubel)"
         r"|upsets? my stomach|disagrees? with me|мне нельзя|мне плохо от|аллерг|не перенош|непереносим|не ем\b"
         r"|حساسي|لا [اأ]ستطيع|لا [اآأ]كل|ممنوع|过敏|不能吃|不能喝|不耐|不吃",
+        _MAKES_ILL,
     ),
     "home": Subject(
         r"\bi live|\bdo i live|\bmy home|\bmy address|\bmy house|\bwe live|wohne ich|wohnen wir"
@@ -58,7 +87,11 @@ SUBJECTS: dict[str, Subject] = {
         r"|\bprofesion|\btrabaj|\bdedico|\bempleo|\bmetier|\btravail|\bemploi|\bprofissao|\btrabalh"
         r"|професси|работ|должност|труж|чем .*зарабат|وظيف|مهنت|عملي|[اأ]عمل|[اأ]كسب|职业|工作|上班|谋生"
         r"|做什么的|\bearn (?:my|a) living|\bberuflich|\bprofissional|\bgano la vida|\boficio\b|\bgagne ma vie"
-        r"|\bboulot|\bganho a vida|\bemprego",
+        r"|\bboulot|\bganho a vida|\bemprego"
+        r"|\b(?:earn|make) (?:my |a |some )?(?:money|living|keep|wages)|\bpays? (?:me|my (?:salary|wages|bills))|\bemploys me"
+        r"|\bemployer|\bgeld verdien|\bbrotchen\b|\barbeitgeber|\bgano (?:mi |el )?(?:dinero|sueldo|pan)|\bempresa\b"
+        r"|\bgagne (?:mon|de l')\s?(?:argent|pain)|\bemployeur|\bganho (?:o )?(?:dinheiro|pao|meu)|\bна жизнь|\bдобыва"
+        r"|[اأ]كسب (?:مالي|رزقي)|رزقي|赚钱|挣钱|靠什么",
         r"\bi (?:now )?work|by trade|\bmy (?:job|work)|\bemployed|\barbeite|\bmein beruf|\btrabajo|\btrabalho"
         r"|je travaille|работаю|[اأ]عمل\b|[اأ]شتغل|我在.{1,12}(?:当|工作|上班)|我当|我的工作|上班",
         r"^i'?(?: a)?m an? \w+(?: (?:at|for|with) .+)?$|^ich bin (?:eine? )?\w+(?: (?:bei|beim|an|in) .+)?$"
@@ -69,7 +102,8 @@ SUBJECTS: dict[str, Subject] = {
         r"\bpets?\b|\banimal|haustier|\btiere?\b|mascota|animaux|\bbicho|питом|животн|حيوان|宠物",
         r"\b(?:dog|cat|hamster|rabbit|parrot|horse|hund|katze|kater|perr[oa]|gat[oa]|chien|chat|labrador"
         r"|lapin|cachorr[oa]|cao|coelho)(?:s|e|n|en)?\b|собак|кошк|\bкот\b|\bкот[аеу]\b|хомяк|попуга"
-        r"|كلب|قط[ةت]|قطي|狗|猫|兔|仓鼠",
+        r"|كلب|قط[ةت]|قطي|狗|猫|兔|仓鼠"
+        rf"|{_ANIMALS}",
     ),
     "travel": Subject(
         r"\btravel|\btrip\b|\bjourney|\bholiday|\bvacation|\bflight|\breise|\bverreis|\burlaub|\bflug"
