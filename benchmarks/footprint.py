@@ -61,7 +61,7 @@ async def main(turns: int) -> None:
         async with _served(environment) as (url, _):
             token = await asyncio.to_thread(_token, environment)
             async with _client(url, token) as client:
-                await _say(client, range(1, 2))
+                await _say(client, range(10**6, 10**6 + 1))  # makes the first agent and its rows
         weights = []
         for first, last in ((1, FEW), (FEW + 1, MANY)):
             await asyncio.to_thread(_make, database, first, last)

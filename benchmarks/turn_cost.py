@@ -66,7 +66,7 @@ async def main() -> None:
     with scratch_home() as home, opened_database(home) as database:
         environment = {**os.environ, "DISCREET_HOME": str(home), "DISCREET_LISTEN": "127.0.0.1:0",
                        "DISCREET_API_CALLS_A_MINUTE": "1000000"}  # fmt: skip
-        async with _served(environment) as (url, pid):
+        async with _served(environment, *sys.argv[1:]) as (url, pid):
             token = await asyncio.to_thread(_token, environment)
             admin = database.conninfo(ADMIN_ROLE)
             limits = httpx.Limits(max_connections=AT_ONCE)
@@ -145,17 +145,20 @@ async def _ask(client: httpx.AsyncClient, number: int) -> float:
 
 
 @asynccontextmanager
-async def _served(environment: dict[str, str]) -> AsyncIterator[tuple[str, int]]:
+async def _served(environment: dict[str, str], *words: str) -> AsyncIterator[tuple[str, int]]:
     """Yield the URL of a server, and the process that it runs in."""
     server = await asyncio.create_subprocess_exec(
-        SB, "serve", *sys.argv[1:], env=environment, stdout=PIPE, stderr=DEVNULL
+        SB, "serve", *words, env=environment, stdout=PIPE, stderr=DEVNULL
     )
     assert server.stdout is not None
     try:
         said = ""
         async with asyncio.timeout(START_SECONDS):
             while (found := re.search(r"REST at (\S+)/api", said)) is None:
-                said += (await server.stdout.readline()).decode()
+                line = (await server.stdout.readline()).decode()
+                if not line:
+                    raise SystemExit(f"sb serve ended: {said}")
+                said += line
         yield found[1], server.pid
     finally:
         server.terminate()

@@ -153,6 +153,7 @@ def _named(migration: Migration, installation: str) -> Migration:
 def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         with psycopg.connect(conninfo, autocommit=True) as conn:
+            conn.execute("SET client_encoding = 'UTF8'")  # pgbouncer may not pass the option on
             yield conn
     except psycopg.errors.InsufficientPrivilege as error:
         raise Unavailable(

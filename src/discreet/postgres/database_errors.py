@@ -135,6 +135,11 @@ def refusal_of(error: Error | UnicodeEncodeError) -> DiscreetError | None:
             return LostRace("It was changed at the same time.", hint="Try again.")
         case errors.ForeignKeyViolation():
             return NotFound("It refers to something that does not exist.")
+        case errors.QueryCanceled():
+            return Unavailable(
+                "The database took too long for this and gave up.",
+                hint="Ask for less, such as one contact or a shorter time, or try again later.",
+            )
         case DataError(sqlstate=None):
             # The driver rejects a NUL in a text itself.
             return BadInput(_UNSTORABLE, hint="Remove it.")

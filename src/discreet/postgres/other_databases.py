@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import Conflict
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.roles import SCHEMA_ROLE
 
-__all__ = ["refuse_other_database"]
+__all__ = ["end_connections", "refuse_other_database"]
 
 # The ledger and extensions exist before our schemas do.
 CONTENT = """
@@ -24,6 +26,15 @@ SELECT (SELECT r.rolname FROM pg_catalog.pg_namespace n
                   AND (n.nspname, c.relname) <> ('public', 'schema_migrations')
                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                                    WHERE d.objid = c.oid AND d.deptype = 'e'))
+"""
+CONNECTED = """
+SELECT DISTINCT usename FROM pg_catalog.pg_stat_activity
+ WHERE datname = %s AND usename <> current_user
+"""
+TERMINATE = """
+SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
+ WHERE datname = %s AND pid <> pg_catalog.pg_backend_pid()
+   AND pg_catalog.pg_has_role(usesysid, 'USAGE')
 """
 
 
@@ -53,3 +64,16 @@ def refuse_other_database(
                     hint="Nothing was changed. Choose another name for this one: --name or "
                     "--dbname NAME",
                 )
+
+
+def end_connections(conn: psycopg.Connection[Any], dbname: str) -> None:
+    """End all connections to a database that the admin of ``conn`` may end.
+
+    An admin who is no superuser may grant itself the roles that it made; here it does for a moment.
+    """
+    with conn.transaction(force_rollback=True):
+        for (role,) in conn.execute(CONNECTED, [dbname]).fetchall():
+            grant = sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT TRUE")
+            with suppress(psycopg.errors.InsufficientPrivilege), conn.transaction():
+                conn.execute(grant.format(sql.Identifier(role)))
+        conn.execute(TERMINATE, [dbname])

@@ -43,7 +43,7 @@ from discreet.postgres.folders import make_layout
 from discreet.postgres.installation import check_database_name
 from discreet.postgres.loading import load_dump
 from discreet.postgres.migrate import read_migrations
-from discreet.postgres.other_databases import refuse_other_database
+from discreet.postgres.other_databases import end_connections, refuse_other_database
 from discreet.postgres.restored_secrets import keep_secrets, reseal
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.settings import Settings
@@ -56,10 +56,6 @@ Erase = Callable[[Credentials, Sequence[str]], int]
 UNLOCKED = Unlocking()
 SWAP_ATTEMPTS = 5
 SCRATCH = "restoring-"
-TERMINATE = """
-SELECT pg_catalog.pg_terminate_backend(pid, 5000)
-  FROM pg_catalog.pg_stat_activity WHERE datname = %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +313,9 @@ def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
     for _ in range(SWAP_ATTEMPTS):
         try:
             with conn.transaction():
+                end_connections(conn, new)  # a pooler keeps those that were closed here
                 if exists:
-                    conn.execute(TERMINATE, [place])
+                    end_connections(conn, place)
                     _rename(conn, place, old)
                 _rename(conn, new, place)
             break
@@ -337,4 +334,5 @@ def _rename(conn: psycopg.Connection[Any], name: str, to: str) -> None:
 
 
 def _drop(conn: psycopg.Connection[Any], name: str) -> None:
+    end_connections(conn, name)
     conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
