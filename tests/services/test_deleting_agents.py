@@ -153,7 +153,7 @@ async def test_an_agent_that_cannot_go_is_refused_and_nothing_changes(
         with pytest.raises(error):
             await delete(world, tmp_path, "move", **more)
     await change_agent(world.db, world.owner_id, "Bea", AgentChange(memory_model="shared"))
-    with pytest.raises(Conflict, match="shares one memory"):
+    with pytest.raises(Conflict, match="one memory for everybody"):
         await delete(world, tmp_path, "move", to_agent_id=bea.id)
     assert left(admin, world.agent_id) == {"channels": 1}
 
