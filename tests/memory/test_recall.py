@@ -13,7 +13,7 @@ from discreet.memory.candidates import CandidateRows, candidates_of
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.large_scopes import remember_many
 from discreet.memory.memories import forget
-from discreet.memory.recall import Filters, Mode, prepare, recall, search_messages
+from discreet.memory.recall import Filters, Mode, prepare, recall, search, search_messages
 from discreet.services.references import ReferenceText, publish
 from tests.memory.conftest import People, texts
 
@@ -282,3 +282,32 @@ async def test_rows_read_along_with_their_ranking_are_those_that_are_read_by_id(
                 found.append(await recall(tx, query, filters=every))
         assert found[0] == found[1]
         assert {hit.kind for hit in found[0]} == {"memory", "passage", "message"}
+
+
+async def test_a_search_of_too_many_messages_reads_the_newest_and_says_since_when(
+    people: People, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.execute(
+        "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
+        " position, direction, state, text, created_at)"
+        " SELECT owner_id, agent_id, contact_id, session_id, route_id, 50 - n, 'out', 'sent',"
+        " CASE n WHEN 15 THEN 'The ferry leaves at nine.' ELSE 'Good morning.' END,"
+        " created_at - n * interval '1 minute' FROM discreet.messages, generate_series(1, 20) n"
+        " WHERE contact_id = %s",
+        [people.alice.contact_id],
+    )
+    monkeypatch.setattr("discreet.memory.candidates.MANY", 5)
+    monkeypatch.setattr("discreet.memory.candidates.MAX_MESSAGES", 10)
+    ferry = prepare("When does the ferry leave?", people.embedder)
+
+    async def found(until: datetime | None) -> tuple[bool, datetime | None]:
+        filters = Filters(kinds=frozenset(["message"]), until=until)
+        async with people.db.read(people.alice) as tx:
+            result = await search(tx, ferry, limit=100, filters=filters)
+        return any("ferry" in hit.content for hit in result.hits), result.since
+
+    before, since = await found(None)
+    assert not before, since
+    assert since is not None
+    assert await found(since) == (True, since - timedelta(minutes=10))
+    assert (await found(since - timedelta(minutes=10)))[1] is None

@@ -196,6 +196,13 @@ def _print(found: Hits, *, explain: bool, as_json: bool) -> None:
 
     if found.by_words_only:
         print(BY_WORDS_ONLY, file=sys.stderr)
+    if found.searched_since is not None:
+        since = found.searched_since.isoformat()
+        print(
+            f"Searched the newest messages only, back to {since}."
+            f" To search earlier ones, add: --until {since}",
+            file=sys.stderr,
+        )
     if as_json:
         print_json([_record(hit) for hit in found.items])
         return

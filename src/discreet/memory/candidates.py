@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from discreet.memory.indexing import index, mentioning, vector_literal
 from discreet.memory.large_scopes import (
     FEW,
     MANY,
+    MAX_MESSAGES,
+    PER_KIND,
     SAMPLE,
     choosing,
     chosen,
@@ -43,13 +46,15 @@ MAX_UNINDEXED = 5_000
 class CandidateRows:
     """Rows as columns of equal length. ``ids``: 16 bytes each, ``kinds``: one letter each.
 
-    ``whole``: the other columns of each row, as JSON, where they were read along.
+    ``whole``: the other columns of each row, as JSON, where they were read along. ``since``: when
+    the oldest message that was read was stored, None if all were read.
     """
 
     ids: bytes
     kinds: str
     candidates: Candidates
     whole: Sequence[str | None] = ()
+    since: datetime | None = None
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -140,6 +145,7 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
         "mentioning": mentioning(query.asked.terms),
         "one_too_many": MANY + 1,
         "sample": SAMPLE,
+        "newest": MAX_MESSAGES,
     }
     kinds = filters.wanted()
     if not kinds:
@@ -163,7 +169,8 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
         large = grown
     remember_many(tx.scope, filters, many=len(row[0] or "") > FEW)
     known = population_of_owner or (population(row[17:21]) if large else None)
-    return _found(row, known)
+    since = [row[17 + PER_KIND * at + 4] for at, kind in enumerate(large) if kind == "message"]
+    return replace(_found(row, known), since=since[0] if since else None)
 
 
 def _update(
@@ -171,7 +178,7 @@ def _update(
 ) -> list[Kind]:
     """Return the kinds with more rows than are all ranked, and remember them."""
     there = {kind: (row[0] or "").count(_LETTER_OF[kind]) for kind in kinds}
-    there |= {kind: row[17 + 4 * at] for at, kind in enumerate(large)}
+    there |= {kind: row[17 + PER_KIND * at] for at, kind in enumerate(large)}
     for kind in kinds:
         remember_size(tx.scope, filters, kind, large=there[kind] > MANY)
     return [kind for kind in kinds if there[kind] > MANY]

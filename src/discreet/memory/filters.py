@@ -127,7 +127,10 @@ _CONDITIONS: Mapping[Kind, Mapping[str, LiteralString]] = {
         "agent": "agent_id = %(agent)s",
         "session": "session_id = %(session)s",
         "before_turn": "turn_id IS DISTINCT FROM %(before_turn)s",
-        "since": "coalesce(sent_at, created_at) >= %(since)s",
+        # The second condition uses an index: nothing is sent after it was stored, give or take a
+        # day for a wrong clock.
+        "since": "coalesce(sent_at, created_at) >= %(since)s"
+        " AND created_at >= %(since)s::timestamptz - interval '1 day'",
         "until": "coalesce(sent_at, created_at) < %(until)s",
     },
 }

@@ -19,6 +19,8 @@ from discreet.scope import Scope
 __all__ = [
     "FEW",
     "MANY",
+    "MAX_MESSAGES",
+    "PER_KIND",
     "SAMPLE",
     "choosing",
     "chosen",
@@ -36,6 +38,10 @@ FEW = 200
 """Maximum rows that are read in full before they are ranked: one round trip instead of two."""
 SAMPLE = 100
 """Size of the random sample."""
+MAX_MESSAGES = 100_000
+"""Maximum messages that one search reads, newest first."""
+PER_KIND = 5
+"""How many expressions ``population_of`` returns."""
 
 _TABLE: Mapping[Kind, LiteralString] = {
     "memory": "discreet.memories",
@@ -59,13 +65,14 @@ _CHOSEN: Mapping[Kind, LiteralString] = {
 # Rows without a word of the question are returned without terms, to avoid copying them.
 _CHOOSE: LiteralString = """
     {kind}_every AS MATERIALIZED (
-      SELECT id, coalesce(cardinality(terms), 0) AS length,
+      SELECT id, created_at, coalesce(cardinality(terms), 0) AS length,
              CASE WHEN terms && %(terms)s::text[] THEN terms END AS terms,
              CASE WHEN embedder = %(embedder)s
                   THEN embedding OPERATOR(public.<=>) %(vector)s::public.vector END AS distance
-        FROM {table} WHERE {passing}
+        FROM {table} WHERE {passing}{newest}
     ), {kind}_all AS MATERIALIZED (
-      SELECT count(*) AS rows, avg(length)::float8 AS length FROM {kind}_every
+      SELECT count(*) AS rows, avg(length)::float8 AS length, min(created_at) AS since
+        FROM {kind}_every
     ), {kind}_match AS MATERIALIZED (
       SELECT every.id, every.length, every.distance, asked.term
         FROM {kind}_every every JOIN unnest(%(terms)s::text[]) AS asked (term)
@@ -86,7 +93,10 @@ _CHOOSE: LiteralString = """
     )"""
 _POPULATION: LiteralString = """
     (SELECT rows FROM {kind}_all), (SELECT length FROM {kind}_all),
-    (SELECT array_agg(term) FROM {kind}_held), (SELECT array_agg(rows) FROM {kind}_held)"""
+    (SELECT array_agg(term) FROM {kind}_held), (SELECT array_agg(rows) FROM {kind}_held),
+    {since}"""
+_NEWEST: LiteralString = " ORDER BY created_at DESC LIMIT %(newest)s"
+_SINCE: LiteralString = "(SELECT CASE WHEN rows = %(newest)s THEN since END FROM message_all)"
 
 _MOST_REMEMBERED = 10_000
 Search = tuple[Scope, Filters, Kind | None]
@@ -136,6 +146,7 @@ def _key(scope: Scope, filters: Filters, kind: Kind | None) -> Search:
 def choosing(kind: Kind, passing: LiteralString) -> LiteralString:
     """Return common table expressions that choose the rows to rank. ``passing``: a condition."""
     sql = _CHOOSE.replace("{table}", _TABLE[kind]).replace("{passing}", passing)
+    sql = sql.replace("{newest}", _NEWEST if kind == "message" else "")
     return sql.replace("{kind}", kind)
 
 
@@ -145,12 +156,16 @@ def chosen(kind: Kind) -> LiteralString:
 
 
 def population_of(kind: Kind) -> LiteralString:
-    """Return four SQL expressions with the statistics of all rows, for ``population``."""
-    return _POPULATION.replace("{kind}", kind)
+    """Return SQL expressions for the statistics of all rows, for ``population``, and for a time.
+
+    The time is null if all rows were read, else that of the oldest one that was.
+    """
+    sql = _POPULATION.replace("{since}", _SINCE if kind == "message" else "NULL::timestamptz")
+    return sql.replace("{kind}", kind)
 
 
 def population(said: Sequence[Any]) -> Population:
-    """Return the statistics from the values of ``population_of``."""
+    """Return the statistics from the first four values of ``population_of``."""
     rows, mean_length, terms, counts = said
     held = dict(zip(terms or [], map(float, counts or []), strict=True))
     return Population(float(rows), held, float(mean_length or 0.0))

@@ -22,7 +22,18 @@ from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, r
 from discreet.memory.whole_rows import fetch_whole
 from discreet.scope import Transaction
 
-__all__ = ["ANY", "Filters", "Hit", "Query", "ScoreParts", "prepare", "recall", "search_messages"]
+__all__ = [
+    "ANY",
+    "Filters",
+    "Hit",
+    "Query",
+    "Result",
+    "ScoreParts",
+    "prepare",
+    "recall",
+    "search",
+    "search_messages",
+]
 
 MAX_HITS = 100
 
@@ -81,6 +92,17 @@ class Hit:
     sender_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Hits, best first. ``since``: when the oldest message that was read was stored.
+
+    ``since`` None: everything in the scope that passes the filters was read.
+    """
+
+    hits: list[Hit]
+    since: datetime | None = None
+
+
 async def recall(
     tx: Transaction,
     query: Query,
@@ -89,6 +111,18 @@ async def recall(
     limit: int = 10,
     filters: Filters = ANY,
 ) -> list[Hit]:
+    """Return the hits of ``search``. Raises: as it does."""
+    return (await search(tx, query, mode=mode, limit=limit, filters=filters)).hits
+
+
+async def search(
+    tx: Transaction,
+    query: Query,
+    *,
+    mode: Mode = "hybrid",
+    limit: int = 10,
+    filters: Filters = ANY,
+) -> Result:
     """Return the best rows of this scope, best first.
 
     Hybrid mode returns as many as the limit and the scope allow, or none if nothing matches at all.
@@ -101,7 +135,7 @@ async def recall(
         raise BadInput(f"Invalid limit {limit}.", hint=f"Use 1 to {MAX_HITS}.")
     found = await candidates_of(tx, query, filters)
     if not len(found):
-        return []
+        return Result([], found.since)
     ranking = rank(query.asked, found.candidates, mode=mode, now=query.asked_at.timestamp())
     best = ranking.order[:limit].tolist()
     whole: dict[int, dict[str, Any]] = {}
@@ -116,7 +150,7 @@ async def recall(
         by_id = await fetch_whole(tx, unread)
         # Another request may have deleted some of them in the meantime.
         whole |= {at: by_id[found.id_of(at)] for at in best if found.id_of(at) in by_id}
-    return [
+    hits = [
         Hit(
             kind=found.kind_of(at),
             id=found.id_of(at),
@@ -127,6 +161,7 @@ async def recall(
         for at in best
         if at in whole
     ]
+    return Result(hits, found.since)
 
 
 async def search_messages(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from discreet.schemas.attribution import Person
 from discreet.schemas.pages import Page
@@ -289,4 +289,9 @@ class Hits(BaseModel):
     items: list[Hit]
     by_words_only: bool = Field(
         description="The embedder could not be reached, so results were matched by words alone."
+    )
+    searched_since: AwareDatetime | None = Field(
+        None,
+        description="Among more than 100,000 messages, only the newest are searched: those since"
+        " this time. To search earlier ones, repeat the request with it as `until`.",
     )

@@ -91,8 +91,11 @@ async def _search(
 ) -> schemas.Hits:
     query = await prepare_query(request.query, context.embedder())
     async with context.read() as tx:
-        items = await find_hits(tx, query, mode=request.mode, limit=request.limit, filters=filters)
-    return schemas.Hits(items=items, by_words_only=_has_words_only(query))
+        found = await _find(tx, query, request.mode, request.limit, filters)
+        items = await _described(tx, found.hits)
+    return schemas.Hits(
+        items=items, by_words_only=_has_words_only(query), searched_since=found.since
+    )
 
 
 async def prepare_query(text: str, embedder: Embedder) -> Query:
@@ -116,9 +119,19 @@ async def find_hits(
     Raises:
         BadInput: the limit is out of range.
     """
+    found = await _find(tx, query, mode, limit, filters)
+    return await _described(tx, found.hits)
+
+
+async def _find(
+    tx: Transaction, query: Query, mode: schemas.Mode, limit: int, filters: Filters
+) -> store.Result:
     if _has_words_only(query) and mode == "semantic":
         mode = "text"
-    hits = await store.recall(tx, query, mode=mode, limit=limit, filters=filters)
+    return await store.search(tx, query, mode=mode, limit=limit, filters=filters)
+
+
+async def _described(tx: Transaction, hits: list[store.Hit]) -> list[schemas.Hit]:
     attribution = await attribution_of(tx, [hit.contact_id for hit in hits])
     agents = await _agents(tx) if hits and isinstance(tx.scope, OwnerScope) else {}
     speakers = await _speakers(tx, hits)

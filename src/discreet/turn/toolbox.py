@@ -182,9 +182,11 @@ class Toolbox:
             self.reading.note(found)
 
     async def show_hits(self, hits: schemas.Hits) -> Outcome:
-        """Show the results of a search, with a note if they were matched by words alone."""
-        note = recall.BY_WORDS_ONLY if hits.by_words_only else ""
-        return await self.show(found_hits(hits.items), note)
+        """Show the results of a search, with a note if it was limited."""
+        notes = [recall.BY_WORDS_ONLY] if hits.by_words_only else []
+        if hits.searched_since is not None:
+            notes.append(f"Only messages since {hits.searched_since.isoformat()} were searched.")
+        return await self.show(found_hits(hits.items), " ".join(notes))
 
     async def may_change(self, memory_id: MemoryId, tool: str, given: Arguments) -> Released:
         """Check a change to a memory, which in an owner's session may be a contact's.
