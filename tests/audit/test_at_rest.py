@@ -131,7 +131,7 @@ OPENED: Sequence[tuple[str, set[tuple[str, str]]]] = (
         {("schema", "function gate.holds_answers")},
     ),
     (
-        "DROP TRIGGER archive ON discreet.memories",
+        "DROP TRIGGER archive_memory ON discreet.memories",
         {("schema", "trigger discreet.memories/archive")},
     ),
     (

@@ -71,7 +71,7 @@ async def test_what_does_not_fit_the_server_is_refused() -> None:
         await look(url, anywhere)
     for changed, why, kind in (
         ({"resource": {"resource": "http://127.0.0.1:1/mcp"}}, "another address", Unavailable),
-        ({"server": {"issuer": "https://other.example"}}, "another one", Unavailable),
+        ({"server": {"issuer": "https://other.example"}}, "different issuer", Unavailable),
         ({"server": {"code_challenge_methods_supported": ["plain"]}}, "PKCE", Unavailable),
         ({"server": {"code_challenge_methods_supported": None}}, "PKCE", Unavailable),
         (

@@ -16,9 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import psycopg
 from anyio.from_thread import start_blocking_portal
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from discreet.domain.concurrency import end, start
 
 __all__ = ["reachable_without_tls"]
 
@@ -65,7 +68,7 @@ class _Server:
         known = conn.pgconn.info
         options = {one.keyword.decode(): one.val.decode() for one in known if one.val}
         self._host, self._port = conn.info.host, conn.info.port
-        self._relays: set[asyncio.Future[None]] = set()
+        self._relays: set[asyncio.Task[None]] = set()
         self._address = conn.info.hostaddr or conn.info.host
         self._directly = options.get("sslnegotiation") == "direct"
         self._tls = _context(options)
@@ -84,14 +87,12 @@ class _Server:
 
     async def _end(self, listening: asyncio.Server) -> None:
         listening.close()
-        if self._relays:  # the programs have ended, so these do
-            await asyncio.wait(self._relays, timeout=END_SECONDS)
+        await end(*self._relays, grace=END_SECONDS)  # the programs have ended, so these do
 
-    async def _relay(self, reader: StreamReader, writer: StreamWriter) -> None:
-        relay = asyncio.ensure_future(self._relayed(reader, writer))
+    def _relay(self, reader: StreamReader, writer: StreamWriter) -> None:
+        relay = start(self._relayed(reader, writer), "TLS relay")
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
-        await relay
 
     async def _relayed(self, reader: StreamReader, writer: StreamWriter) -> None:
         # A program whose server can't be reached sees its connection close, and says so.
@@ -100,7 +101,9 @@ class _Server:
             there, out = await asyncio.open_connection(
                 sock=asked, ssl=self._tls, server_hostname=self._host or self._address
             )
-            await asyncio.gather(_pass_on(reader, out), _pass_on(there, writer))
+            async with anyio.create_task_group() as both:
+                both.start_soon(_pass_on, reader, out)
+                both.start_soon(_pass_on, there, writer)
         await _close(writer)
 
     def _connected(self) -> socket.socket:
