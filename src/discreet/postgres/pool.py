@@ -62,6 +62,11 @@ class PooledConnection(AsyncConnection[Any]):
         """Record that the connection is clean: one call of the gate has run and committed."""
         self._is_clean = True
 
+    async def clean_now(self) -> None:
+        """Clean the connection before it is returned, so that its next user doesn't wait."""
+        await self.clean()
+        self._is_clean = True
+
     async def clean(self) -> None:
         """Reset settings, held cursors, channels, advisory locks and SQL-level statements.
 

@@ -78,7 +78,7 @@ class ScopedDatabase:
     async def read(self, scope: RowScope) -> AsyncIterator[Transaction]:
         """Read in a scope: every call is a read-only transaction of its own, in one round trip.
 
-        Each brings its ticket. The pool cleans the connection afterwards, and nobody waits for it.
+        Each brings its ticket.
 
         Raises: as ``begin``.
         """
@@ -110,7 +110,9 @@ class ScopedDatabase:
                 finally:
                     tx.close()
                 # If anything above raises, the pool rolls back and cleans before the next use.
-                if not reads_only:
+                if reads_only:
+                    await connection.clean_now()
+                else:
                     await connection.commit_clean(durable=durable)
         except Error as error:
             ours = await _translated(pool, error)
