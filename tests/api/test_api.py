@@ -104,7 +104,7 @@ async def test_a_contacts_token_reaches_no_data_of_the_owner_or_other_contacts(
         assert refused.status_code == 403, (method, path)
     assert (await alice.get("/api/memories")).json()["items"] == []
     found = (await alice.post("/api/memories/recall", json={"query": "tea key"})).json()
-    assert found == {"items": [], "by_words_only": False}
+    assert found == {"items": [], "by_words_only": False, "searched_since": None}
     said = (await alice.post("/api/messages/search", json={"query": "tea key"})).json()["items"]
     assert {hit["contact_id"] for hit in said} == {str(her_id)}
     narrowed = await alice.post(
