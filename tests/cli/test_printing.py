@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from discreet.cli import searches
 from discreet.cli.printing import Column, print_json, print_list
 from discreet.domain.amounts import ago, counted
+from discreet.schemas.memories import Hits
 
 COLUMNS: list[Column[str]] = [
     Column("ID", lambda _: "8a3f0c52-0000-4000-8000-000000000000", whole=True),
@@ -62,3 +64,14 @@ def test_times_and_numbers_are_said_in_words() -> None:
         "1 day ago",
     ]
     assert [counted(n, "memory") for n in (0, 1, 2)] == ["0 memories", "1 memory", "2 memories"]
+
+
+def test_a_limited_search_of_messages_prints_the_option_that_searches_the_earlier_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    since = datetime(2026, 3, 1, 12, 0, 5, 250_000, tzinfo=UTC)
+    found = Hits(items=[], by_words_only=False, searched_since=since)
+    searches._print(found, explain=False, as_json=True)
+    until = capsys.readouterr().err.split("--until ")[1].strip()
+    accepted = [datetime.strptime(until, one) for one in searches._DATES if "%S%z" in one]
+    assert accepted == [datetime(2026, 3, 1, 12, 0, 6, tzinfo=UTC)]

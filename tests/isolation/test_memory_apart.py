@@ -26,7 +26,7 @@ from discreet.memory.memories import (
     remember,
     update_memory,
 )
-from discreet.memory.recall import ANY, Filters, Hit, prepare, recall
+from discreet.memory.recall import ANY, Filters, Hit, prepare, recall, search
 from discreet.postgres.server import Database
 from discreet.queue.worker import count_owner_terms
 from discreet.scope import ContactScope, SharedScope, WorkScope
@@ -369,3 +369,34 @@ async def test_a_scope_that_grows_large_and_shrinks_again_gives_all_it_has(world
             await forget(tx, memory.id)
     assert await there(alice) == (15, False)
     assert await there(alice) == (15, False)
+
+
+@pytest.fixture
+def six_are_too_many() -> Iterator[None]:
+    """Search six messages like hundreds of thousands: only the newest ones."""
+    limits = vars(candidates)
+    before = {name: limits[name] for name in ("MANY", "MAX_MESSAGES")}
+    limits |= {"MANY": 3, "MAX_MESSAGES": 5}
+    yield
+    limits |= before
+
+
+@pytest.mark.usefixtures("six_are_too_many")
+async def test_how_far_a_search_of_messages_goes_back_depends_on_own_messages_alone(
+    world: World,
+) -> None:
+    alice, _ = await _two(world)
+    for number in range(4):
+        await world.say("telegram:1001", f"heron number {number}")
+
+    async def asked() -> Any:
+        query = prepare("heron", bundled_embedder(), now=datetime(2030, 1, 1, tzinfo=UTC))
+        async with world.db.read(alice) as tx:
+            found = await search(tx, query, filters=Filters(kinds=frozenset(["message"])))
+        return [hit.content for hit in found.hits], found.since
+
+    before = await asked()
+    assert (len(before[0]), before[1] is None) == (5, False)  # all five are the newest five
+    for number in range(8):
+        await world.say("telegram:1002", f"heron of Bob {number}")
+    assert await asked() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -197,7 +197,8 @@ def _print(found: Hits, *, explain: bool, as_json: bool) -> None:
     if found.by_words_only:
         print(BY_WORDS_ONLY, file=sys.stderr)
     if found.searched_since is not None:
-        since = found.searched_since.isoformat()
+        # Rounded up, as --until takes whole seconds: a message may be found twice, but none missed.
+        since = (found.searched_since + timedelta(seconds=1)).isoformat(timespec="seconds")
         print(
             f"Searched the newest messages only, back to {since}."
             f" To search earlier ones, add: --until {since}",

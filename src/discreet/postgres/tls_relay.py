@@ -1,7 +1,7 @@
-"""Let PostgreSQL's programs, which the wheel has without TLS, reach a server that wants it.
+"""Connect PostgreSQL's programs, which the wheel builds without TLS, to a server that requires it.
 
-They connect to a Unix socket in a folder that only this user can enter. What they say is passed on
-over TLS, with the check of the server's certificate that the connection string asks for.
+The programs connect to a Unix socket in a folder that only this user can enter. The relay forwards
+their traffic over TLS and verifies the server's certificate as the connection string asks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["reachable_without_tls"]
 # https://www.postgresql.org/docs/current/protocol-message-formats.html: SSLRequest and its yes
 SSL_REQUEST, YES = bytes.fromhex("0000000804d2162f"), b"S"
 OF_TLS = ("ssl", "channel_binding", "gss")
-"""How options begin that a program without TLS refuses."""
+"""Prefixes of options that a program without TLS rejects."""
 CHUNK_BYTES = 65536
 CONNECT_SECONDS, END_SECONDS = 60.0, 10.0
 PORT = 5432
@@ -62,7 +62,7 @@ def reachable_without_tls(conninfo: str) -> Iterator[str]:
 
 
 class _Server:
-    """The server that a connection reached, and how it did."""
+    """The server that a connection reached, and the TLS settings it used."""
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
         known = conn.pgconn.info
@@ -75,7 +75,7 @@ class _Server:
 
     @contextmanager
     def relayed(self, folder: str) -> Iterator[None]:
-        """Relay whoever connects to the socket in the folder, in a thread of its own."""
+        """Relay connections to the socket in the folder, in a separate thread."""
         with start_blocking_portal() as portal:
             listening = portal.call(
                 asyncio.start_unix_server, self._relay, Path(folder, f".s.PGSQL.{PORT}")
@@ -102,15 +102,15 @@ class _Server:
                 sock=asked, ssl=self._tls, server_hostname=self._host or self._address
             )
             async with anyio.create_task_group() as both:
-                both.start_soon(_pass_on, reader, out)
-                both.start_soon(_pass_on, there, writer)
+                both.start_soon(_forward, reader, out)
+                both.start_soon(_forward, there, writer)
         await _close(writer)
 
     def _connected(self) -> socket.socket:
-        """Return a connection on which the server waits for TLS to begin.
+        """Connect to the server and ask it for TLS.
 
         Raises:
-            OSError: there is none.
+            OSError: the server can't be reached or refuses TLS.
         """
         found = socket.create_connection((self._address, self._port), CONNECT_SECONDS)
         if not self._directly:
@@ -122,8 +122,8 @@ class _Server:
         return found
 
 
-async def _pass_on(reader: StreamReader, writer: StreamWriter) -> None:
-    """Pass on what one side says until it ends; the other then ends too."""
+async def _forward(reader: StreamReader, writer: StreamWriter) -> None:
+    """Forward data until one side closes; then close the other."""
     with suppress(OSError):
         while data := await reader.read(CHUNK_BYTES):
             writer.write(data)
@@ -138,7 +138,7 @@ async def _close(writer: StreamWriter) -> None:
 
 
 def _context(options: dict[str, str]) -> ssl.SSLContext:
-    """Return what checks as libpq does.
+    """Return a TLS context with the same checks as libpq.
 
     See https://www.postgresql.org/docs/current/libpq-ssl.html
     """
