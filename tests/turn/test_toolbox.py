@@ -17,7 +17,8 @@ from discreet.postgres.server import Database
 from discreet.scope import session_scope
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.own_tools import NO_SUCH_MEMORY, TOOLS
-from discreet.turn.toolbox import NOTHING_FOUND, Toolbox
+from discreet.turn.tool_context import NOTHING_FOUND
+from discreet.turn.toolbox import Toolbox
 from discreet.turn.tools import Outcome
 from tests.support.turns import rows_of
 from tests.support.world import World, make_world, open_scoped

@@ -87,7 +87,13 @@ async def rehearse(
     async with db.begin(scope) as tx:
         servers = _ServersThen(specs_of(await allowed_tools(tx)))
     toolbox = _DryToolbox(
-        db, scope, lease.session_id, turn_id, embedder, servers, recorded=_recorded(turn["steps"])
+        db,
+        scope,
+        lease.session_id,
+        turn_id,
+        embedder,
+        servers=servers,
+        recorded=_recorded(turn["steps"]),
     )
     began = time.monotonic()
     try:

@@ -1,6 +1,6 @@
 """The agent's own tools: memory, conversation, reminders, and calling a person.
 
-Each acts through its toolbox, in the scope of the turn's session. No arguments name another scope.
+Each acts in the scope of its turn's session. No arguments name another scope.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -40,11 +40,8 @@ from discreet.turn.escaping import quote, tagged
 from discreet.turn.handover import ask_for_person
 from discreet.turn.reminders import zone_of_scope
 from discreet.turn.retrieval import found_memories
+from discreet.turn.tool_context import ToolContext
 from discreet.turn.tools import Outcome, refused
-
-if TYPE_CHECKING:
-    from discreet.turn.toolbox import Toolbox
-
 
 # The same whether an id belongs to somebody else or doesn't exist.
 NO_SUCH_MEMORY = "No such memory."
@@ -58,7 +55,7 @@ Given = TypeVar("Given", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[Given]):
-    """One tool: its description for a model, and its function on a toolbox.
+    """One tool: its description for a model, and its function in the context of a turn.
 
     ``effect``: what to say once it is done, for a tool that changes something; a tool without one
     only reads. A turn that called a tool with effects doesn't start over.
@@ -67,7 +64,7 @@ class Tool(Generic[Given]):
     name: str
     description: str
     arguments: type[Given]
-    run: Callable[[Toolbox, Given], Awaitable[Outcome]]
+    run: Callable[[ToolContext, Given], Awaitable[Outcome]]
     effect: str = ""
 
     @property
@@ -76,7 +73,7 @@ class Tool(Generic[Given]):
         return schema_of(self.arguments)
 
 
-async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
+async def _remember(context: ToolContext, given: RememberCall) -> Outcome:
     replaces = None if given.replaces is None else _memory_id(given.replaces)
     request = schemas.Remember(
         content=given.content,
@@ -85,8 +82,8 @@ async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
         salience=given.salience or "medium",
         replaces=replaces,
     )
-    box.reading.keep(request.content)
-    memory = await memories.remember(box.context, request)
+    context.reading.keep(request.content)
+    memory = await memories.remember(context.operation_context, request)
     if replaces is not None:
         return Outcome(f"Remembered as a replacement. The memory's id is {memory.id}.")
     if memory.content != given.content:
@@ -104,55 +101,55 @@ async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
     )
 
 
-async def _recall(box: Toolbox, given: RecallCall) -> Outcome:
+async def _recall(context: ToolContext, given: RecallCall) -> Outcome:
     if not given.query.strip():
         newest = schemas.ListMemories(**given.model_dump(exclude={"query"}))
-        page = await memories.list_memories(box.context, newest)
-        return await box.show(found_memories(page.items))
+        page = await memories.list_memories(context.operation_context, newest)
+        return await context.show(found_memories(page.items))
     request = schemas.Recall(**given.model_dump())
-    return await box.show_hits(await recall.recall(box.context, request))
+    return await context.show_hits(await recall.recall(context.operation_context, request))
 
 
-async def _forget(box: Toolbox, given: ForgetCall) -> Outcome:
+async def _forget(context: ToolContext, given: ForgetCall) -> Outcome:
     memory_id = _memory_id(given.memory_id)
-    await box.may_change(memory_id, "forget", given)
-    await memories.forget(box.context, memory_id)
+    await context.may_change(memory_id, "forget", given)
+    await memories.forget(context.operation_context, memory_id)
     return Outcome("Forgotten.")
 
 
-async def _update_memory(box: Toolbox, given: UpdateMemoryCall) -> Outcome:
+async def _update_memory(context: ToolContext, given: UpdateMemoryCall) -> Outcome:
     asked = given.model_dump(exclude={"memory_id", "version"}, exclude_none=True)
     request = schemas.MemoryPatch(**asked)
     memory_id = _memory_id(given.memory_id)
-    await box.may_change(memory_id, "update_memory", given)
-    await memories.update(box.context, memory_id, request, expected=given.version)
+    await context.may_change(memory_id, "update_memory", given)
+    await memories.update(context.operation_context, memory_id, request, expected=given.version)
     return Outcome("Changed.")
 
 
-async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> Outcome:
+async def _search_conversation(context: ToolContext, given: SearchConversationCall) -> Outcome:
     request = schemas.SearchMessages(**given.model_dump())
-    return await box.show_hits(await recall.search_messages(box.context, request))
+    return await context.show_hits(await recall.search_messages(context.operation_context, request))
 
 
-async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
-    if not isinstance(box.scope, ContactScope):
+async def _set_time_zone(context: ToolContext, given: SetTimeZoneCall) -> Outcome:
+    if not isinstance(context.scope, ContactScope):
         return refused("several people speak here, or your owner: they share one time zone")
     zone = checked_zone(given.zone)
-    async with box.begin() as tx:
+    async with context.begin() as tx:
         await set_time_zone(tx, zone)
     return Outcome(f"From the next message on, times are in {zone}.")
 
 
-async def _remind(box: Toolbox, given: RemindCall) -> Outcome:
+async def _remind(context: ToolContext, given: RemindCall) -> Outcome:
     try:
         at = datetime.fromisoformat(given.at.strip())
     except ValueError:
         return refused("'at' is not a date and time like 2026-12-24T18:30")
     asked = Remind(text=given.text, at=at, repeat=given.repeat or "")
-    async with box.begin() as tx:
-        zone = await zone_of_scope(tx, str(box.zone))
+    async with context.begin() as tx:
+        zone = await zone_of_scope(tx, str(context.zone))
         made = await reminders.add_reminder(
-            tx, box.session_id, box.turn_id, asked, box.reading.remind(asked.text), zone
+            tx, context.session_id, context.turn_id, asked, context.reading.remind(asked.text), zone
         )
     moment = made.due_at.astimezone(ZoneInfo(zone))
     recurs = f" It recurs: {described(made.rule)}." if made.rule else ""
@@ -162,8 +159,8 @@ async def _remind(box: Toolbox, given: RemindCall) -> Outcome:
     )
 
 
-async def _list_reminders(box: Toolbox, _: ListRemindersCall) -> Outcome:
-    async with box.begin() as tx:
+async def _list_reminders(context: ToolContext, _: ListRemindersCall) -> Outcome:
+    async with context.begin() as tx:
         found = await reminders.list_own(tx)
     if not found:
         return Outcome("There are no reminders here.")
@@ -182,20 +179,20 @@ async def _list_reminders(box: Toolbox, _: ListRemindersCall) -> Outcome:
     return Outcome(tagged("reminders", shown))
 
 
-async def _cancel_reminder(box: Toolbox, given: CancelReminderCall) -> Outcome:
+async def _cancel_reminder(context: ToolContext, given: CancelReminderCall) -> Outcome:
     try:
-        async with box.begin() as tx:
+        async with context.begin() as tx:
             await reminders.cancel_own(tx, given.reminder_id)
     except NotFound:
         return Outcome(NO_SUCH_REMINDER, done=False)
     return Outcome("The reminder is cancelled.")
 
 
-async def _ask_for_person(box: Toolbox, given: AskForPersonCall) -> Outcome:
-    if isinstance(box.scope, OwnerScope):
+async def _ask_for_person(context: ToolContext, given: AskForPersonCall) -> Outcome:
+    if isinstance(context.scope, OwnerScope):
         return refused("you are talking to the owner")
-    async with box.begin() as tx:
-        outcome = await ask_for_person(tx, box.session_id, box.turn_id, given.reason)
+    async with context.begin() as tx:
+        outcome = await ask_for_person(tx, context.session_id, context.turn_id, given.reason)
     return Outcome(f"{outcome.text} Tell them so.")
 
 

@@ -267,9 +267,9 @@ class _Answer:
             lease.session_id,
             lease.turn_id,
             turns.embedder,
-            self._servers,
             self.reading,
             turns.zone,
+            self._servers,
         )
 
     async def _same_budget(self, _: AgentCard) -> Budget:

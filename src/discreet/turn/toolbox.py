@@ -8,75 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from discreet.domain.audience import NeedsYes, Released, Withheld
-from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
-from discreet.domain.ids import MemoryId, SessionId, TurnId
-from discreet.memory.embedding import Embedder
-from discreet.schemas import memories as schemas
-from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.scope.scopes import SessionScope
-from discreet.services import memories, recall
-from discreet.services.context import OperationContext
-from discreet.services.own_data import record_access
-from discreet.turn.arguments import (
-    Arguments,
-    what_is_wrong,
-)
-from discreet.turn.context import Found
-from discreet.turn.escaping import tagged
-from discreet.turn.lease import hold
+from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
+from discreet.turn.arguments import Arguments, what_is_wrong
 from discreet.turn.own_tools import NO_SUCH_MEMORY, TOOLS, Tool
-from discreet.turn.prompt import found_record
-from discreet.turn.reading import Reading, note_what_was_read, of_contacts
-from discreet.turn.retrieval import found_hits
+from discreet.turn.tool_context import ToolContext
 from discreet.turn.tools import Outcome, Tools, ToolSpec, refused
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-NOTHING_FOUND = "No results."
 
 
 @dataclass(frozen=True, slots=True)
-class Toolbox:
-    """The tools of one turn, bound to its scope.
+class Toolbox(ToolContext):
+    """The tools of one turn.
 
     A tool with effects acts only once: the same call returns the same outcome, until another call
     has changed something else.
 
     ``servers``: the tools of the owner's servers that may be used here, named ``server__tool``.
-    ``noted``: what the turn has read; None: nobody noted it.
-    ``zone``: the time zone of those who have named none.
     """
 
-    db: ScopedDatabase
-    scope: SessionScope
-    session_id: SessionId
-    turn_id: TurnId
-    embedder: Embedder
     servers: Tools | None = None
-    noted: Reading | None = None
-    zone: tzinfo = UTC
     done: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Assume the worst of a turn of which nobody noted what it read."""
-        if self.noted is None:
-            object.__setattr__(self, "noted", Reading.unknown(self.scope))
-
-    @property
-    def reading(self) -> Reading:
-        """What the turn has read so far."""
-        if self.noted is None:
-            raise ScopeError("Nobody noted what this turn has read.")
-        return self.noted
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -137,68 +93,12 @@ class Toolbox:
         except (BadInput, Conflict) as error:
             return refused(error.message)
 
-    def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction in the scope, checking that the turn holds its session."""
-        return self._enter()
-
-    @asynccontextmanager
-    async def _enter(self, *, durable: bool = False) -> AsyncIterator[Transaction]:
-        # What a tool changes is on disk with the answer at the latest. If a crash undoes it, the
-        # answer isn't saved either, and the turn begins again.
-        async with self.db.begin(self.scope, durable=durable) as tx:
-            await hold(tx, self.session_id, self.turn_id)
-            yield tx
-
-    @property
-    def context(self) -> OperationContext:
-        """The context for the services: this turn's scope and no other."""
-        return OperationContext(
-            self.begin, self.begin, lambda: self.embedder, "agent", self.turn_id
-        )
-
     async def _note_that_it_acts(self) -> None:
         async with self._enter(durable=True) as tx:
             await tx.execute(
                 "UPDATE discreet.turns SET acted = true WHERE id = %(turn)s AND NOT acted",
                 {"turn": self.turn_id},
             )
-
-    async def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
-        """Show results as data; in an owner's session each record names whom it belongs to."""
-        await self.note(found)
-        if not found:
-            return Outcome(f"{NOTHING_FOUND} {note}".strip())
-        of_owner = isinstance(self.scope, OwnerScope)
-        records = [found_record(one, of_owner=of_owner) for one in found]
-        return Outcome(f"{tagged('found', records)}\n{note}".strip(), found)
-
-    async def note(self, found: tuple[Found, ...]) -> None:
-        """Note what the turn now has read."""
-        if isinstance(self.scope, OwnerScope):
-            async with self.begin() as tx:
-                await note_what_was_read(tx, self.reading, self.session_id, self.turn_id, found)
-            await record_access(self.db, self.scope.owner_id, of_contacts(found), "asked", "chat")
-        else:
-            self.reading.note(found)
-
-    async def show_hits(self, hits: schemas.Hits) -> Outcome:
-        """Show the results of a search, with a note if it was limited."""
-        notes = [recall.BY_WORDS_ONLY] if hits.by_words_only else []
-        if hits.searched_since is not None:
-            notes.append(f"Only messages since {hits.searched_since.isoformat()} were searched.")
-        return await self.show(found_hits(hits.items), " ".join(notes))
-
-    async def may_change(self, memory_id: MemoryId, tool: str, given: Arguments) -> Released:
-        """Check a change to a memory, which in an owner's session may be a contact's.
-
-        Raises:
-            NotFound: the scope has no such memory.
-            Withheld: it needs the owner's yes.
-        """
-        memory = await memories.get_memory(self.context, memory_id)
-        of_all = memory.agent_id if memory.shared else self.reading.party
-        party = of_all if memory.contact_id is None else memory.contact_id
-        return self.reading.change(party, tool, given.model_dump(mode="json"))
 
 
 async def _call_released(servers: Tools, name: str, released: Released) -> Outcome:
