@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from discreet.audit.schema_state import STATE_FILE
 from discreet.postgres.binaries import run_client
 from discreet.postgres.migrate import SQL, read_migrations
+from discreet.postgres.schema_state import STATE_FILE
 from discreet.postgres.server import Database
 from tests.schema.diagram import page_of
 from tests.schema.dump import schema_of, state_of

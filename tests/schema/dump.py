@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from discreet.audit.schema_state import read_state, written
 from discreet.postgres.binaries import run_client
 from discreet.postgres.installation import DEFAULT_INSTALLATION, rename_roles
+from discreet.postgres.schema_state import read_state, written
 
 LEFT_OUT = "--exclude-table=public.schema_migrations"
 """The program creates the ledger before the first migration."""

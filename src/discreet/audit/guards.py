@@ -8,10 +8,10 @@ import psycopg
 
 from discreet.audit.findings import Finding
 from discreet.audit.rights import open_rights
-from discreet.audit.schema_state import differences, expected_state, read_state
 from discreet.domain.errors import Unavailable
 from discreet.postgres.role_changes import describe_changes
 from discreet.postgres.roles import check_roles
+from discreet.postgres.schema_state import differences, expected_state, read_state
 from discreet.postgres.server import Database
 
 __all__ = ["check_guards"]

@@ -99,24 +99,34 @@ def join(
 def check() -> None:
     """Check that the database is reachable and up to date, and that its roles are isolated.
 
-    It resets settings and passwords that a role changed for itself, where it can.
+    It also compares policies, rights, triggers and functions with this version. It resets
+    settings and passwords that a role changed for itself, and functions, where it can.
     """
     from discreet.cli.printing import print_text
 
     async def work(app: App) -> tuple[str, str, list[str]]:
+        import asyncio
+
+        from discreet.postgres.server import check_schema
         from discreet.scope import OwnerScope
         from discreet.services.policy import other_numbers
 
         async with app.db.begin(OwnerScope(app.owner_id)) as tx:
             version = str(await tx.value("SHOW server_version"))
         name = app.database.credentials.installation
+        done: list[str] = []
+        noted = await asyncio.to_thread(check_schema, app.database, done.append)
+        for line in [*app.database.remarks, *noted]:
+            done.append(f"{line}.")
+        for line in done:
+            print_text(line)
         return name, version, [f"{one}." for one in await other_numbers(app.db, app.settings)]
 
     name, version, others = in_app(work)
     print_text(
         f"Installation {name}, PostgreSQL {version}: reachable, up to date; no role is superuser, "
-        "table owner, exempt from row-level security or member of another, and none has changed "
-        "its settings or password."
+        "table owner, exempt from row-level security or member of another. Settings, passwords, "
+        "policies, rights, triggers and functions are those of this version."
     )
     for line in others:
         print_text(line)

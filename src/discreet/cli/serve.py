@@ -94,6 +94,8 @@ async def _serve(settings: Settings, process: Process | None = None) -> None:
         loop.add_reader(process.parent, stop)
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
+            if process is None or process.number == 1:
+                await _check_database(app)
             stack.enter_context(tracing(home=settings.home))
             if servers.serve_http is None:
                 await serve_app(app, lambda: _say(_welcome(app)), stopped)
@@ -112,6 +114,16 @@ async def _serve(settings: Settings, process: Process | None = None) -> None:
         await end_all()
     if process is None:
         _say("Stopped.")
+
+
+async def _check_database(app: App) -> None:
+    """Refuse a changed schema, and log what else differs or may end connections later."""
+    from discreet.postgres.server import check_schema
+
+    noted = await asyncio.to_thread(check_schema, app.database, _say)
+    log = structlog.get_logger(__name__)
+    for line in [*app.database.remarks, *noted]:
+        log.warning("database_differs", remark=line)
 
 
 async def _greeting(app: App, listening: str, process: Process | None) -> str:

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.errors import Conflict, Unavailable
 from discreet.domain.policy import Policy
 from discreet.domain.sender_notices import sender_notices
+from discreet.postgres.changed_schema import restore_functions
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.database_errors import server_refused
 from discreet.postgres.installation import in_installation
@@ -138,7 +139,10 @@ def prepare_database(
         with _admin(make_conninfo(admin_conninfo, dbname=credentials.dbname)) as inside:
             _restrict_public(inside, credentials.installation)
             _create_extension(inside)
-            migrate(inside, [_named(one, credentials.installation) for one in migrations])
+            named = [_named(one, credentials.installation) for one in migrations]
+            migrate(inside, named)
+            if named:
+                restore_functions(inside, credentials.installation, named)
             inside.execute(in_installation(READ_LEDGER, credentials.installation).encode())
             _put_ticket_key(inside, credentials)
             _put_policy(inside)

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.database_errors import is_wrong_password, reason_of, server_refused
 from discreet.postgres.roles import LOGIN_ROLES, ROLE_SETTINGS
+from discreet.postgres.session_defaults import unsuitable_defaults
 
 __all__ = [
     "ChangedSetting",
@@ -102,7 +103,9 @@ def changed_settings(
 
 
 def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """Return a line for each changed setting and for each role that can't log in because of one.
+    """Return a line for each changed setting, and for each role that can't log in because of one.
+
+    Others are for defaults of the server that our roles can't work with.
 
     Raises:
         psycopg.OperationalError: a role gets no connection for another reason, such as a server
@@ -111,16 +114,19 @@ def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) ->
     """
     changed = changed_settings(conn, credentials)
     lines = [str(one) for one in changed]
+    named = {one.name for one in changed}
+    defaults: dict[str, None] = {}
     for role in LOGIN_ROLES:
         login = credentials.login(role)
         try:
-            psycopg.connect(credentials.conninfo(role)).close()
+            with psycopg.connect(credentials.conninfo(role), autocommit=True) as own:
+                defaults.update(dict.fromkeys(unsuitable_defaults(own, without=named)))
         except psycopg.OperationalError as error:
             has_changes = any(one.role in (login, None) for one in changed)
             if not is_wrong_password(error) and not (has_changes and server_refused(error)):
                 raise
             lines.append(f"the role {login} can't log in ({reason_of(error)})")
-    return lines
+    return [*lines, *defaults]
 
 
 def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
@@ -142,11 +148,15 @@ def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
 def reset_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
     """Reset every role and the database to the declared settings, as an admin.
 
+    What is set for all roles of a server of your own may be meant for other databases, and stays.
+
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin didn't create the roles or the database.
     """
     for changed in changed_settings(conn, credentials):
         _reset(conn, credentials.dbname, changed)
+    if credentials.embedded:
+        conn.execute("ALTER ROLE ALL RESET ALL")
 
 
 def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:

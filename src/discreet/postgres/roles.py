@@ -96,7 +96,11 @@ def create_roles(
         login = in_installation(role, installation)
         secret = sql.Literal(_secret(conn, login, passwords[role]))
         name = sql.Identifier(login)
-        conn.execute(sql.SQL("{} {} LOGIN {} PASSWORD {}").format(verb, name, LIMITS, secret))
+        conn.execute(
+            sql.SQL("{} {} LOGIN {} PASSWORD {} VALID UNTIL 'infinity' CONNECTION LIMIT -1").format(
+                verb, name, LIMITS, secret
+            )
+        )
 
 
 def _secret(conn: psycopg.Connection[Any], login: str, password: str) -> str:

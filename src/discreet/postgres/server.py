@@ -16,6 +16,7 @@ import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.bootstrap import initialise
+from discreet.postgres.changed_schema import refuse_changes
 from discreet.postgres.credentials import (
     Credentials,
     load_credentials,
@@ -28,10 +29,11 @@ from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
 from discreet.postgres.pooler import refuse_transaction_pooling
 from discreet.postgres.role_changes import any_login, describe_changes, reset_own_settings
-from discreet.postgres.roles import ADMIN_ROLE, check_roles
+from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES, check_roles
+from discreet.postgres.session_defaults import limits_of_roles
 from discreet.settings import Settings
 
-__all__ = ["Database", "check_external", "open_database", "opened_database"]
+__all__ = ["Database", "check_external", "check_schema", "open_database", "opened_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +45,13 @@ RESET_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database that is migrated, checked and reachable while it is open."""
+    """A database that is migrated, checked and reachable while it is open.
+
+    ``remarks``: what was reset when it was opened, and what may end connections later.
+    """
 
     credentials: Credentials
+    remarks: tuple[str, ...] = ()
 
     @property
     def ticket_key(self) -> bytes:
@@ -88,13 +94,11 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
     """Open the database like ``open_database``, for a program without an event loop."""
     credentials = load_credentials(home) or _first_credentials(home)
     if not credentials.embedded:
-        check_external(credentials, progress)
-        yield Database(credentials)
+        yield Database(credentials, check_external(credentials, progress))
         return
     with embedded_server(home, credentials.passwords[ADMIN_ROLE], progress=progress) as sockets:
         credentials = replace(credentials, host=str(sockets))
-        _bring_up_to_date(credentials, progress)
-        yield Database(credentials)
+        yield Database(credentials, _bring_up_to_date(credentials, progress))
 
 
 def _first_credentials(home: Path) -> Credentials:
@@ -118,15 +122,17 @@ def _first_credentials(home: Path) -> Credentials:
         os.close(folder)
 
 
-def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
+def _bring_up_to_date(credentials: Credentials, progress: Progress) -> tuple[str, ...]:
+    """Migrate the embedded database, and reset what was changed. Return what was reset."""
     news = "Migrating the database."
+    changes: list[str] = []
     try:
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if is_current(conn, read_migrations()):
-                changes = describe_changes(conn, credentials)
+                changes = [*describe_changes(conn, credentials), *_limits(conn, credentials)]
                 if not changes:
                     check_roles(conn, credentials.installation)
-                    return
+                    return ()
                 news = f"Resetting what was changed in the database: {'; '.join(changes)}."
                 log.warning("roles_were_changed", changes=changes)
     except psycopg.OperationalError as error:
@@ -141,10 +147,15 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
             check_roles(conn, credentials.installation)
     except psycopg.OperationalError as error:
         raise why_not_connected(error, "this machine") from error
+    return tuple(f"Reset: {one}" for one in changes)
 
 
-def check_external(credentials: Credentials, progress: Progress = lambda _: None) -> None:
+def check_external(
+    credentials: Credentials, progress: Progress = lambda _: None
+) -> tuple[str, ...]:
     """Refuse a server of your own that can't be reached, isn't migrated or can't be trusted.
+
+    Return what was reset, and what limits the roles.
 
     Raises:
         Unavailable: says what is wrong.
@@ -158,6 +169,7 @@ def check_external(credentials: Credentials, progress: Progress = lambda _: None
                 progress(f"Reset what was changed in the database: {'; '.join(put_right)}.")
                 log.warning("roles_were_changed", changes=put_right)
             _refuse_changes(conn, credentials)
+            limits = _limits(conn, credentials)
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if not is_current(conn, read_migrations()):
                 raise Unavailable(
@@ -167,6 +179,33 @@ def check_external(credentials: Credentials, progress: Progress = lambda _: None
             check_roles(conn, credentials.installation)
     except psycopg.OperationalError as error:
         raise why_not_connected(error, place, if_refused=RESET_HINT) from error
+    return (*(f"Reset: {one}" for one in put_right), *(f"Note: {one}" for one in limits))
+
+
+def check_schema(database: Database, progress: Progress = lambda _: None) -> tuple[str, ...]:
+    """Refuse a database whose policies, rights, triggers or functions were changed.
+
+    The embedded server restores its functions first. Return the changes that don't matter.
+
+    Raises:
+        Unavailable: it lists what was changed.
+    """
+    credentials = database.credentials
+
+    def restore(changed: str) -> None:
+        progress(f"Restoring what was changed in the database: {changed}.")
+        log.warning("schema_was_changed", changes=changed)
+        initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
+
+    with psycopg.connect(database.conninfo("discreet_worker"), autocommit=True) as conn:
+        found = refuse_changes(
+            conn, credentials.installation, restore if credentials.embedded else None
+        )
+    return tuple(f"Note: {line}" for line in found.others)
+
+
+def _limits(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
+    return limits_of_roles(conn, list(map(credentials.login, LOGIN_ROLES)), credentials.dbname)
 
 
 def _refuse_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
