@@ -367,7 +367,7 @@ async def test_what_is_disconnected_or_blocked_is_not_used_again(
         for statement in (
             "SELECT gate.end_connection(%(id)s)",
             "SELECT gate.store_tokens(%(id)s, %(sealed)s)",
-            "SELECT gate.claim_token_renewal(%(id)s, %(sealed)s, '1 minute')",
+            "SELECT gate.claim_token_renewal(%(id)s, %(sealed)s)",
         ):
             assert await tx.value(statement, row) is False
     server = await load_server(tools.access, tools.world.owner_id, server_id)
@@ -446,7 +446,5 @@ async def test_another_owner_sees_and_reaches_no_account(
     assert await rows_of(other, "SELECT id FROM discreet.connections") == []
     [row] = await rows_of(tools.world, "SELECT id FROM discreet.tool_servers")
     async with other.db.begin(other.owner) as tx:
-        offered = await tx.value(
-            "SELECT gate.offer_connection(%s, NULL, %s, '1 minute')", (row["id"], b"x")
-        )
+        offered = await tx.value("SELECT gate.offer_connection(%s, NULL, %s)", (row["id"], b"x"))
     assert offered == "nobody"

@@ -47,3 +47,23 @@ def test_a_right_that_was_taken_away_is_found_where_it_is_given_again(
     admin.execute(opened.format(role=role))
     with psycopg.connect(database.conninfo(role)) as conn:
         assert OPENED[opened] in open_rights(conn)
+
+
+FREE = {"gate.begin_turn.max_messages"}
+"""How many waiting messages a turn takes at once is no limit on anybody."""
+CHOSEN = """
+SELECT format('%s.%s', p.oid::regproc, given.name)
+  FROM pg_proc p,
+       unnest(p.proargnames, p.proargtypes::oid[]) WITH ORDINALITY AS given (name, type, place)
+ WHERE p.pronamespace = 'gate'::regnamespace AND has_function_privilege(p.oid, 'EXECUTE')
+   AND given.place <= p.pronargs
+   AND (given.type = 'interval'::regtype OR given.name ~ '^(max|min|valid|limit)_')
+"""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_sender_chooses_no_limit_and_no_duration_of_the_gate(
+    database: Database, role: str
+) -> None:
+    with psycopg.connect(database.conninfo(role)) as conn:
+        assert {found for (found,) in conn.execute(CHOSEN)} <= FREE

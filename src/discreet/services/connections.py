@@ -35,10 +35,15 @@ __all__ = [
 ]
 
 LINK_LASTS = timedelta(minutes=10)
-"""How long a link can be opened, a sign-in may take, and its code can be sent."""
-MAX_WRONG_CODES = 5
+"""How long a link can be opened, a sign-in may take, and its code can be sent.
+
+``gate.offer_connection`` has the same for links.
+"""
 RENEWING = timedelta(seconds=30)
-"""How long other processes wait for the one that gets a new token."""
+"""How long other processes wait for the one that gets a new token.
+
+``gate.claim_token_renewal`` lets one process do it for so long.
+"""
 POLL_SECONDS = 0.1
 NO_PUBLIC_URL = (
     "needs your account, but no account can be connected because this installation has no public "
@@ -99,8 +104,8 @@ class Account:
                 if kept.access_token != refused:
                     return kept.access_token
                 is_mine = await tx.value(
-                    "SELECT gate.claim_token_renewal(%(id)s, %(seen)s, %(lasts)s)",
-                    {"id": self.id, "seen": sealed, "lasts": RENEWING},
+                    "SELECT gate.claim_token_renewal(%(id)s, %(seen)s)",
+                    {"id": self.id, "seen": sealed},
                 )
             if is_mine:
                 return await self._renew(kept)
@@ -173,8 +178,8 @@ async def offer_account(
     link = secrets.token_urlsafe(32)
     async with access.db.begin(scope) as tx:
         outcome = await tx.value(
-            "SELECT gate.offer_connection(%(server)s, %(group)s, %(link)s, %(valid)s)",
-            {"server": server.id, "group": group, "link": digest(link), "valid": LINK_LASTS},
+            "SELECT gate.offer_connection(%(server)s, %(group)s, %(link)s)",
+            {"server": server.id, "group": group, "link": digest(link)},
         )
     if outcome != "offered":
         raise BadInput(f"{server.name} {NOT_IN_GROUPS}")
@@ -197,8 +202,8 @@ async def enter_code(
     ``group``: as for ``offer_account``.
     """
     row = await tx.fetch_one(
-        "SELECT * FROM gate.enter_connection_code(%(code)s, %(group)s, %(most)s)",
-        {"code": digest(plain_code(typed)), "group": group, "most": MAX_WRONG_CODES},
+        "SELECT * FROM gate.enter_connection_code(%(code)s, %(group)s)",
+        {"code": digest(plain_code(typed)), "group": group},
     )
     if row is None or row["outcome"] == "none":
         return None

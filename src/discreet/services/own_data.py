@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 PAUSE = timedelta(minutes=15)
 """Repeated looks within this time are one entry."""
 CODE_MINUTES = 10
-MAX_CODES_TRIED = 5
+"""As in ``gate.confirm_erasure``."""
 PATIENCE = timedelta(minutes=2)
 """How long an erasure waits for the last answer to be sent."""
 
@@ -116,12 +116,7 @@ async def confirm_erasure(
     async with context.begin() as tx:
         _check_contact(tx)
         receipt = await tx.value(
-            "SELECT gate.confirm_erasure(%(code)s, %(valid)s, %(most)s)",
-            {
-                "code": request.code.strip().lower(),
-                "valid": timedelta(minutes=CODE_MINUTES),
-                "most": MAX_CODES_TRIED,
-            },
+            "SELECT gate.confirm_erasure(%(code)s)", {"code": request.code.strip().lower()}
         )
     if receipt is None:
         raise BadInput("This code is wrong or has expired.", hint="Ask for a new one.")

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -41,12 +40,8 @@ from discreet.turn.escaping import record, tagged
 from discreet.turn.lease import hold
 from discreet.turn.tools import Outcome, Tools
 
-QUESTION_HOLDS = timedelta(minutes=10)
-"""How long a call waits for a yes."""
 MAX_SHOWN = 1_500
 """Characters of a result that is shown without the model."""
-OWNER_HOLDS = timedelta(days=1)
-"""The same for a yes of the owner, who may not be there."""
 REFUSED = "All right, I haven't done it."
 OWNER_REFUSED = "My owner said no, so I haven't done it."
 INTERRUPTED = (
@@ -104,13 +99,12 @@ class ServerTools:
         of_owner = tool.confirm == "owner" and not isinstance(self.scope, OwnerScope)
         async with self._begin() as tx:
             await tx.execute(
-                "SELECT gate.request_call(%(session)s, %(turn)s, %(called)s, %(given)s, %(valid)s)",
+                "SELECT gate.request_call(%(session)s, %(turn)s, %(called)s, %(given)s)",
                 {
                     "session": self.session_id,
                     "turn": self.turn_id,
                     "called": name,
                     "given": Jsonb(dict(arguments)),
-                    "valid": OWNER_HOLDS if of_owner else QUESTION_HOLDS,
                 },
             )
         if of_owner:

@@ -1148,20 +1148,20 @@ END $$;
 
 ALTER FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) OWNER TO discreet_gate;
 
--- FUNCTION claim_token_renewal(uuid, bytea, interval)
-CREATE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
+-- FUNCTION claim_token_renewal(uuid, bytea)
+CREATE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + duration
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + interval '30 seconds'
    WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = current_tokens
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;
 END $$;
 
 
-ALTER FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) OWNER TO discreet_gate;
 
 -- FUNCTION claim_webhooks(interval)
 CREATE FUNCTION gate.claim_webhooks(lease interval) RETURNS TABLE(owner_id uuid, webhook_id uuid)
@@ -1265,8 +1265,8 @@ END $$;
 
 ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
 
--- FUNCTION confirm_erasure(text, interval, integer)
-CREATE FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) RETURNS uuid
+-- FUNCTION confirm_erasure(text)
+CREATE FUNCTION gate.confirm_erasure(code text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1283,7 +1283,7 @@ BEGIN
   END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
-         confirmed_at = CASE WHEN e.tries < max_tries AND e.asked_at > clock_timestamp() - valid_for
+         confirmed_at = CASE WHEN e.tries < 5 AND e.asked_at > clock_timestamp() - interval '10 minutes'
                                   AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END
@@ -1295,7 +1295,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.confirm_erasure(code text) OWNER TO discreet_gate;
 
 -- FUNCTION connectable_servers()
 CREATE FUNCTION gate.connectable_servers() RETURNS TABLE(server_id uuid, name text, url text)
@@ -2289,8 +2289,8 @@ END $$;
 
 ALTER FUNCTION gate.enforce_memory_limit() OWNER TO discreet_gate;
 
--- FUNCTION enter_connection_code(bytea, uuid, integer)
-CREATE FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) RETURNS record
+-- FUNCTION enter_connection_code(bytea, uuid)
+CREATE FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2321,11 +2321,11 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c
-     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= max_wrong));
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= 5));
 END $$;
 
 
-ALTER FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid) OWNER TO discreet_gate;
 
 -- FUNCTION enter_scope(text)
 CREATE FUNCTION gate.enter_scope(ticket text) RETURNS uuid
@@ -4424,8 +4424,8 @@ $$;
 
 ALTER FUNCTION gate.notify_workers(queue text) OWNER TO discreet_gate;
 
--- FUNCTION offer_connection(uuid, uuid, bytea, interval)
-CREATE FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) RETURNS text
+-- FUNCTION offer_connection(uuid, uuid, bytea)
+CREATE FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4449,12 +4449,13 @@ BEGIN
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = account_party));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
-  VALUES (owner, agent, nullif(account_party, owner), server, link_digest, clock_timestamp() + valid_for);
+  VALUES (owner, agent, nullif(account_party, owner), server, link_digest,
+          clock_timestamp() + interval '10 minutes');
   RETURN 'offered';
 END $$;
 
 
-ALTER FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea) OWNER TO discreet_gate;
 
 -- FUNCTION open_audits()
 CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
@@ -5720,8 +5721,8 @@ END $$;
 
 ALTER FUNCTION gate.reply_in_person(contact uuid, body text) OWNER TO discreet_gate;
 
--- FUNCTION request_call(uuid, uuid, text, jsonb, interval)
-CREATE FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) RETURNS uuid
+-- FUNCTION request_call(uuid, uuid, text, jsonb)
+CREATE FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5746,7 +5747,9 @@ BEGIN
    WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = decider_kind;
   INSERT INTO discreet.tool_calls (
     owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid_for, decider_kind,
+  SELECT s.owner_id, s.id, server, tool_called, given, asker,
+         clock_timestamp() + CASE decider_kind WHEN 'owner' THEN interval '1 day' ELSE interval '10 minutes' END,
+         decider_kind,
          (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
     FROM discreet.sessions s WHERE s.id = session
   RETURNING id INTO result;
@@ -5754,7 +5757,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) OWNER TO discreet_gate;
+ALTER FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION request_pairing(uuid, discreet.channels, gate.inbound, uuid)
 CREATE FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
@@ -11245,10 +11248,10 @@ REVOKE ALL ON FUNCTION gate.channel_and_branches(via discreet.channels, said gat
 GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, key_digest bytea, request_digest bytea, lease_duration interval, OUT state text, OUT result uuid, OUT lease uuid) FROM PUBLIC;
 
--- ACL FUNCTION claim_token_renewal(connection uuid, current_tokens bytea, duration interval)
-GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) FROM PUBLIC;
+-- ACL FUNCTION claim_token_renewal(connection uuid, current_tokens bytea)
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) FROM PUBLIC;
 
 -- ACL FUNCTION claim_webhooks(lease interval)
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
@@ -11265,9 +11268,9 @@ REVOKE ALL ON FUNCTION gate.clear_turns(sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 
--- ACL FUNCTION confirm_erasure(code text, valid_for interval, max_tries integer)
-GRANT ALL ON FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) TO discreet_contact;
-REVOKE ALL ON FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) FROM PUBLIC;
+-- ACL FUNCTION confirm_erasure(code text)
+GRANT ALL ON FUNCTION gate.confirm_erasure(code text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.confirm_erasure(code text) FROM PUBLIC;
 
 -- ACL FUNCTION connectable_servers()
 GRANT ALL ON FUNCTION gate.connectable_servers() TO discreet_contact;
@@ -11429,10 +11432,10 @@ REVOKE ALL ON FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, sh
 GRANT ALL ON FUNCTION gate.enforce_memory_limit() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.enforce_memory_limit() FROM PUBLIC;
 
--- ACL FUNCTION enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid)
-GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid) FROM PUBLIC;
+-- ACL FUNCTION enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid)
+GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.enter_connection_code(code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid) FROM PUBLIC;
 
 -- ACL FUNCTION enter_scope(ticket text)
 REVOKE ALL ON FUNCTION gate.enter_scope(ticket text) FROM PUBLIC;
@@ -11739,10 +11742,10 @@ REVOKE ALL ON FUNCTION gate.notify_waiting_clients(message uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.notify_workers(queue text) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.notify_workers(queue text) FROM PUBLIC;
 
--- ACL FUNCTION offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval)
-GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea, valid_for interval) FROM PUBLIC;
+-- ACL FUNCTION offer_connection(server uuid, group_contact uuid, link_digest bytea)
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.offer_connection(server uuid, group_contact uuid, link_digest bytea) FROM PUBLIC;
 
 -- ACL FUNCTION open_audits()
 GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
@@ -11951,11 +11954,11 @@ REVOKE ALL ON FUNCTION gate.replay_held_messages(owner uuid, channel uuid, kept 
 GRANT ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.reply_in_person(contact uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval)
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) FROM PUBLIC;
+-- ACL FUNCTION request_call(session uuid, turn uuid, tool_called text, given jsonb)
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.request_call(session uuid, turn uuid, tool_called text, given jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 REVOKE ALL ON FUNCTION gate.request_pairing(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;

@@ -22,9 +22,9 @@ BEGIN
   RETURN true;
 END $$;
 
--- Return the receipt of an erasure that is now decided, or null: the code is wrong, older than the limit,
--- or was tried too often. A repeated code has the same receipt.
-CREATE OR REPLACE FUNCTION gate.confirm_erasure(code text, valid_for interval, max_tries integer) RETURNS uuid
+-- Return the receipt of an erasure that is now decided, or null: the code is wrong, older than ten minutes,
+-- or was tried five times. A repeated code has the same receipt.
+CREATE OR REPLACE FUNCTION gate.confirm_erasure(code text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.require_owner();
@@ -39,7 +39,7 @@ BEGIN
   END IF;
   UPDATE discreet.self_erasures e
      SET tries = e.tries + 1,
-         confirmed_at = CASE WHEN e.tries < max_tries AND e.asked_at > clock_timestamp() - valid_for
+         confirmed_at = CASE WHEN e.tries < 5 AND e.asked_at > clock_timestamp() - interval '10 minutes'
                                   AND e.digest = encode(gate.keyed_digest(code), 'hex')
                              THEN coalesce(e.confirmed_at, clock_timestamp())
                              ELSE e.confirmed_at END

@@ -2,11 +2,11 @@
 -- that has to be sent in that chat. What a browser brings is compared by its hash.
 SET ROLE discreet_gate;
 
--- Offer a link to connect an account at a server of this scope's agent. It replaces an earlier one. A
--- contact gets it for itself, and only if it is one person; the owner for themselves, or for a group.
+-- Offer a link to connect an account at a server of this scope's agent, for ten minutes. It replaces an
+-- earlier one. A contact gets it for itself, and only if it is one person; the owner for themselves, or for a group.
 -- Outcome: 'offered', 'group' (a group gets no link, because anybody in it could open it), 'nobody'.
 CREATE OR REPLACE FUNCTION gate.offer_connection(
-  server uuid, group_contact uuid, link_digest bytea, valid_for interval) RETURNS text
+  server uuid, group_contact uuid, link_digest bytea) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner         uuid := gate.require_owner();
@@ -28,7 +28,8 @@ BEGIN
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c WHERE c.server_id = server AND c.party = account_party));
   INSERT INTO discreet.connections (owner_id, agent_id, contact_id, server_id, link_hash, expires_at)
-  VALUES (owner, agent, nullif(account_party, owner), server, link_digest, clock_timestamp() + valid_for);
+  VALUES (owner, agent, nullif(account_party, owner), server, link_digest,
+          clock_timestamp() + interval '10 minutes');
   RETURN 'offered';
 END $$;
 
@@ -122,9 +123,9 @@ END $$;
 
 -- Try a code that was sent in the chat of whoever connects an account; see gate.offer_connection.
 -- Outcome: 'connected' (`server` names the server), 'wrong', or 'none' (no code is waited for here). After
--- `max_wrong` wrong codes, the sign-in is thrown away.
+-- five wrong codes, the sign-in is thrown away.
 CREATE OR REPLACE FUNCTION gate.enter_connection_code(
-  code_digest bytea, group_contact uuid, max_wrong integer, OUT outcome text, OUT server uuid)
+  code_digest bytea, group_contact uuid, OUT outcome text, OUT server uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner         uuid := gate.require_owner();
@@ -153,7 +154,7 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 'wrong' ELSE 'none' END;
   PERFORM gate.expire_sign_ins(ARRAY(
     SELECT c.id FROM discreet.connections c
-     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= max_wrong));
+     WHERE c.owner_id = owner AND c.agent_id = agent AND c.party = account_party AND c.wrong_codes >= 5));
 END $$;
 
 -- Say whether a connection is one of this scope's.
@@ -164,11 +165,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Let this process renew the tokens of a connection of this scope, if they are still `current_tokens` and no
--- other process is renewing them.
-CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea, duration interval) RETURNS boolean
+-- other process is renewing them, which may take half a minute.
+CREATE OR REPLACE FUNCTION gate.claim_token_renewal(connection uuid, current_tokens bytea) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + duration
+  UPDATE discreet.connections c SET renewing_until = clock_timestamp() + interval '30 seconds'
    WHERE c.id = connection AND gate.is_own_connection(c) AND c.state = 'connected' AND c.sealed = current_tokens
      AND coalesce(c.renewing_until < clock_timestamp(), true);
   RETURN FOUND;

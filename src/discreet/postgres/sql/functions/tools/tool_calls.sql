@@ -3,9 +3,10 @@ SET ROLE discreet_gate;
 
 -- Store the call of a tool that this scope may use, to be shown to the person who wrote the newest message
 -- of the turn; or, where the tool needs the owner's yes and it isn't the owner who asks, to the owner. An
--- earlier call that waits for the same one in this session is replaced.
+-- earlier call that waits for the same one in this session is replaced. It waits ten minutes; for the owner, who
+-- may not be there, a day.
 CREATE OR REPLACE FUNCTION gate.request_call(
-  session uuid, turn uuid, tool_called text, given jsonb, valid_for interval) RETURNS uuid
+  session uuid, turn uuid, tool_called text, given jsonb) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   server       uuid;
@@ -28,7 +29,9 @@ BEGIN
    WHERE c.session_id = session AND c.state = 'waiting' AND c.decider = decider_kind;
   INSERT INTO discreet.tool_calls (
     owner_id, session_id, server_id, called, arguments, shown_to, expires_at, decider, route_id)
-  SELECT s.owner_id, s.id, server, tool_called, given, asker, clock_timestamp() + valid_for, decider_kind,
+  SELECT s.owner_id, s.id, server, tool_called, given, asker,
+         clock_timestamp() + CASE decider_kind WHEN 'owner' THEN interval '1 day' ELSE interval '10 minutes' END,
+         decider_kind,
          (SELECT t.route_id FROM discreet.turns t WHERE t.id = turn AND t.session_id = session)
     FROM discreet.sessions s WHERE s.id = session
   RETURNING id INTO result;
