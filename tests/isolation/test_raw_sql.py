@@ -228,6 +228,7 @@ LEFT_BEHIND = [
     "SET SESSION row_security = off",
     "SET SESSION statement_timeout = 1",
     "SET SESSION default_transaction_read_only = on",
+    "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
 ]
 PROBES = [
     "FETCH ALL FROM held",

@@ -42,6 +42,17 @@ class PooledConnection(AsyncConnection[Any]):
         for self.pid, clock in await cursor.fetchall():
             self.set_clock(clock)
 
+    async def meet_again(self) -> None:
+        """Start over after a statement that was refused before anything ran.
+
+        The clock may have been set, or somebody's statement has removed those that the driver
+        prepared: after a rollback, the driver prepares them again.
+        """
+        await self.rollback()
+        await self.execute("BEGIN", prepare=False)
+        await self.rollback()
+        await self.meet()
+
     async def commit_clean(self, *, durable: bool = True) -> None:
         """Commit the transaction and clean the connection for its next user, in one round trip.
 

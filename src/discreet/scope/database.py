@@ -26,6 +26,8 @@ OPEN: LiteralString = "SELECT gate.open_scope(%s)"
 OPEN_TO_READ: LiteralString = (
     "SELECT gate.open_scope(%s), pg_catalog.set_config('transaction_read_only', 'on', true)"
 )
+NOTHING_RAN = (errors.InsufficientPrivilege, errors.InvalidSqlStatementName)
+"""The ticket was refused, or the statement is no longer prepared."""
 FIRST_WAIT_SECONDS = 3.0
 """Seconds to wait for a connection before asking the server whether it has any left."""
 
@@ -132,13 +134,13 @@ class ScopedDatabase:
         ``before_all`` None: the first statement is all of it, and may only read.
 
         The database rejects a ticket whose time is wrong, which happens after its clock was set or
-        this machine was suspended. In that case, read the database's clock and try once more.
+        this machine was suspended. In that case, read the database's clock and try once more. Try
+        again too if an earlier statement on the connection removed what the driver had prepared.
         """
         try:
             await self._try_to_begin(connection, scope, before_all, first)
-        except errors.InsufficientPrivilege:
-            await connection.rollback()
-            await connection.meet()
+        except NOTHING_RAN:
+            await connection.meet_again()
             await self._try_to_begin(connection, scope, before_all, first)
 
     async def _try_to_begin(
@@ -184,8 +186,8 @@ class ScopedDatabase:
             async with self._connection(pool, role_of(scope)) as connection:
                 try:
                     rows = await self._call(connection, scope, sql, params)
-                except errors.InsufficientPrivilege:
-                    await connection.meet()  # as in _begin; nothing has run yet
+                except NOTHING_RAN:  # as in _begin
+                    await connection.meet_again()
                     rows = await self._call(connection, scope, sql, params)
                 connection.keep_clean()
         except Error as error:
@@ -221,8 +223,8 @@ class ScopedDatabase:
             async with self._connection(pool, role_of(scope)) as connection:
                 try:
                     return await self._call(connection, scope, sql, params)
-                except errors.InsufficientPrivilege:
-                    await connection.meet()  # as in _begin; nothing has run yet
+                except NOTHING_RAN:  # as in _begin
+                    await connection.meet_again()
                     return await self._call(connection, scope, sql, params)
         except Error as error:
             if (outage := outage_of(error)) is not None:
