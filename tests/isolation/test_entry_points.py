@@ -42,19 +42,30 @@ async def world(database: Database) -> AsyncIterator[World]:
         yield await make_world(db)
 
 
+async def _token(world: World, **whose: Any) -> str:
+    return (await create_token(world.db, world.owner_id, **whose))[1]
+
+
 async def _bearer(world: World, **whose: Any) -> Bearer:
-    token = (await create_token(world.db, world.owner_id, **whose))[1]
-    return await authenticate(world.db, token)
+    return await authenticate(world.db, await _token(world, **whose))
 
 
-async def _connection(world: World, bearer: Bearer) -> tuple[str, mcp_sessions.McpConnection]:
+async def _connection(world: World, token: str) -> tuple[str, mcp_sessions.McpConnection]:
     key = uuid4().hex
-    await mcp_sessions.begin_mcp_session(world.db, bearer, key)
-    return key, await _again(world, bearer, key)
+    await mcp_sessions.begin_mcp_session(world.db, await authenticate(world.db, token), key)
+    connection = await _found(world, token, key)
+    assert connection is not None
+    return key, connection
 
 
-async def _again(world: World, bearer: Bearer, key: str) -> mcp_sessions.McpConnection:
-    found = await mcp_sessions.find_mcp_session(world.db, bearer, key)
+async def _found(world: World, token: str, key: str) -> mcp_sessions.McpConnection | None:
+    bearer, connection = await mcp_sessions.find_mcp_session(world.db, token, key)
+    assert bearer == await authenticate(world.db, token)
+    return connection
+
+
+async def _again(world: World, token: str, key: str) -> mcp_sessions.McpConnection:
+    found = await _found(world, token, key)
     assert found is not None
     return found
 
@@ -62,8 +73,9 @@ async def _again(world: World, bearer: Bearer, key: str) -> mcp_sessions.McpConn
 async def test_no_role_but_the_gate_sees_a_connection_or_a_key(
     world: World, database: Database
 ) -> None:
-    bearer = await _bearer(world)
-    await _connection(world, bearer)
+    token = await _token(world)
+    await _connection(world, token)
+    bearer = await authenticate(world.db, token)
 
     async def make() -> UUID:
         return uuid4()
@@ -122,11 +134,11 @@ async def test_p03_a_session_that_is_somebody_elses_binds_nothing(
         ({"agent": "Eve"}, bobs),
         ({}, uuid4()),
     ):
-        bearer = await _bearer(world, **whose)
-        key, connection = await _connection(world, bearer)
+        token = await _token(world, **whose)
+        key, connection = await _connection(world, token)
         scope = OwnerScope(world.owner_id)
         assert not await connection.binding.bind(scope, session)
-        assert (await _again(world, bearer, key)).session_id is None
+        assert (await _again(world, token, key)).session_id is None
     assert eve
 
 
@@ -137,20 +149,20 @@ async def create_second_agent(world: World) -> AgentId:
 
 
 async def test_p09_a_connection_is_known_only_with_the_token_that_began_it(world: World) -> None:
-    first, second = await _bearer(world), await _bearer(world)
+    first, second = await _token(world), await _token(world)
     key, connection = await _connection(world, first)
     await mcp_sessions.start_session(world.db, connection, sender=ALICE)
-    assert await mcp_sessions.find_mcp_session(world.db, second, key) is None
-    await mcp_sessions.end_mcp_session(world.db, second, key)
+    assert await _found(world, second, key) is None
+    await mcp_sessions.end_mcp_session(world.db, await authenticate(world.db, second), key)
     assert (await _again(world, first, key)).is_bound
-    await mcp_sessions.end_mcp_session(world.db, first, key)
-    assert await mcp_sessions.find_mcp_session(world.db, first, key) is None
+    await mcp_sessions.end_mcp_session(world.db, connection.bearer, key)
+    assert await _found(world, first, key) is None
 
 
 async def test_of_two_who_bind_one_connection_at_once_one_is_refused(world: World) -> None:
-    bearer = await _bearer(world)
+    token = await _token(world)
     for _ in range(5):
-        key, connection = await _connection(world, bearer)
+        key, connection = await _connection(world, token)
         done = await asyncio.gather(
             mcp_sessions.start_session(world.db, connection, sender=ALICE),
             mcp_sessions.start_session(world.db, connection, sender=BOB),
@@ -158,16 +170,16 @@ async def test_of_two_who_bind_one_connection_at_once_one_is_refused(world: Worl
         )
         won = [one for one in done if isinstance(one, mcp_sessions.McpConnection)]
         assert [type(one) for one in done if one not in won] == [Conflict]
-        assert (await _again(world, bearer, key)).scope == won[0].scope
+        assert (await _again(world, token, key)).scope == won[0].scope
 
 
 async def test_an_agents_token_has_no_rows_until_it_names_a_contact(world: World) -> None:
     alice = (await world.say(ALICE, "hi")).contact_id
     assert alice is not None
-    bearer = await _bearer(world, agent="Ada")
+    _, connection = await _connection(world, await _token(world, agent="Ada"))
+    bearer = connection.bearer
     with pytest.raises(Forbidden):
         _ = bearer.scope
-    _, connection = await _connection(world, bearer)
     with pytest.raises(Forbidden):
         _ = connection.scope
     with pytest.raises(Forbidden):
@@ -204,10 +216,9 @@ async def test_nobodys_id_and_another_owners_answer_alike(world: World, admin: A
 async def test_an_agents_token_is_for_no_other_agent(world: World) -> None:
     alice = (await world.say(ALICE, "hi")).contact_id
     eve = await create_second_agent(world)
-    bearer = await _bearer(world, agent="Ada")
+    _, connection = await _connection(world, await _token(world, agent="Ada"))
     with pytest.raises(NotFound):
-        await scope_to_read(world.db, bearer, eve, alice)
-    _, connection = await _connection(world, bearer)
+        await scope_to_read(world.db, connection.bearer, eve, alice)
     with pytest.raises(NotFound):
         await mcp_sessions.start_session(world.db, connection, agent="Eve", sender=ALICE)
 
@@ -402,25 +413,26 @@ async def test_who_took_a_key_and_died_leaves_it_to_the_next(world: World, admin
 async def test_connections_that_nobody_uses_are_forgotten_and_others_stay(
     world: World, admin: Admin
 ) -> None:
-    bearer = await _bearer(world)
-    old, _ = await _connection(world, bearer)
-    new, _ = await _connection(world, bearer)
+    token = await _token(world)
+    old, _ = await _connection(world, token)
+    new, _ = await _connection(world, token)
     admin.execute("UPDATE discreet.mcp_sessions SET used_at = used_at - interval '29 d'")
-    assert await mcp_sessions.find_mcp_session(world.db, bearer, new) is not None
+    assert await _found(world, token, new) is not None
     admin.execute("UPDATE discreet.mcp_sessions SET used_at = used_at - interval '2 d'")
     async with world.db.begin(WorkScope()) as tx:
         await tx.execute("SELECT gate.purge_mcp_sessions('30 days')")
-    assert await mcp_sessions.find_mcp_session(world.db, bearer, new) is not None
-    assert await mcp_sessions.find_mcp_session(world.db, bearer, old) is None
+    assert await _found(world, token, new) is not None
+    assert await _found(world, token, old) is None
 
 
 async def test_p16_a_revoked_token_ends_what_was_bound_with_it(world: World) -> None:
     from discreet.domain.errors import Unauthorized
 
     made, token = await create_token(world.db, world.owner_id)
-    bearer = await authenticate(world.db, token)
-    _, connection = await _connection(world, bearer)
+    key, connection = await _connection(world, token)
     await mcp_sessions.start_session(world.db, connection, sender=ALICE)
     await revoke_token(world.db, world.owner_id, str(made.id))
     with pytest.raises(Unauthorized):
         await authenticate(world.db, token)
+    with pytest.raises(Unauthorized):
+        await mcp_sessions.find_mcp_session(world.db, token, key)

@@ -64,7 +64,26 @@ async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
 
     async with open_scoped(database) as db, patience():
         world = await make_world(db)
-        said = await world.say(ALICE, "hello")
+        said = await world.say(ALICE, "hello", channel_id=await world.add_channel("whatsapp", "1"))
         turns = replace(turns_of(db, Responder(reply)), show_typing=show)
         await run_turn(turns, said.session_id)
         assert await answers_of(world, said.session_id) == ["hm"]
+
+
+async def test_a_terminal_is_shown_no_typing_and_a_platform_is(database: Database) -> None:
+    running: set[str] = set()
+
+    async def reply(*_: Any) -> str:
+        running.update(task.get_name() for task in asyncio.all_tasks())
+        return "hm"
+
+    async with open_scoped(database) as db:
+        world = await make_world(db)
+        turns = turns_of(db, Responder(reply))
+        await run_turn(turns, (await world.say("telegram:1", "hello")).session_id)
+        assert "thinking" in running
+        assert not running & {"typing", "streaming"}
+        channel = await world.add_channel("whatsapp", "1")
+        said = await world.say(ALICE, "hello", channel_id=channel)
+        await run_turn(turns, said.session_id)
+        assert "typing" in running

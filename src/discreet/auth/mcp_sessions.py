@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import LiteralString, Protocol
 
 from discreet.auth.scopes import agent_named, resolve_contact, scope_to_write
-from discreet.auth.tokens import Bearer
+from discreet.auth.tokens import FIND_BEARER, Bearer, look_up
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.ids import AgentId, ContactId, SessionId
 from discreet.domain.text import checked_thread_key
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope, session_scope
+
+_FIND_BOTH: LiteralString = f"""
+{FIND_BEARER} LEFT JOIN LATERAL (
+  SELECT true AS was_found, m.session_id, m.agent_id AS bound_agent,
+         m.contact_id AS bound_contact, m.shared AS bound_shared
+    FROM gate.mcp_session_with_ticket(%(ticket)s, %(key)s, t.token_id) m) session ON true
+"""
 
 
 class Binding(Protocol):
@@ -113,23 +120,30 @@ async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> Non
         )
 
 
-async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpConnection | None:
-    """Return the connection with this key that was begun with this token, or None."""
-    row = await db.ask(
-        WorkScope(),
-        "SELECT * FROM gate.mcp_session_with_ticket(%(ticket)s, %(key)s, %(token)s)",
-        {"key": _digest(key), "token": bearer.token_id},
-    )
-    if row is None:
-        return None
+async def find_mcp_session(
+    db: ScopedDatabase, token: str, key: str
+) -> tuple[Bearer, McpConnection | None]:
+    """Return the bearer of a token, and the connection with this key that was begun with it.
+
+    Both are looked up in one round trip.
+
+    Raises:
+        Unauthorized: as ``authenticate``.
+    """
+    row = await look_up(db, token, _FIND_BOTH, {"key": _digest(key)})
+    was_found, session_id = row.pop("was_found"), row.pop("session_id")
+    bound = {name: row.pop(f"bound_{name}") for name in ("agent", "contact", "shared")}
+    bearer = Bearer(**row)
+    if not was_found:
+        return bearer, None
     binding = DatabaseBinding(db, bearer, key)
-    if row["session_id"] is None:
-        return McpConnection(bearer, binding)
-    contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])
+    if session_id is None:
+        return bearer, McpConnection(bearer, binding)
+    contact_id = None if bound["contact"] is None else ContactId(bound["contact"])
     scope = session_scope(
-        bearer.owner_id, AgentId(row["agent_id"]), contact_id, shared=row["shared"]
+        bearer.owner_id, AgentId(bound["agent"]), contact_id, shared=bound["shared"]
     )
-    return McpConnection(bearer, binding, SessionId(row["session_id"]), scope)
+    return bearer, McpConnection(bearer, binding, SessionId(session_id), scope)
 
 
 async def end_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:

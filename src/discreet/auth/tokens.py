@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from discreet.auth.rate_limits import TooManyRequests
@@ -39,6 +40,9 @@ MINTED_OF_CONTACT = 20
 """Maximum valid minted tokens of one contact; one more ends the oldest."""
 _ID_START = re.compile(r"(?i)[0-9a-f]{6,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+FIND_BEARER: LiteralString = "SELECT * FROM gate.token_scope_with_ticket(%(ticket)s, %(digest)s) t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +93,29 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
     Raises:
         Unauthorized: it is missing or not valid; the answer is the same whatever the reason.
     """
+    return Bearer(**await look_up(db, token, FIND_BEARER, {}))
+
+
+async def look_up(
+    db: ScopedDatabase, token: str, sql: LiteralString, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of a token, by a query that begins with ``FIND_BEARER``.
+
+    Raises:
+        Unauthorized: as ``authenticate``.
+    """
     if not token:
         raise Unauthorized(
             "This request has no token.", hint="Send the header: Authorization: Bearer sb_..."
         )
     row = None
     if token.isascii():
-        row = await db.ask(
-            WorkScope(),
-            "SELECT * FROM gate.token_scope_with_ticket(%(ticket)s, %(digest)s)",
-            {"digest": _digest(token)},
-        )
+        row = await db.ask(WorkScope(), sql, {**params, "digest": _digest(token)})
     if row is None:
         raise Unauthorized(
             "Invalid, expired or revoked token.", hint="Create one: sb tokens create --help"
         )
-    return Bearer(**row)
+    return row
 
 
 async def owner_of_metrics(db: ScopedDatabase, token: str) -> OwnerId:

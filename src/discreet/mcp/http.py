@@ -70,8 +70,13 @@ class McpEndpoint:
         if not self._may_call(request.headers.get("origin")):
             await _error(403, NO_SUCH_SESSION, "This origin is not allowed.")(scope, receive, send)
             return
+        connection = None
+        token, key = _token_of(request), request.headers.get(SESSION)
         try:
-            bearer = await authenticate(self._db, _token_of(request))
+            if key is None:
+                bearer = await authenticate(self._db, token)
+            else:
+                bearer, connection = await mcp_sessions.find_mcp_session(self._db, token, key)
         except Unauthorized as error:
             refused = _error(401, NO_SUCH_SESSION, error.message)
             refused.headers["WWW-Authenticate"] = "Bearer"
@@ -84,14 +89,19 @@ class McpEndpoint:
             refused.headers["Retry-After"] = str(error.seconds)
             await refused(scope, receive, send)
             return
-        response = await self._refusal(request, bearer)
+        response = _refusal(request)
         if response is not None:
             await response(scope, receive, send)
-            return
-        if SESSION in request.headers:
+        elif key is None:
+            await self._begin(bearer, scope, receive, send)
+        elif connection is None:
+            await _error(404, NO_SUCH_SESSION, "Session not found")(scope, receive, send)
+        elif request.method == "DELETE":
+            await mcp_sessions.end_mcp_session(self._db, bearer, key)
+            await Response(status_code=204)(scope, receive, send)
+        else:
+            scope[FOUND] = connection
             await self.manager.handle_request(scope, receive, send)
-            return
-        await self._begin(bearer, scope, receive, send)
 
     def _may_call(self, origin: str | None) -> bool:
         """Reject browser requests from other pages.
@@ -104,33 +114,6 @@ class McpEndpoint:
             return urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
         except ValueError:
             return False
-
-    async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
-        if request.method not in ("POST", "DELETE"):
-            # GET would open a stream for server-initiated messages, of which there are none.
-            refused = _error(405, NO_SUCH_SESSION, "This server offers no event stream.")
-            refused.headers["Allow"] = "POST, DELETE"
-            return refused
-        asked = request.headers.get(VERSION)
-        if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
-            # Versions without sessions have nothing to bind a scope to.
-            return _error(
-                400,
-                UNSUPPORTED_VERSION,
-                "Unsupported protocol version",
-                {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": asked},
-            )
-        key = request.headers.get(SESSION)
-        if key is None:
-            return None
-        connection = await mcp_sessions.find_mcp_session(self._db, bearer, key)
-        if connection is None:
-            return _error(404, NO_SUCH_SESSION, "Session not found")
-        request.scope[FOUND] = connection
-        if request.method == "DELETE":
-            await mcp_sessions.end_mcp_session(self._db, bearer, key)
-            return Response(status_code=204)
-        return None
 
     async def _begin(self, bearer: Bearer, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle ``initialize``, the only call without a connection; it creates a new one."""
@@ -182,6 +165,25 @@ def mcp_app(
             yield
 
     return Starlette(routes=[Mount("/mcp", mcp)], lifespan=lifespan)
+
+
+def _refusal(request: Request) -> Response | None:
+    """Return the answer to a request that no connection can make."""
+    if request.method not in ("POST", "DELETE"):
+        # GET would open a stream for server-initiated messages, of which there are none.
+        refused = _error(405, NO_SUCH_SESSION, "This server offers no event stream.")
+        refused.headers["Allow"] = "POST, DELETE"
+        return refused
+    asked = request.headers.get(VERSION)
+    if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
+        # Versions without sessions have nothing to bind a scope to.
+        return _error(
+            400,
+            UNSUPPORTED_VERSION,
+            "Unsupported protocol version",
+            {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": asked},
+        )
+    return None
 
 
 def _token_of(request: Request) -> str:

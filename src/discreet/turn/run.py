@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from discreet.memory.indexing import (
     index_quickly,
     unindexed_of_session,
 )
+from discreet.memory.spaces import embeds_quickly
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope.scopes import SessionScope
 from discreet.services.own_data import record_access
@@ -112,10 +113,7 @@ async def _answer(turns: Turns, answer: _Answer, traced: TraceSpan) -> None:
     try:
         if lease.attempt > turns.max_attempts:
             raise ModelError("confused", "Every attempt at it ended without an error message.")
-        async with (
-            typing_indicator(turns.db, scope.owner_id, lease.route_id, turns.show_typing),
-            answer.shown(),
-        ):
+        async with answer.shown():
             prompt, result = await answer.think()
         indexed = await answer.index(result.text)
         save = partial(_save, turns, scope, lease, prompt, result, answer.reading)
@@ -257,7 +255,10 @@ class _Answer:
         if len(waiting) > MAX_INDEXED:
             return {}
         texts = list(dict.fromkeys([answer, *(message.text for message in waiting)]))
-        return await asyncio.to_thread(index_quickly, texts, self._turns.embedder)
+        embedder = self._turns.embedder
+        if all(embeds_quickly(text, embedder) for text in texts):
+            return index_quickly(texts, embedder)
+        return await asyncio.to_thread(index_quickly, texts, embedder)
 
     def _tools(self) -> Toolbox:
         turns, lease = self._turns, self.lease
@@ -275,12 +276,26 @@ class _Answer:
     async def _same_budget(self, _: AgentCard) -> Budget:
         return self._turns.budget
 
-    def shown(self) -> AbstractAsyncContextManager[None]:
-        """Show the growing answer to those waiting for it, while the block lasts."""
-        turns = self._turns
-        if turns.platforms is None or self.lease.is_held:
-            return nullcontext()
-        return streaming(turns.db, self.scope, self.lease, self._draft.released, turns.platforms)
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Show on the platform, while the block lasts, that the agent types, and what it wrote.
+
+        A terminal shows neither: it reads the draft from the database.
+        """
+        turns, lease = self._turns, self.lease
+        if lease.is_local:
+            yield
+            return
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                typing_indicator(turns.db, self.scope.owner_id, lease.route_id, turns.show_typing)
+            )
+            if turns.platforms is not None and not lease.is_held:
+                written = self._draft.released
+                await stack.enter_async_context(
+                    streaming(turns.db, self.scope, lease, written, turns.platforms)
+                )
+            yield
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
         """Return the written part of an answer that took too long."""
