@@ -111,6 +111,37 @@ def test_the_pace_of_writing_is_shown(two: Two, admin: Connection) -> None:
         assert conn.execute("SELECT pg_current_wal_lsn()").fetchone() != before
 
 
+async def test_ones_own_events_tell_how_many_transactions_came_between(two: Two) -> None:
+    asked = "SELECT max(tx::text::bigint) FROM discreet.events"
+    with two.as_alice() as conn:
+        [before] = conn.execute(asked).fetchall()
+    async with open_scoped(two.database) as db:
+        world = World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id)
+        for text in ("one", "two", "three"):
+            await world.say("telegram:1002", text)
+        await world.say("telegram:1001", "hello again")
+    with two.as_alice() as conn:
+        [after] = conn.execute(asked).fetchall()
+    assert after[0] - before[0] > 3
+
+
+async def test_a_pooled_connection_tells_how_often_it_ran_a_statement_but_no_value(
+    two: Two,
+) -> None:
+    async with open_scoped(two.database, size=1) as db:
+        world = World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id)
+        for number in range(10):
+            async with db.begin(world.contact(_id(two.bob.contact_id))) as tx:
+                await tx.fetch("SELECT %s::text AS said", (f"heron {number}",))
+        async with db.begin(world.contact(_id(two.alice.contact_id))) as tx:
+            shown = await tx.fetch(
+                "SELECT p::text, p.generic_plans + p.custom_plans AS runs"
+                "  FROM pg_prepared_statements p WHERE p.statement LIKE '%%AS said'"
+            )
+    assert [row["runs"] for row in shown] == [5]
+    assert "heron" not in str(shown)
+
+
 async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Two) -> None:
     conninfo = two.database.conninfo("discreet_contact")
     with psycopg.connect(conninfo, autocommit=True) as conn:

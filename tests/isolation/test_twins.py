@@ -10,10 +10,21 @@ import asyncio
 from collections.abc import Iterator
 from itertools import chain, islice
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from discreet.audit.probes import Probe, calls, conflicts, kept, mixed_calls, singles, writes
+from discreet.audit.catalogue import read_catalogue
+from discreet.audit.probes import (
+    Probe,
+    arrivals,
+    calls,
+    conflicts,
+    kept,
+    mixed_calls,
+    singles,
+    writes,
+)
 from discreet.audit.twins import compare
 from discreet.postgres.server import Database
 from tests.conftest import Server
@@ -98,6 +109,45 @@ def test_no_write_and_no_call_tells_what_others_rows_hold(copies: Copies) -> Non
     )
     assert tried > 100
     assert told == []
+
+
+@pytest.mark.parametrize("copies", ["intake"], indirect=True)
+def test_nothing_that_arrives_for_one_owner_tells_what_another_has(copies: Copies) -> None:
+    for ticket in TICKETS:
+        told, tried = _told(
+            copies,
+            ticket,
+            chain(
+                arrivals(copies.catalogue, copies.values, copies.own),
+                calls(copies.catalogue, copies.values),
+                mixed_calls(copies.catalogue, copies.values, copies.own),
+            ),
+        )
+        assert tried > 50
+        assert told == [], ticket
+
+
+TELLS = {
+    "by what it returns": "RETURNS boolean LANGUAGE sql SECURITY DEFINER AS"
+    " $$ SELECT EXISTS (SELECT FROM discreet.sessions s WHERE s.id = session) $$",
+    "by waiting for whoever has locked it": "RETURNS void LANGUAGE sql SECURITY DEFINER AS"
+    " $$ SELECT FROM discreet.sessions s WHERE s.id = session FOR UPDATE $$",
+}
+
+
+@pytest.mark.parametrize("copies", ["contact"], indirect=True)
+def test_a_function_that_tells_of_somebody_elses_row_is_found(copies: Copies) -> None:
+    for how, body in TELLS.items():
+        copies.everywhere(
+            f"CREATE FUNCTION gate.tells(session uuid) {body};"
+            " GRANT EXECUTE ON FUNCTION gate.tells TO discreet_contact"
+        )
+        with psycopg.connect(copies.databases["there"].conninfo("discreet_contact")) as conn:
+            catalogue = read_catalogue(conn)
+        told, _ = _told(copies, "valid", mixed_calls(catalogue, copies.values, copies.own))
+        copies.everywhere("DROP FUNCTION gate.tells")
+        assert told != [], how
+        assert all("gate.tells" in one for one in told)
 
 
 ONLY_COMPARED = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from discreet.audit.twins import Twin
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.postgres.bootstrap import let_roles_connect
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
+from discreet.scope import ContactScope, IntakeScope, OwnerScope, Scope, SharedScope
 from discreet.scope.scopes import role_of
 from tests.support.tickets import show_ticket, ticket_on
 from tests.support.world import World, make_world, open_scoped, other_owner
@@ -41,9 +41,15 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Copies of a town for one scope, by the change made to its neighbours' rows."""
+    """Copies of a town for one scope, by the change made to its neighbours' rows.
+
+    In ``other``, somebody else also holds locks on these rows, as long as there are twins: who can
+    tell whether a row is locked can tell that there is one, and that somebody is busy with it.
+    """
 
     town: Town
+    role: str
+    keys: Sequence[str]
     scope: Scope
     databases: Mapping[str, Database]
     catalogue: Catalogue
@@ -54,6 +60,7 @@ class Copies:
     def twins(self, ticket: Ticket) -> Iterator[list[Twin]]:
         """Yield a connection to each copy, which enters the scope with a ticket of this kind."""
         with ExitStack() as stack:
+            self._lock(stack.enter_context(_admin(self.town, self.databases["other"])))
             yield [
                 Twin(
                     name,
@@ -66,6 +73,7 @@ class Copies:
 
     def _enter(self, conn: Conn, ticket: Ticket) -> None:
         key = self.town.database.ticket_key
+        conn.execute("SET LOCAL lock_timeout = '100ms'")
         if ticket == "none":
             return
         said = ticket_on(conn, self.scope, key, late=60 if ticket == "expired" else 0)
@@ -76,6 +84,23 @@ class Copies:
             theirs = ticket_on(conn, self._neighbour(), key).split("#")[0]
             said = f"{theirs}#{said.split('#')[1]}"
         conn.execute("SELECT set_config('discreet.ticket', %s, true)", (said,))
+
+    def _lock(self, admin: Conn) -> None:
+        """Lock the rows of others until this connection ends."""
+        admin.execute("BEGIN")
+        keyed = admin.execute(
+            "SELECT attrelid::regclass::text,"
+            "       CASE WHEN %(key)s = ANY (array_agg(attname)) THEN %(key)s ELSE 'owner_key' END"
+            "  FROM pg_attribute JOIN pg_class c ON c.oid = attrelid AND relkind = 'r'"
+            " WHERE relnamespace = 'discreet'::regnamespace"
+            "   AND attname IN ('owner_key', 'scope_key') GROUP BY 1",
+            {"key": _key(self.role)},
+        ).fetchall()
+        for table, key in keyed:
+            # A sender's rows refer to its owner's; nobody ever locks that one against a reference.
+            if table != "discreet.owners" or _key(self.role) == key:
+                whose = f"SELECT FROM {table} WHERE {key} <> ALL (%s) FOR UPDATE"
+                admin.execute(whose.encode(), (list(self.keys),))
 
     def _neighbour(self) -> Scope:
         match self.scope:
@@ -137,6 +162,7 @@ async def build_town(database: Database, admin_conninfo: str) -> Town:
             "contact": ContactScope(ada.owner_id, ada.agent_id, alice),
             "shared": SharedScope(sam.owner_id, sam.agent_id),
             "owner": OwnerScope(ada.owner_id, ada.agent_id),
+            "intake": IntakeScope(ada.owner_id),
         },
     )
 
@@ -202,10 +228,14 @@ async def _people(world: World) -> None:
 def copies_for(town: Town, role: str) -> Iterator[Copies]:
     """Yield the town as it is, with other values in neighbours' rows, and without these rows."""
     scope = town.scopes[role]
-    with psycopg.connect(town.database.conninfo(role_of(scope))) as conn:
+    # Intake can name no table; what it tells is about the rows of its owner.
+    reader = town.scopes["owner"] if role == "intake" else scope
+    with psycopg.connect(town.database.conninfo(role_of(reader))) as conn:
         catalogue = read_catalogue(conn)
-        show_ticket(conn, scope, town.database.ticket_key)
+        show_ticket(conn, reader, town.database.ticket_key)
         [(keys,)] = conn.execute("SELECT gate.keys()").fetchall()
+    with psycopg.connect(town.database.conninfo(role_of(scope))) as conn:
+        catalogue = replace(catalogue, functions=read_catalogue(conn).functions)
     own = list(keys)
     databases: dict[str, Database] = {}
     try:
@@ -220,7 +250,7 @@ def copies_for(town: Town, role: str) -> Iterator[Copies]:
         with _admin(town, databases["there"]) as admin:
             values = _values(admin, catalogue, role, own)
             ids = _own_ids(admin, catalogue, role, own)
-        yield Copies(town, scope, databases, catalogue, values, ids)
+        yield Copies(town, role, own, scope, databases, catalogue, values, ids)
     finally:
         with psycopg.connect(town.admin_conninfo, autocommit=True) as admin:
             for copy in databases.values():
@@ -278,7 +308,7 @@ def _rows(admin: Conn, table: str) -> int:
 
 
 def _key(role: str) -> str:
-    return "owner_key" if role == "owner" else "scope_key"
+    return "owner_key" if role in ("owner", "intake") else "scope_key"
 
 
 def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> None:

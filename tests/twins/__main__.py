@@ -19,7 +19,17 @@ from random import Random
 
 import psycopg
 
-from discreet.audit.probes import Probe, calls, conflicts, kept, mixed_calls, pairs, singles, writes
+from discreet.audit.probes import (
+    Probe,
+    arrivals,
+    calls,
+    conflicts,
+    kept,
+    mixed_calls,
+    pairs,
+    singles,
+    writes,
+)
 from discreet.audit.rights import open_rights
 from discreet.audit.twins import Difference, compare
 from discreet.postgres.roles import ADMIN_ROLE
@@ -28,7 +38,9 @@ from discreet.scope.scopes import role_of
 from discreet.settings import Settings
 from tests.support.twins import TICKETS, Copies, Town, build_town, copies_for
 
-ROLES = ("contact", "shared", "owner")
+ROLES = ("contact", "shared", "owner", "intake")
+READERS = ROLES[:3]
+"""Those that may name a table."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,15 +71,18 @@ def _compare(town: Town, role: str, given: argparse.Namespace) -> tuple[list[Dif
     found: list[Difference] = []
     tried = 0
     with copies_for(town, role) as copies:
-        if role != "owner":
+        if role not in ("owner", "intake"):
             for line in open_rights_of(copies):
                 raise SystemExit(f"{role}: {line}")
         for ticket in given.ticket or TICKETS:
             # Four of five have a valid ticket: what can be learned without one is soon found.
-            count = given.pairs // len(ROLES) * (4 if ticket == "valid" else 1) // 8
+            count = given.pairs // len(READERS) * (4 if ticket == "valid" else 1) // 8
             chance = Random(f"{given.seed} {role} {ticket}")
             probes = chain(
-                _all(copies), islice(pairs(copies.catalogue, copies.values, chance), count)
+                _all(copies),
+                islice(pairs(copies.catalogue, copies.values, chance), count)
+                if role in READERS
+                else (),
             )
             with copies.twins(ticket) as twins:
                 some, number = compare(twins, probes)
@@ -84,13 +99,19 @@ def open_rights_of(copies: Copies) -> list[str]:
 
 
 def _all(copies: Copies) -> chain[Probe]:
+    called = (
+        calls(copies.catalogue, copies.values),
+        mixed_calls(copies.catalogue, copies.values, copies.own),
+        arrivals(copies.catalogue, copies.values, copies.own),
+    )
+    if copies.role not in READERS:
+        return chain(*called)
     return chain(
         singles(copies.catalogue, copies.values),
         writes(copies.catalogue, copies.values),
         conflicts(copies.catalogue, copies.values),
         kept(copies.catalogue, copies.values),
-        calls(copies.catalogue, copies.values),
-        mixed_calls(copies.catalogue, copies.values, copies.own),
+        *called,
     )
 
 

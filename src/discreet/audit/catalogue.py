@@ -48,12 +48,13 @@ class Table:
 class Function:
     """A function, with ``name`` qualified.
 
-    ``arguments`` and ``named``: the types and the names of the required ones.
+    ``arguments`` and ``named``: the types and the names of the required ones. ``returns``: a type.
     """
 
     name: str
     arguments: tuple[str, ...]
     named: tuple[str, ...] = ()
+    returns: str = "void"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ SELECT n.nspname || '.' || quote_ident(p.proname),
        ARRAY(SELECT format_type(t, NULL)
                FROM unnest(p.proargtypes) WITH ORDINALITY AS given (t, place)
               WHERE place <= p.pronargs - p.pronargdefaults ORDER BY place),
-       coalesce(p.proargnames[:p.pronargs - p.pronargdefaults], '{}')
+       coalesce(p.proargnames[:p.pronargs - p.pronargdefaults], '{}'),
+       format_type(p.prorettype, NULL)
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
    AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
@@ -138,8 +140,8 @@ def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
             for name, columns in tables.items()
         ),
         tuple(
-            Function(name, tuple(types), tuple(named))
-            for name, types, named in conn.execute(FUNCTIONS).fetchall()
+            Function(name, tuple(types), tuple(named), returns)
+            for name, types, named, returns in conn.execute(FUNCTIONS).fetchall()
         ),
         {kind: tuple(names) for kind, names in conn.execute(OPERATORS).fetchall()},
     )

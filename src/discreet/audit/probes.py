@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from random import Random
 
-from discreet.audit.catalogue import Catalogue, CatalogueColumn, Table
+from discreet.audit.catalogue import Catalogue, CatalogueColumn, Function, Table
 
 __all__ = [
     "SWITCHES",
     "Probe",
     "Values",
+    "arrivals",
     "calls",
     "conflicts",
     "kept",
@@ -29,6 +31,8 @@ FAILS = "(SELECT 1 / (now() IS NULL)::int > 0)"
 """Unknown to the planner; fails when it is evaluated, which happens when a row needs it."""
 WATCHED = "(SELECT now() IS NOT NULL)"
 """Never fails; EXPLAIN ANALYZE shows whether it was evaluated."""
+TICKET = "current_setting('discreet.ticket', true)"
+"""For functions that take the ticket as an argument."""
 EXPLAIN = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF) "
 
 SWITCHES: tuple[tuple[str, ...], ...] = (
@@ -234,7 +238,8 @@ def kept(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
 def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
     """Yield calls of every permitted function, with other people's ids and texts and with nulls.
 
-    Only whether and how it fails is compared, because its result may be random.
+    Compared are whether and how it fails, how many rows it returns, and whether they are null; of a
+    number or a boolean, the value. Other results may be random.
     """
     by_type: dict[str, list[str]] = {}
     types = {
@@ -247,12 +252,14 @@ def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
     for function in catalogue.functions:
         for at in range(6):
             given = [
-                "NULL::" + kind
+                TICKET
+                if function.named[place] == "ticket"
+                else "NULL::" + kind
                 if at == 0 or not by_type.get(kind)
                 else _quoted(by_type[kind][(at * 7 + place) % len(by_type[kind])]) + "::" + kind
                 for place, kind in enumerate(function.arguments)
             ]
-            yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
+            yield _call(function, given)
 
 
 def mixed_calls(catalogue: Catalogue, values: Values, own: Mapping[str, str]) -> Iterator[Probe]:
@@ -272,7 +279,57 @@ def mixed_calls(catalogue: Catalogue, values: Values, own: Mapping[str, str]) ->
                         zip(function.arguments, function.named, strict=True)
                     )
                 ]
-                yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
+                yield _call(function, given)
+
+
+def arrivals(catalogue: Catalogue, values: Values, own: Mapping[str, str]) -> Iterator[Probe]:
+    """Yield messages that come in with one value of other people's rows among the scope's own.
+
+    Compared is what becomes of them; the ids of what is stored are random.
+    """
+    takes = [one.name for one in catalogue.functions if "gate.inbound[]" in one.arguments]
+    channel = own.get("discreet.channels")
+    if not takes or channel is None:
+        return
+    plain = {
+        "channel": channel, "chat": "x", "platform_thread": "", "platform_message": "x",
+        "written_at": "2026-01-01 12:00+00", "sender_kind": "address",
+        "sender_platform": "telegram", "sender_id": "1001", "sender_display": "",
+        "group_name": "", "thread": "", "force_new": False, "body": "x", "in_reply_to": "",
+        "addressed": True, "album_id": "", "files": [], "limited": False, "details": {},
+        "edit_of": "",
+    }  # fmt: skip
+    for field, (table, column), also in _ARRIVING:
+        for theirs in values.get((f"discreet.{table}", column), ()):
+            for name in takes:
+                said = _quoted(json.dumps({**plain, **also, field: theirs}))
+                row = f"jsonb_populate_record(NULL::gate.inbound, {said})"
+                yield Probe(f"SELECT outcome, code, about FROM {name}({TICKET}, ARRAY[{row}])")
+
+
+_FILE = {"kind": "photo", "platform_file": "x", "name": "", "media_type": "", "size": 1}
+_ARRIVING: tuple[tuple[str, tuple[str, str], Mapping[str, object]], ...] = (
+    ("channel", ("channels", "id"), {}),
+    ("chat", ("routes", "chat_id"), {}),
+    ("platform_message", ("messages", "platform_message_id"), {}),
+    ("platform_message", ("messages", "platform_message_id"), {"files": [_FILE]}),
+    ("sender_contact", ("contacts", "id"), {"sender_kind": "contact"}),
+    ("sender_contact", ("contacts", "id"), {"sender_kind": "group"}),
+    ("sender_id", ("addresses", "platform_id"), {}),
+    ("group_id", ("addresses", "platform_id"), {"group_platform": "telegram"}),
+    ("thread", ("sessions", "thread_key"), {}),
+    ("body", ("messages", "text"), {}),
+    ("in_reply_to", ("messages", "platform_message_id"), {}),
+    ("edit_of", ("messages", "platform_message_id"), {}),
+)
+"""Fields of an arriving message, the column with values for it, and what else they need."""
+
+
+def _call(function: Function, given: Sequence[str]) -> Probe:
+    shown = {"void": "count(*)", "boolean": "called", "integer": "called", "bigint": "called"}.get(
+        function.returns, "called IS NULL"
+    )
+    return Probe(f"SELECT {shown} FROM {function.name}({', '.join(given)}) AS called")
 
 
 def _table_of(argument: str, own: Mapping[str, str]) -> str:
@@ -282,6 +339,8 @@ def _table_of(argument: str, own: Mapping[str, str]) -> str:
 
 def _harmless(kind: str, name: str, own: Mapping[str, str]) -> str:
     """Return an argument that leads as far as possible: the scope's own id, or a short value."""
+    if name == "ticket":
+        return TICKET
     mine = own.get(_table_of(name, own)) if kind == "uuid" else _SHORT.get(kind)
     return f"NULL::{kind}" if mine is None else f"{_quoted(mine)}::{kind}"
 
