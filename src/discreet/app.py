@@ -1,4 +1,8 @@
-"""The composition root: build the object graph, and bind job names to functions."""
+"""The composition root: build the object graph, and bind job names to functions.
+
+Every command opens an installation, and few need channels, web chats or a worker. So what only some
+need is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +16,24 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from discreet.auth.channels_file import take_over_channels_file
-from discreet.channel_registry import ChannelRegistry
 from discreet.domain.canaries import Canaries, watch
 from discreet.domain.ids import OwnerId, RouteId, SessionId
-from discreet.gateway import Gateway
 from discreet.postgres.server import Database, open_database
-from discreet.queue.job_scope import DueRoute
 from discreet.queue.wakes import Wakes
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.scope.scopes import Role, SessionScope
-from discreet.services.channels import ChannelAccess
 from discreet.services.context import OperationContext, in_scope
-from discreet.services.event_webhooks import WebhookAccess
 from discreet.services.seed import make_example_agent
-from discreet.services.web_chats import WebChatAccess
 from discreet.settings import Settings
 
 if TYPE_CHECKING:
+    from discreet.gateway import Gateway
     from discreet.memory.embedding import Embedder
+    from discreet.queue.job_scope import DueRoute
+    from discreet.services.channels import ChannelAccess
+    from discreet.services.event_webhooks import WebhookAccess
     from discreet.services.tool_access import ToolAccess
+    from discreet.services.web_chats import WebChatAccess
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Maximum connections per process that differ from the default of ``ScopedDatabase``."""
@@ -74,6 +77,9 @@ class App:
 
     def channels_of(self, owner_id: OwnerId) -> ChannelAccess:
         """Return the same for the channels of any owner."""
+        from discreet.channel_registry import ChannelRegistry
+        from discreet.services.channels import ChannelAccess
+
         return ChannelAccess(
             self.db, owner_id, ChannelRegistry(self.settings), self.database.sealing_key
         )
@@ -98,11 +104,15 @@ class App:
     @property
     def web_chats(self) -> WebChatAccess:
         """What web chats need."""
+        from discreet.services.web_chats import WebChatAccess
+
         return WebChatAccess(self.db, self.owner_id, self.database.sealing_key)
 
     @property
     def webhooks(self) -> WebhookAccess:
         """What is needed to call webhooks."""
+        from discreet.services.event_webhooks import WebhookAccess
+
         return WebhookAccess(self.db, self.database.sealing_key)
 
     def embedder(self) -> Embedder:
@@ -118,6 +128,8 @@ class App:
     @asynccontextmanager
     async def gateway(self) -> AsyncIterator[Gateway]:
         """Open the channels of this process."""
+        from discreet.gateway import Gateway
+
         gateway = Gateway(
             self.settings,
             self.db,
@@ -133,10 +145,10 @@ class App:
     @asynccontextmanager
     async def worker(self, gateway: Gateway) -> AsyncIterator[None]:
         """Bind the names of jobs to functions, and work while the context is open."""
-        # Imported here because only a worker needs it, so that other commands start quickly.
         from discreet.delivery import deliver, hand_over
         from discreet.domain.quiet_hours import QuietHours
         from discreet.intake.retry import release_due
+        from discreet.queue.job_scope import DueRoute
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
         from discreet.services.attention import find_concerns

@@ -86,6 +86,7 @@ def _import_everything() -> None:
 
     import discreet.app
     import discreet.asgi
+    import discreet.gateway
     import discreet.local_server
     import discreet.serving  # noqa: F401
 

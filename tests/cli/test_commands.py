@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -181,3 +183,10 @@ def test_a_backup_is_put_back_into_another_home(sb: Sb, tmp_path: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
     assert other("restore", str(file), "--passphrase-file", str(words)).returncode == 0
     assert "Bolt" in other.answer("--sender", "telegram:1004", "-m", "What is my car called?")
+
+
+def test_opening_an_installation_imports_neither_a_server_nor_numpy() -> None:
+    code = "import sys, discreet.app; print(*{name.partition('.')[0] for name in sys.modules})"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"httpx", "numpy", "procrastinate", "pydantic_ai", "snowballstemmer", "starlette"}
+    assert not {*slow, "tokenizers", "uvicorn"} & set(ran.stdout.split())

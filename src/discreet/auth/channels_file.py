@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from discreet.auth.channel_secrets import load_secret, save_secret
 from discreet.domain.errors import SecretMissing, Unavailable
 from discreet.domain.ids import OwnerId
-from discreet.domain.platform import ChannelSecret
 from discreet.postgres.private_files import read_private, write_private
 from discreet.scope import OwnerScope, ScopedDatabase
+
+if TYPE_CHECKING:
+    from discreet.domain.platform import ChannelSecret
 
 FILE_NAME = "channels.json"
 
@@ -31,6 +33,8 @@ async def take_over_channels_file(
     kept = _read(path)
     if kept is None:
         return
+    from discreet.auth.channel_secrets import load_secret, save_secret
+
     left: dict[str, ChannelSecret] = {}
     async with db.begin(OwnerScope(owner_id)) as tx:
         for name, secret in kept.items():
@@ -53,6 +57,8 @@ def _read(path: Path) -> dict[str, ChannelSecret] | None:
     text = read_private(path, "tokens")
     if text is None:
         return None
+    from discreet.domain.platform import ChannelSecret
+
     try:
         return {name: ChannelSecret(**kept) for name, kept in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):

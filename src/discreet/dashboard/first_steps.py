@@ -14,7 +14,7 @@ from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.schemas.agents import AgentChange
 from discreet.services import agents, channels
-from discreet.services.seed import EXAMPLE
+from discreet.services.seed import INSTRUCTIONS
 from discreet.services.status import is_new
 
 PAGE = "/first-steps"
@@ -40,7 +40,7 @@ async def progress(dashboard: Dashboard) -> Progress | None:
     listening = await channels.list_channels(dashboard.db, dashboard.owner_id)
     return Progress(
         agent=agent,
-        told=(agent.instructions or "") not in ("", EXAMPLE.instructions),
+        told=(agent.instructions or "") not in ("", INSTRUCTIONS),
         model=agent.model or dashboard.app.settings.model or "",
         connected=bool(listening),
         spoken=not await is_new(dashboard.db, dashboard.owner_id),

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from discreet.domain.ids import TurnId
-from discreet.memory.embedding import Embedder
 from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
+
+if TYPE_CHECKING:
+    from discreet.memory.embedding import Embedder
 
 __all__ = ["OperationContext", "Source", "in_scope"]
 

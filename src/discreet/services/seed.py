@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from discreet.domain.errors import Conflict
 from discreet.domain.ids import OwnerId
-from discreet.schemas.agents import AgentChange
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services.agents import create_agent
 
-EXAMPLE_AGENT = "Ada"
-EXAMPLE = AgentChange(
-    role="assistant",
-    instructions=(
-        "You are friendly and brief. Remember what people tell you about themselves, and use it"
-        " when they ask. If you don't know something, say so."
-    ),
+EXAMPLE_AGENT, ROLE = "Ada", "assistant"
+INSTRUCTIONS = (
+    "You are friendly and brief. Remember what people tell you about themselves, and use it"
+    " when they ask. If you don't know something, say so."
 )
 
 
@@ -26,8 +21,13 @@ async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> str | Non
     async with db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
             return None
+    # Every command asks, and hardly any has an agent to create.
+    from discreet.schemas.agents import AgentChange
+    from discreet.services.agents import create_agent
+
+    example = AgentChange(role=ROLE, instructions=INSTRUCTIONS)
     try:
-        await create_agent(db, owner_id, EXAMPLE_AGENT, EXAMPLE)
+        await create_agent(db, owner_id, EXAMPLE_AGENT, example)
     except Conflict:
         return None  # another process created it at the same time
     return EXAMPLE_AGENT
