@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 
 from discreet.cli import searches
+from discreet.cli.backups import describe_backups
 from discreet.cli.printing import Column, print_json, print_list
 from discreet.domain.amounts import ago, counted
+from discreet.schemas.backups import BackupFile, BackupList, BackupSchedule
 from discreet.schemas.memories import Hits
 
 COLUMNS: list[Column[str]] = [
@@ -75,3 +77,30 @@ def test_a_limited_search_of_messages_prints_the_option_that_searches_the_earlie
     until = capsys.readouterr().err.split("--until ")[1].strip()
     accepted = [datetime.strptime(until, one) for one in searches._DATES if "%S%z" in one]
     assert accepted == [datetime(2026, 3, 1, 12, 0, 6, tzinfo=UTC)]
+
+
+def test_the_last_backup_is_shown_whoever_wrote_it() -> None:
+    now = datetime.now(UTC)
+    schedule = BackupSchedule(
+        folder="/backups", every_seconds=86_400, keep=7, encrypted=True, last_file=None,
+        last_made_at=None, last_bytes=0, last_tried_at=None, error="", overdue=False,
+    )  # fmt: skip
+    by_hand = BackupFile(
+        file="/backups/a", made_at=now - timedelta(hours=2), bytes=1_000, encrypted=True
+    )
+    later = schedule.model_copy(
+        update={"last_made_at": now - timedelta(hours=1), "last_bytes": 2_000}
+    )
+    of = "none on schedule (sb backup --to FOLDER --every 24h)"
+    assert [
+        describe_backups(BackupList(items=items, schedule=one))
+        for one in (None, schedule, later)
+        for items in ([], [by_hand])
+    ] == [
+        f"none yet; {of}",
+        f"the last 2 hours ago, 1,000 bytes; {of}",
+        "every day to /backups; none yet",
+        "every day to /backups; the last 2 hours ago, 1,000 bytes",
+        "every day to /backups; the last 1 hour ago, 2,000 bytes",
+        "every day to /backups; the last 1 hour ago, 2,000 bytes",
+    ]

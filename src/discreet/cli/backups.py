@@ -14,7 +14,7 @@ from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from discreet.postgres.backup_encryption import BackupKeys, Locked, Plain, Unlocking
-    from discreet.schemas.backups import BackupFile, BackupSchedule
+    from discreet.schemas.backups import BackupFile, BackupList, BackupSchedule
 
 app = typer.Typer(help="List, check and schedule backups.", no_args_is_help=True)
 
@@ -185,21 +185,37 @@ def list_all(
         print_text(f"\nSchedule: {describe_schedule(found.schedule)}")
 
 
-def describe_schedule(schedule: BackupSchedule | None) -> str:
-    """Say when backups are written and the result of the last one."""
-    from datetime import timedelta
+def describe_backups(found: BackupList) -> str:
+    """Say when backups are written, and when the last one was, by hand or on schedule."""
+    from discreet.domain.amounts import ago
 
+    schedule = found.schedule
+    made = [(item.made_at, item.bytes) for item in found.items]
+    if schedule is not None and schedule.last_made_at is not None:
+        made.append((schedule.last_made_at, schedule.last_bytes))  # it may be gone since
+    at, size = max(made, default=(None, 0))
+    last = f"the last {ago(at)}, {size:,} bytes" if at else "none yet"
+    if schedule is None:
+        return f"{last}; none on schedule (sb backup --to FOLDER --every 24h)"
+    return f"{_interval(schedule)}; {last}"
+
+
+def describe_schedule(schedule: BackupSchedule | None) -> str:
+    """Say when backups are written on schedule, and the result of the last one."""
     from discreet.domain.amounts import ago
 
     if schedule is None:
         return "none (sb backup --to FOLDER --every 24h)"
-    every = timedelta(seconds=schedule.every_seconds)
     last = (
         f"the last {ago(schedule.last_made_at)}, {schedule.last_bytes:,} bytes"
         if schedule.last_made_at
-        else "none yet"
+        else "none written by it yet"
     )
-    return f"every {_every(every.total_seconds())} to {schedule.folder}; {last}"
+    return f"{_interval(schedule)}; {last}"
+
+
+def _interval(schedule: BackupSchedule) -> str:
+    return f"every {_every(schedule.every_seconds)} to {schedule.folder}"
 
 
 def _every(seconds: float) -> str:

@@ -114,7 +114,7 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
 async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None]:
     from importlib.metadata import version
 
-    from discreet.cli.backups import describe_schedule
+    from discreet.cli.backups import describe_backups
     from discreet.queue.server_lock import count_serving, is_served
     from discreet.services.agents import list_agents
     from discreet.services.attention import find_concerns
@@ -139,7 +139,7 @@ async def _collect(app: App) -> tuple[Concerns, Installation, Unavailable | None
         channels=tuple(
             f"{one.label} on {one.platform}" for one in await list_channels(app.db, app.owner_id)
         ),
-        backups=describe_schedule(list_backups(app.settings.home).schedule),
+        backups=describe_backups(list_backups(app.settings.home)),
         backup_problem=backup_problem(app.settings.home),
     )
     found = await find_concerns(app.channels, app.settings, is_served=installation.serving)
