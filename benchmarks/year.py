@@ -1,8 +1,9 @@
 """A busy bot after a year: 3,000,000 messages of 10,000 contacts, each turn with its record.
 
-Rows are made by SQL. Then the size of every large table, the time of each page of the dashboard,
-and of each command that reads, beside their targets: wall time and seconds of processor, of the
-command or page and of PostgreSQL together. On a loaded machine look at the processor.
+Rows are made by SQL, week by week, so that a message lies on the disk beside others of its week.
+Then the size of every large table, the time of each page of the dashboard, and of each command that
+reads, beside their targets: wall time and seconds of processor, of the command or page and of
+PostgreSQL together. On a loaded machine look at the processor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,12 +38,14 @@ from discreet.memory.tokenizer import terms_of
 from discreet.postgres.folders import Layout
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
+from discreet.queue.worker import count_owner_terms
 from discreet.settings import Settings
 
 SB = Path(sys.executable).with_name("sb")
 PAGE_TARGET, COMMAND_TARGET = 0.15, 1.0
 ROUNDS = 5
-CONTACTS_AT_ONCE = 500
+WEEKS = 58
+"""A year, and the month within which each conversation ended."""
 PROMPT = '{"messages": [' + ", ".join(['"' + "x" * 60 + '"'] * 10) + "]}"
 TABLES = ("messages", "turns", "memories", "memory_history", "sessions", "routes", "contacts",
           "addresses", "outbox")  # fmt: skip
@@ -65,30 +69,35 @@ SELECT %(owner)s, %(agent)s, t.contact_id, t.id, %(channel)s, t.id::text FROM ta
 # A turn for each question and its answer. What they said is one of a few hundred texts, indexed.
 _TALKS = """
 WITH ways AS (
-  SELECT w.id, w.session_id, w.contact_id, t.last_message_at
+  SELECT w.id, w.session_id, w.contact_id, t.last_message_at AS last,
+         %(each)s / 2 AS turns, interval '1 day' * 730.0 / %(each)s AS step
     FROM discreet.routes w JOIN discreet.sessions t ON t.id = w.session_id
-   ORDER BY w.id OFFSET %(skip)s LIMIT %(many)s
+), numbered AS (
+  SELECT w.*, n, last - (turns - n) * step AS at
+    FROM ways w, generate_series(
+           greatest(1, ceil(turns - extract(epoch FROM last - %(week)s)
+                                    / extract(epoch FROM step))::int),
+           least(turns, ceil(turns - extract(epoch FROM last - %(week)s - interval '7 days')
+                                     / extract(epoch FROM step))::int - 1)) n
 ), made AS (
   INSERT INTO discreet.turns (owner_id, agent_id, contact_id, session_id, route_id, state, model,
     prompt, steps, usage, started_at, finished_at)
   SELECT %(owner)s, %(agent)s, w.contact_id, w.session_id, w.id, 'answered', 'offline',
-         %(prompt)s::jsonb, '[]', '{"input_tokens": 900, "output_tokens": 60}',
-         w.last_message_at - (%(each)s / 2 - n) * interval '1 day' * 730.0 / %(each)s,
-         w.last_message_at - (%(each)s / 2 - n) * interval '1 day' * 730.0 / %(each)s
-    FROM ways w, generate_series(1, %(each)s / 2) n
-  RETURNING id, contact_id, session_id, route_id, started_at
-), placed AS (
-  SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY started_at) AS n FROM made
+         %(prompt)s::jsonb, '[]', '{"input_tokens": 900, "output_tokens": 60}', at, at
+    FROM numbered w ORDER BY at
+  RETURNING id, session_id, started_at
 )
 INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id, position,
   direction, state, text, terms, tokens, embedder, embedding, channel_id, chat_id,
   platform_message_id, turn_id, created_at)
-SELECT %(owner)s, %(agent)s, p.contact_id, p.session_id, p.route_id, 2 * p.n - 1 + out,
+SELECT %(owner)s, %(agent)s, w.contact_id, w.session_id, w.id, 2 * w.n - 1 + out,
        out_as, said, s.text, s.terms, s.tokens, s.embedder, s.embedding, %(channel)s,
-       p.session_id::text, p.id::text || out, p.id, p.started_at + out * interval '3 seconds'
-  FROM placed p, (VALUES (0, 'in', 'answered'), (1, 'out', 'sent')) o (out, out_as, said),
+       w.session_id::text, t.id::text || out, t.id, w.at + out * interval '3 seconds'
+  FROM made t JOIN numbered w ON w.session_id = t.session_id AND w.at = t.started_at,
+       (VALUES (0, 'in', 'answered'), (1, 'out', 'sent')) o (out, out_as, said),
        LATERAL (SELECT * FROM samples
-                 WHERE number = (hashtext(p.id::text) & 1048575 + out) %% %(samples)s) s
+                 WHERE number = (hashtext(t.id::text) & 1048575 + out) %% %(samples)s) s
+ ORDER BY w.at, out
 """
 
 
@@ -106,6 +115,7 @@ async def main(contacts: int, messages: int, memories: int, kept: Path | None) -
                          "channel": world.channel_id, "contacts": contacts,
                          "each": max(2, messages // contacts)}  # fmt: skip
                 await asyncio.to_thread(fill, database, given, memories)
+                await count_owner_terms(db)  # as a server does
             app = App(settings, database, db, owner_id)
             served = serving_http(http_app(app), "127.0.0.1:0", setting="DISCREET_LISTEN")
             data = str(Layout(home).data)
@@ -130,8 +140,9 @@ def fill(database: Database, given: dict[str, Any], memories: int) -> None:
         admin.execute("SET synchronous_commit = off")
         samples = make_samples(admin)
         admin.execute(_PEOPLE, given)
-        for skip in range(0, given["contacts"], CONTACTS_AT_ONCE):
-            part = {"skip": skip, "many": CONTACTS_AT_ONCE, "samples": samples, "prompt": PROMPT}
+        now = datetime.now(UTC)
+        for ago in range(WEEKS, -1, -1):
+            part = {"week": now - timedelta(weeks=ago), "samples": samples, "prompt": PROMPT}
             admin.execute(_TALKS, {**given, **part})
         with indexes_made_last(admin):
             remember(admin, given, samples, memories)
@@ -229,11 +240,13 @@ def commands(home: Path, data: str) -> None:
     name = "Contact number 777"
     for words in (
         ["version"], ["status"], ["contacts", "list"], ["contacts", "list", "--skip", "5000"],
-        ["contacts", "show", name], ["sessions", "list"], ["memories", "list"],
-        ["memories", "list", "--contact", name], ["memories", "recall", "piano on Saturday"],
-        ["messages", "search", "piano on Saturday"], ["turns", "list"], ["usage"],
-        ["usage", "--by", "contact"], ["limits", "show"], ["quarantine", "list"],
-        ["retention", "show"], ["agents", "list"], ["reminders", "list"], ["drafts", "list"],
+        ["contacts", "show", name], ["contacts", "links"], ["contacts", "erasures"],
+        ["sessions", "list"], ["memories", "list"], ["memories", "list", "--contact", name],
+        ["memories", "recall", "piano on Saturday"], ["messages", "search", "piano on Saturday"],
+        ["messages", "search", "piano on Saturday", "--contact", name], ["turns", "list"],
+        ["usage"], ["usage", "--by", "contact"], ["limits", "show"], ["quarantine", "list"],
+        ["pairing", "list"], ["retention", "show"], ["agents", "list"], ["reminders", "list"],
+        ["drafts", "list"],
     ):  # fmt: skip
         took, failed = [], ""
         for _ in range(3):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from discreet.contacts.names import (
     AmbiguousName,
+    FoundName,
     Match,
     Named,
     UnknownName,
@@ -83,3 +84,41 @@ async def test_a_name_of_two_people_or_one_that_is_only_similar_names_nobody(
     assert len(both.entries) == 2
     assert isinstance(similar, UnknownName)
     assert [entry.contact.name for entry in similar.similar] == ["Bartholomew"]
+
+
+async def test_a_name_is_found_however_it_is_spelled_and_so_is_an_alias(db: ScopedDatabase) -> None:
+    world = await make_world(db)
+    spelled = (
+        "Ann Lee",
+        "ANN LEE",
+        "\uff21\uff4e\uff4e \uff2c\uff45\uff45",
+        "annlee",
+        "Änn",
+        "Mia",
+    )
+    for number, name in enumerate(spelled):
+        await world.say(f"telegram:{number}", "hello", name=name)
+    async with db.begin(world.owner) as tx:
+        await tx.execute("UPDATE discreet.contacts SET aliases = '{Boss}' WHERE name = 'Mia'")
+        found = {
+            asked: await resolve_name(tx, asked)
+            for asked in ("ann  lee", spelled[2], "ÄNN", "A\u0308nn", "boss", "Annlee", "Nobody\0")
+        }
+    names = {
+        asked: [entry.contact.name for entry in one.entries]
+        if isinstance(one, AmbiguousName)
+        else [one.entry.contact.name]
+        if isinstance(one, FoundName)
+        else None
+        for asked, one in found.items()
+    }
+    three = list(spelled[:3])
+    assert names == {
+        "ann  lee": three,
+        spelled[2]: three,
+        "ÄNN": ["Änn"],
+        "A\u0308nn": ["Änn"],
+        "boss": ["Mia"],
+        "Annlee": ["annlee"],
+        "Nobody\0": None,
+    }

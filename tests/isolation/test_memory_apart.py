@@ -400,3 +400,25 @@ async def test_how_far_a_search_of_messages_goes_back_depends_on_own_messages_al
     for number in range(8):
         await world.say("telegram:1002", f"heron of Bob {number}")
     assert await asked() == before
+
+
+@pytest.mark.usefixtures("six_are_too_many")
+async def test_how_far_an_owners_search_goes_back_depends_on_its_own_messages_alone(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    other = await other_owner(world, admin)
+    for number in range(8):
+        await world.say(f"telegram:{1001 + number % 2}", f"heron number {number}")
+
+    async def asked() -> Any:
+        query = prepare("heron", bundled_embedder(), now=datetime(2030, 1, 1, tzinfo=UTC))
+        async with world.db.read(world.owner) as tx:
+            found = await search(tx, query, filters=Filters(kinds=frozenset(["message"])))
+        return {hit.content for hit in found.hits}, found.since
+
+    before = await asked()
+    assert before[0] >= {f"heron number {number}" for number in range(3, 8)}
+    assert before[1] is not None
+    for number in range(8):
+        await other.say("telegram:1003", f"heron of Otto {number}")
+    assert await asked() == before

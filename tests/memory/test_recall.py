@@ -284,9 +284,15 @@ async def test_rows_read_along_with_their_ranking_are_those_that_are_read_by_id(
         assert {hit.kind for hit in found[0]} == {"memory", "passage", "message"}
 
 
+@pytest.mark.parametrize("of_owner", [False, True])
 async def test_a_search_of_too_many_messages_reads_the_newest_and_says_since_when(
-    people: People, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    people: People,
+    admin: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    of_owner: bool,
 ) -> None:
+    scope = people.world.owner if of_owner else people.alice
     admin.execute(
         "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
         " position, direction, state, text, created_at)"
@@ -302,7 +308,7 @@ async def test_a_search_of_too_many_messages_reads_the_newest_and_says_since_whe
 
     async def found(until: datetime | None) -> tuple[bool, datetime | None]:
         filters = Filters(kinds=frozenset(["message"]), until=until)
-        async with people.db.read(people.alice) as tx:
+        async with people.db.read(scope) as tx:
             result = await search(tx, ferry, limit=100, filters=filters)
         return any("ferry" in hit.content for hit in result.hits), result.since
 

@@ -52,10 +52,12 @@ class Match(NamedTuple):
 async def resolve_name(tx: Transaction, name: str) -> Resolution:
     """Resolve an exact name, or else an alias, ignoring case and Unicode form; never guess.
 
-    Every name is compared here, because no index folds them in the same way. Only the matches are
-    read in full.
+    Names are compared here, because no index folds them in the same way. Only if nobody has this
+    one are all of them read, for suggestions. Only the matches are read in full.
     """
-    match = await asyncio.to_thread(match_name, await named_entries(tx), name)
+    match = match_name(await named_entries(tx, folded(name)), name, suggest=False)
+    if not match.exact:
+        match = await asyncio.to_thread(match_name, await named_entries(tx), name)
     entries = tuple(await get_entries(tx, match.ids))
     if not match.exact:
         return UnknownName(entries)
@@ -89,8 +91,8 @@ def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:
     )[: _MAX_SUGGESTIONS + 1]
 
 
-def match_name(named: Sequence[Named], name: str) -> Match:
-    """Return the contacts with this name, or else this alias, or else a similar one."""
+def match_name(named: Sequence[Named], name: str, *, suggest: bool = True) -> Match:
+    """Return the contacts with this name, or else this alias, or else similar ones to suggest."""
     wanted = folded(name)
     if not wanted:
         return Match((), exact=False)
@@ -99,6 +101,8 @@ def match_name(named: Sequence[Named], name: str) -> Match:
     ]
     if bearers:
         return Match(tuple(bearers), exact=True)
+    if not suggest:
+        return Match((), exact=False)
     return Match(_similar(named, wanted), exact=False)
 
 

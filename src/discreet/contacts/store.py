@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
@@ -35,6 +35,13 @@ _ENTRY = (
     )
     + " WHERE c.merged_into IS NULL"
 )
+_NAMED: LiteralString = """
+    SELECT id, name, aliases FROM discreet.contacts
+     WHERE merged_into IS NULL AND (name <> '' OR aliases <> '{}') {maybe}
+     ORDER BY created_at, id"""
+_MAYBE: LiteralString = """
+     AND (octet_length(name) <> char_length(name) OR aliases <> '{}'
+          OR lower(translate(name, E' \\t\\n\\r\\v\\f', '') COLLATE "C") = %(wanted)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +95,20 @@ async def get_entries(tx: Transaction, contact_ids: Sequence[ContactId]) -> list
     return [_entry(row) for row in found]
 
 
-async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]]]:
-    """Return id, name and aliases of everyone in the owner's address book, oldest first."""
-    return await tx.fetch_tuples(
-        "SELECT id, name, aliases FROM discreet.contacts"
-        " WHERE merged_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
-        binary=True,
-    )
+async def named_entries(
+    tx: Transaction, maybe: str | None = None
+) -> list[tuple[ContactId, str, list[str]]]:
+    """Return id, name and aliases of everyone in the owner's address book, oldest first.
+
+    ``maybe``: leave out most of those that don't have this name, because there may be 100,000. Kept
+    are names with other characters than ASCII, which only ``names.folded`` can compare, and whoever
+    has aliases.
+    """
+    if maybe is None:
+        return await tx.fetch_tuples(_NAMED.replace("{maybe}", ""), binary=True)
+    plain = maybe.isascii() and "\0" not in maybe
+    given = {"wanted": "".join(maybe.lower().split()) if plain else ""}
+    return await tx.fetch_tuples(_NAMED.replace("{maybe}", _MAYBE), given, binary=True)
 
 
 async def page_of_entries(

@@ -16,6 +16,7 @@ from discreet.memory.features import Candidates
 from discreet.memory.filters import Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
 from discreet.memory.large_scopes import (
+    BOUNDED,
     FEW,
     MANY,
     MAX_MESSAGES,
@@ -25,6 +26,7 @@ from discreet.memory.large_scopes import (
     chosen,
     known_as_large,
     known_as_many,
+    newest_since,
     population,
     population_of,
     remember_many,
@@ -162,6 +164,8 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
     large = [kind for kind in unchosen if known_as_large(tx.scope, filters, kind)]
     few = not large and not where and not known_as_many(tx.scope, filters)
     while True:
+        if "message" in large and "bound" not in params:
+            params |= {"bound": await newest_since(tx, filters, params)}
         row = await _fetch(tx, filters, kinds, where, large, params, whole=few)
         grown = _update(tx, filters, unchosen, large, row)
         if grown == large:
@@ -170,7 +174,7 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
     remember_many(tx.scope, filters, many=len(row[0] or "") > FEW)
     known = population_of_owner or (population(row[17:21]) if large else None)
     since = [row[17 + PER_KIND * at + 4] for at, kind in enumerate(large) if kind == "message"]
-    return replace(_found(row, known), since=since[0] if since else None)
+    return replace(_found(row, known), since=params.get("bound") or next(iter(since), None))
 
 
 def _update(
@@ -211,7 +215,13 @@ async def _fetch(
     every: LiteralString = " UNION ALL ".join(
         [f"({selected[kind]}{conditions[kind]})" for kind in kinds]
     )
-    choices: LiteralString = ",".join([choosing(kind, filters.passing(kind)) for kind in large])
+    bounded: LiteralString = "" if params.get("bound") is None else BOUNDED
+    choices: LiteralString = ",".join(
+        [
+            choosing(kind, filters.passing(kind) + (bounded if kind == "message" else ""))
+            for kind in large
+        ]
+    )
     known: LiteralString = "".join([f", {population_of(kind)}" for kind in large])
     rows: LiteralString = "array_agg(whole)" if whole else "NULL"
     sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{population}", known)

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, LiteralString
 
 from discreet.memory.bm25 import Population
 from discreet.memory.filters import Filters, Kind
-from discreet.scope import Scope
+from discreet.scope import OwnerScope, Scope, Transaction
 
 __all__ = [
+    "BOUNDED",
     "FEW",
     "MANY",
     "MAX_MESSAGES",
@@ -26,6 +28,7 @@ __all__ = [
     "chosen",
     "known_as_large",
     "known_as_many",
+    "newest_since",
     "population",
     "population_of",
     "remember_many",
@@ -95,8 +98,23 @@ _POPULATION: LiteralString = """
     (SELECT rows FROM {kind}_all), (SELECT length FROM {kind}_all),
     (SELECT array_agg(term) FROM {kind}_held), (SELECT array_agg(rows) FROM {kind}_held),
     {since}"""
-_NEWEST: LiteralString = " ORDER BY created_at DESC LIMIT %(newest)s"
+_IN_ORDER: LiteralString = " ORDER BY created_at DESC LIMIT %(newest)s"
 _SINCE: LiteralString = "(SELECT CASE WHEN rows = %(newest)s THEN since END FROM message_all)"
+
+# An index alone answers this. (messages_day holds what the policy reads.)
+_NEWEST: LiteralString = """
+    SELECT min(created_at) FROM (
+      SELECT created_at FROM discreet.messages
+       WHERE (%(since)s::timestamptz IS NULL OR created_at >= %(since)s - interval '1 day')
+         AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+       ORDER BY created_at DESC LIMIT %(newest)s) newest
+    HAVING count(*) = %(newest)s"""
+BOUNDED: LiteralString = """ AND created_at >= %(bound)s
+         AND created_at < coalesce(%(until)s::timestamptz, 'infinity') + interval '31 days'"""
+"""Restricts a search to messages since the time from ``newest_since``.
+
+No message arrives a month after it was sent.
+"""
 
 _MOST_REMEMBERED = 10_000
 Search = tuple[Scope, Filters, Kind | None]
@@ -143,10 +161,25 @@ def _key(scope: Scope, filters: Filters, kind: Kind | None) -> Search:
     )
 
 
+async def newest_since(
+    tx: Transaction, filters: Filters, params: Mapping[str, Any]
+) -> datetime | None:
+    """Return since when everybody's newest messages were stored; None: everything is to be read.
+
+    This applies only to the owner's search of all conversations. The planner expects few messages
+    in a scope and would read the whole table to sort them. It uses the index if it knows the time.
+    """
+    narrow = (filters.agent_id, filters.contact_id, filters.session_id)
+    if not isinstance(tx.scope, OwnerScope) or any(one is not None for one in narrow):
+        return None
+    since: datetime | None = await tx.value(_NEWEST, params)
+    return since
+
+
 def choosing(kind: Kind, passing: LiteralString) -> LiteralString:
     """Return common table expressions that choose the rows to rank. ``passing``: a condition."""
     sql = _CHOOSE.replace("{table}", _TABLE[kind]).replace("{passing}", passing)
-    sql = sql.replace("{newest}", _NEWEST if kind == "message" else "")
+    sql = sql.replace("{newest}", _IN_ORDER if kind == "message" else "")
     return sql.replace("{kind}", kind)
 
 
