@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
@@ -29,10 +30,29 @@ for module in ("fastapi", "psycopg", "discreet.app", "discreet.services"):
 """
 
 
+def _build(project: Path, target: str, folder: Path) -> Path:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run(build, cwd=project, check=True, capture_output=True)
+    [built] = folder.glob("discreet_client-*")
+    return built
+
+
+def test_a_wheel_of_the_source_distribution_has_the_files_of_a_wheel_of_the_checkout(
+    tmp_path: Path,
+) -> None:
+    with tarfile.open(_build(ROOT / "client", "sdist", tmp_path / "sdist")) as packed:
+        packed.extractall(tmp_path, filter="data")
+    [unpacked] = tmp_path.glob("discreet_client-*")
+    names = [
+        zipfile.ZipFile(_build(project, "wheel", tmp_path / folder)).namelist()
+        for project, folder in ((ROOT / "client", "one"), (unpacked, "other"))
+    ]
+    assert {"discreet/client/__init__.py", "discreet/py.typed"} <= set(names[0])
+    assert names[0] == names[1]
+
+
 def test_the_client_needs_httpx_and_pydantic_alone(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT / "client", check=True, capture_output=True)
-    [wheel] = tmp_path.glob("discreet_client-*.whl")
+    wheel = _build(ROOT / "client", "wheel", tmp_path)
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from discreet.cli.service import check_that_it_can_run
 from discreet.cli.systemd_unit import Unit, environment_text
 from discreet.domain.errors import BadInput
 from tests.cli.conftest import SB, Sb
 from tests.support.fork_server import run_sb
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs systemd-analyze"
 )
@@ -118,3 +121,25 @@ def test_a_unit_that_somebody_else_wrote_is_not_replaced(sb: Sb, tmp_path: Path)
 def test_a_value_that_an_environment_file_cannot_hold_is_refused() -> None:
     with pytest.raises(BadInput, match="line break"):
         environment_text({"OPENAI_API_KEY": "a\nb"}, ["OPENAI_API_KEY"])
+
+
+@needs_root
+def test_an_account_that_cannot_run_the_program_or_enter_the_home_gets_no_unit(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.chown(home, "daemon")
+    with pytest.raises(BadInput, match="can't run"):
+        check_that_it_can_run(program, home, "daemon")  # pytest's folders are root's alone
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        everybodys = Path(shutil.copy(program, place))
+        with pytest.raises(BadInput, match="ermission denied"):
+            check_that_it_can_run(everybodys, Path(place), "daemon")
+        everybodys.chmod(0o755)
+        check_that_it_can_run(everybodys, Path(place), "daemon")
+        with pytest.raises(BadInput, match="can't run"):
+            check_that_it_can_run(everybodys, home, "daemon")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Run the server with systemd.")
 
 SYSTEM_FOLDER = Path("/etc/systemd/system")
+SYSTEMD_RUNS = Path("/run/systemd/system")
 _KEYS = ("_API_KEY", "_PROXY")
 
 OwnService = Annotated[
@@ -78,6 +79,8 @@ def install(
         unit.home.mkdir(mode=0o700, parents=True)
         if unit.account is not None:
             shutil.chown(unit.home, unit.account)
+    if unit.account is not None:
+        check_that_it_can_run(unit.program, unit.home, unit.account)
     settings = environment_file(unit.home)
     written = _write_environment(settings, unit.account)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,8 +89,9 @@ def install(
     if written:
         print_text(f"Written: {settings}, with {', '.join(written)}")
     if start:
-        _systemctl(user, "daemon-reload")
-        _systemctl(user, "enable", "--now", path.name)
+        hint = "The unit was written. Without systemd, start: sb serve"
+        _systemctl(user, "daemon-reload", hint=hint)
+        _systemctl(user, "enable", "--now", path.name, hint=hint)
         print_text(f"It is running. Its log: journalctl {'--user ' * user}-u {path.stem} -f")
     else:
         print_text(f"Next: systemctl {'--user ' * user}enable --now {path.stem}")
@@ -105,8 +109,10 @@ def remove(user: OwnService = False) -> None:
         raise NotFound(f"{path} doesn't exist.")
     if not user and os.geteuid() != 0:
         raise BadInput(f"Only root can remove {path}.", hint="Repeat with sudo.")
-    if shutil.which("systemctl"):
-        _systemctl(user, "disable", "--now", path.name)
+    # Where systemd isn't running, no service is either.
+    if SYSTEMD_RUNS.exists() and shutil.which("systemctl"):
+        hint = f"The service and {path} were left as they are."
+        _systemctl(user, "disable", "--now", path.name, hint=hint)
     path.unlink()
     print_text(f"Removed: {path}. The installation is kept.")
 
@@ -171,17 +177,43 @@ def _write_environment(path: Path, account: str | None) -> list[str]:
     return names
 
 
-def _systemctl(user: bool, *arguments: str) -> None:
+def check_that_it_can_run(program: Path, home: Path, account: str) -> None:
+    """Run the program in the home as the account; only root can."""
+    script = 'cd "$1" && exec "$2" version'
+    command = ["/bin/sh", "-c", script, "sh", str(home), str(program)]
+    number = pwd.getpwnam(account)
+    done = subprocess.run(  # noqa: S603
+        command,
+        user=number.pw_uid,
+        group=number.pw_gid,
+        extra_groups=os.getgrouplist(account, number.pw_gid),
+        env={"PATH": os.defpath, "DISCREET_HOME": str(home), "HOME": number.pw_dir},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    raise BadInput(
+        f"The account {account!a} can't run {program} in {home}: {reason}",
+        hint="Both must be where this account may read them. Install the program for every account:"
+        " sudo env UV_TOOL_DIR=/opt/uv-tools UV_TOOL_BIN_DIR=/usr/local/bin uv tool install ."
+        " Choose a home with DISCREET_HOME, such as /var/lib/discreet/home.",
+    )
+
+
+def _systemctl(user: bool, *arguments: str, hint: str) -> None:
     command = ["systemctl", *(["--user"] if user else []), *arguments]
+    if not SYSTEMD_RUNS.exists():
+        raise DiscreetError("This machine doesn't run systemd.", hint=hint)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except FileNotFoundError:
-        raise DiscreetError(
-            "systemctl was not found, so this machine doesn't run systemd.",
-            hint="The unit was written. Without systemd, start: sb serve",
-        ) from None
+        raise DiscreetError("systemctl was not found.", hint=hint) from None
     if done.returncode != 0:
         raise DiscreetError(
-            f"{' '.join(command)} failed: {done.stderr.strip() or done.returncode}",
-            hint="The unit was written.",
+            f"{' '.join(command)} failed: {done.stderr.strip() or done.returncode}", hint=hint
         )
