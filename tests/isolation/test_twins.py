@@ -22,10 +22,11 @@ from discreet.audit.probes import (
     conflicts,
     kept,
     mixed_calls,
+    planted,
     singles,
     writes,
 )
-from discreet.audit.twins import compare
+from discreet.audit.twins import answers, compare
 from discreet.postgres.server import Database
 from tests.conftest import Server
 from tests.support.twins import TICKETS, Copies, Ticket, Town, build_town, copies_for
@@ -105,6 +106,7 @@ def test_no_write_and_no_call_tells_what_others_rows_hold(copies: Copies) -> Non
             islice(kept(copies.catalogue, copies.values), 0, None, 47),
             calls(copies.catalogue, copies.values),
             mixed_calls(copies.catalogue, copies.values, copies.own),
+            islice(planted(copies.catalogue, copies.values, copies.own), 0, None, 13),
         ),
     )
     assert tried > 100
@@ -125,6 +127,56 @@ def test_nothing_that_arrives_for_one_owner_tells_what_another_has(copies: Copie
         )
         assert tried > 50
         assert told == [], ticket
+
+
+OTHERS = """
+DO $$ BEGIN
+  EXECUTE (
+    SELECT 'CREATE FUNCTION gate.others(mine text[]) RETURNS text LANGUAGE sql SECURITY DEFINER'
+           ' AS $f$ SELECT string_agg(digest, '' '') FROM ('
+           || string_agg(format(
+                'SELECT %L || '' '' || count(*) || '' '' ||'
+                '       coalesce(sum(hashtextextended(r::text, 0)), 0)'
+                ' AS digest FROM %s r WHERE r.scope_key <> ALL (mine)',
+                attrelid::regclass, attrelid::regclass), ' UNION ALL ' ORDER BY attrelid)
+           || ') d $f$'
+      FROM pg_attribute JOIN pg_class c ON c.oid = attrelid AND relkind = 'r'
+     WHERE attname = 'scope_key' AND relnamespace = 'discreet'::regnamespace);
+  GRANT EXECUTE ON FUNCTION gate.others TO discreet_contact, discreet_shared;
+END $$
+"""
+
+
+BREAKS = """
+CREATE FUNCTION gate.breaks(session uuid) RETURNS void LANGUAGE sql SECURITY DEFINER AS
+$$ UPDATE discreet.sessions s SET ended_at = '2026-01-01 12:00+00' WHERE s.id = session $$;
+GRANT EXECUTE ON FUNCTION gate.breaks TO discreet_contact, discreet_shared
+"""
+
+
+@pytest.mark.parametrize("copies", ["contact", "shared"], indirect=True)
+def test_no_call_changes_somebody_elses_row(copies: Copies) -> None:
+    copies.everywhere(OTHERS)
+    tried = chain(
+        mixed_calls(copies.catalogue, copies.values, copies.own),
+        islice(planted(copies.catalogue, copies.values, copies.own), 0, None, 7),
+    )
+    states = _states_of_others(copies, tried)
+    assert len(states) > 50
+    assert len(set(states)) == 1
+    copies.everywhere(BREAKS)
+    theirs = copies.values["discreet.sessions", "id"][0]
+    broken = _states_of_others(copies, iter([Probe(f"SELECT gate.breaks('{theirs}')")]))
+    copies.everywhere("DROP FUNCTION gate.breaks; DROP FUNCTION gate.others")
+    assert len(set(broken)) == 2
+
+
+def _states_of_others(copies: Copies, probes: Iterator[Probe]) -> list[tuple[str, ...]]:
+    """Return a digest of others' rows before, and after each statement that didn't fail."""
+    look = "SELECT gate.others((SELECT array_agg(k) FROM jsonb_object_keys(gate.keys()) k))"
+    looked = chain([Probe(look)], (Probe(f"{one.statement}; {look}") for one in probes))
+    with copies.twins("valid") as [there, *_]:
+        return [rows for _, rows, _ in answers(there, looked) if rows]
 
 
 TELLS = {

@@ -313,9 +313,6 @@ def _key(role: str) -> str:
 
 def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> None:
     others = f"{_key(role)} <> ALL (%s)"
-    if become == "gone":
-        admin.execute(f"DELETE FROM {table} WHERE {others}".encode(), (own,))
-        return
     found = admin.execute(
         "SELECT quote_ident(attname), format_type(atttypid, NULL) FROM pg_attribute"
         " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
@@ -327,6 +324,9 @@ def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> 
     ).fetchall()
     for (check,) in checks:
         admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {check}".encode())
+    if become == "gone":
+        admin.execute(f"DELETE FROM {table} WHERE {others}".encode(), (own,))
+        return
     # Nulls stay, every value keeps its length, and columns of partial indexes are unchanged: the
     # planner chooses by totals such as the sizes of tables and indexes.
     partial = admin.execute(

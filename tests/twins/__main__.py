@@ -27,6 +27,7 @@ from discreet.audit.probes import (
     kept,
     mixed_calls,
     pairs,
+    planted,
     singles,
     writes,
 )
@@ -112,6 +113,7 @@ def _all(copies: Copies) -> chain[Probe]:
         conflicts(copies.catalogue, copies.values),
         kept(copies.catalogue, copies.values),
         *called,
+        planted(copies.catalogue, copies.values, copies.own),
     )
 
 

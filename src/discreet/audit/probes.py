@@ -20,6 +20,7 @@ __all__ = [
     "kept",
     "mixed_calls",
     "pairs",
+    "planted",
     "singles",
     "writes",
 ]
@@ -280,6 +281,37 @@ def mixed_calls(catalogue: Catalogue, values: Values, own: Mapping[str, str]) ->
                     )
                 ]
                 yield _call(function, given)
+
+
+def planted(catalogue: Catalogue, values: Values, own: Mapping[str, str]) -> Iterator[Probe]:
+    """Yield calls after an id of somebody else's was written into the scope's own rows.
+
+    A function may trust what a row of the scope refers to.
+    """
+    for table in catalogue.tables:
+        for column in table.columns:
+            if not column.writable or column.type != "uuid":
+                continue
+            of = _table_of(column.name.removeprefix("current_").removesuffix("_id"), own)
+            ids = [(of, "id")] if of else [key for key in values if key[1] == "id"]
+            for theirs in (value for key in ids for value in values.get(key, ())[:1]):
+                plant = f"UPDATE {table.name} SET {column.name} = {_quoted(theirs)}"
+                yield Probe(plant)
+                yield from _calls_after(plant, catalogue, own, of, theirs)
+
+
+def _calls_after(
+    plant: str, catalogue: Catalogue, own: Mapping[str, str], of: str, theirs: str
+) -> Iterator[Probe]:
+    for function in catalogue.functions:
+        named = list(zip(function.arguments, function.named, strict=True))
+        mine = [_harmless(kind, name, own) for kind, name in named]
+        mixed = [
+            f"{_quoted(theirs)}::uuid" if of and _table_of(name, own) == of else given
+            for given, (_, name) in zip(mine, named, strict=True)
+        ]
+        for given in (mine, mixed) if mixed != mine else (mine,):
+            yield Probe(f"{plant}; {_call(function, given).statement}")
 
 
 def arrivals(catalogue: Catalogue, values: Values, own: Mapping[str, str]) -> Iterator[Probe]:
