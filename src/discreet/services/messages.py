@@ -35,8 +35,12 @@ __all__ = [
     "wait_for_answer",
 ]
 
-FIRST_LOOK_SECONDS = 0.3
-"""Seconds to wait for a notification before the first check for the answer to a new message."""
+FIRST_LOOK_SECONDS = 0.6
+"""Seconds to wait for a notification before the first check for the answer to a new message.
+
+Longer than most answers take without a model and with 16 senders at once, because a check that
+finds no answer costs two transactions.
+"""
 LOOK_SECONDS = 2.0
 """Seconds between two checks for an answer if no notification arrives."""
 MIN_LOOK_SECONDS = 0.01
