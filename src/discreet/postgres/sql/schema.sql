@@ -126,56 +126,15 @@ CREATE FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome t
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  via    discreet.channels;
-  one_of uuid[];
-  shared boolean;
-  is_new boolean;
+  decided record := gate.decide_message(owner, said);
 BEGIN
-  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  IF decided.is_unwritten THEN
+    PERFORM gate.write_messages(ARRAY[decided.message], ARRAY[decided.wake_at], ARRAY[decided.is_urgent]);
   END IF;
-  one_of := gate.channel_and_branches(via, said);
-  IF cardinality(one_of) > 1 THEN
-    -- If two branches match, take the one for the chat itself.
-    SELECT c.* INTO via FROM discreet.channels c
-     WHERE c.id = ANY (one_of) AND (c.id = said.channel OR c.closed_at IS NULL)
-     ORDER BY c.parent_id IS NULL, c.only_chat <> said.chat LIMIT 1;
-  END IF;
-  SELECT 'duplicate', m.id, m.session_id, m.contact_id
-    INTO outcome, message_id, session_id, contact_id
-    FROM discreet.messages m
-   WHERE m.channel_id = ANY (one_of) AND m.chat_id = said.chat
-     AND m.platform_message_id = said.platform_message AND m.direction = 'in';
-  IF NOT FOUND AND said.files <> '[]' THEN
-    SELECT 'duplicate', f.message_id, f.session_id, f.contact_id
-      INTO outcome, message_id, session_id, contact_id
-      FROM discreet.attachments f
-     WHERE f.channel_id = ANY (one_of) AND f.chat_id = said.chat
-       AND f.platform_message_id = said.platform_message
-     LIMIT 1;
-  END IF;
-  IF message_id IS NOT NULL THEN
-    RETURN;
-  END IF;
-  IF gate.predates_erasure(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
-                     said.group_platform || ':' || said.group_id) THEN
-    outcome := 'erased';
-    RETURN;
-  END IF;
-  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
-   WHERE a.id = via.agent_id;
-  outcome := gate.message_refusal(owner, via, shared, said);
-  IF outcome IS NULL THEN
-    outcome := 'accepted';
-    is_new := via.contact_labels <> '{}' AND via.admission = 'open'
-              AND gate.is_new_contact(owner, via, said);
-    SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
-      FROM gate.ingest_message(owner, via, shared, said) t;
-    IF is_new AND contact_id IS NOT NULL THEN
-      PERFORM gate.apply_channel_labels(via, contact_id);
-    END IF;
-  END IF;
+  outcome := decided.outcome;
+  message_id := (decided.message).id;
+  session_id := (decided.message).session_id;
+  contact_id := (decided.message).contact_id;
 END $$;
 
 
@@ -190,6 +149,14 @@ DECLARE
   owner uuid := gate.enter_scope(ticket);
   said  gate.inbound;
 BEGIN
+  IF cardinality(messages) > 1 THEN
+    BEGIN
+      RETURN QUERY SELECT t.*, NULL::text, NULL::text FROM gate.accept_together(owner, messages) t;
+      RETURN;
+    EXCEPTION WHEN OTHERS THEN
+      NULL;  -- Nothing of any of them is left. Whichever failed fails alone below.
+    END;
+  END IF;
   FOREACH said IN ARRAY messages LOOP
     code := NULL;
     about := NULL;
@@ -211,6 +178,50 @@ END $$;
 
 
 ALTER FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) OWNER TO discreet_gate;
+
+-- FUNCTION accept_together(uuid, gate.inbound[])
+CREATE FUNCTION gate.accept_together(owner uuid, messages gate.inbound[]) RETURNS TABLE(outcome text, message_id uuid, session_id uuid, contact_id uuid)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  said      gate.inbound;
+  decided   record;
+  unwritten discreet.messages[] := '{}';
+  wake_at   timestamptz[] := '{}';
+  is_urgent boolean[] := '{}';
+  chats     text[] := '{}';
+  people    uuid[] := '{}';
+BEGIN
+  FOREACH said IN ARRAY messages LOOP
+    IF chats <> '{}' AND gate.depends_on_written(owner, said, chats, people) THEN
+      PERFORM gate.write_messages(unwritten, wake_at, is_urgent);
+      unwritten := '{}';
+      wake_at := '{}';
+      is_urgent := '{}';
+      chats := '{}';
+      people := '{}';
+    END IF;
+    decided := gate.decide_message(owner, said);
+    outcome := decided.outcome;
+    message_id := (decided.message).id;
+    session_id := (decided.message).session_id;
+    contact_id := (decided.message).contact_id;
+    RETURN NEXT;
+    IF decided.is_unwritten THEN
+      unwritten := unwritten || decided.message;
+      wake_at := wake_at || decided.wake_at;
+      is_urgent := is_urgent || decided.is_urgent;
+      chats := chats || said.chat;
+      people := people || ARRAY[contact_id, (decided.message).sender_contact_id];
+    END IF;
+  END LOOP;
+  IF chats <> '{}' THEN
+    PERFORM gate.write_messages(unwritten, wake_at, is_urgent);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.accept_together(owner uuid, messages gate.inbound[]) OWNER TO discreet_gate;
 
 -- FUNCTION add_counts(jsonb, jsonb)
 CREATE FUNCTION gate.add_counts(one jsonb, other jsonb) RETURNS jsonb
@@ -377,11 +388,11 @@ COMMENT ON COLUMN discreet.channels.contact_labels IS 'the labels that a contact
 -- FUNCTION admission_refusal(uuid, discreet.channels, boolean, gate.inbound)
 CREATE FUNCTION gate.admission_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   sender  uuid := gate.find_contact(owner, said.sender_platform, said.sender_id);
-  a_group uuid := gate.find_contact(owner, said.group_platform, said.group_id);
+  a_group uuid := CASE WHEN said.group_id IS NOT NULL
+    THEN gate.find_contact(owner, said.group_platform, said.group_id) END;
   party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
 BEGIN
   IF EXISTS (SELECT 1 FROM discreet.contacts c
@@ -1062,7 +1073,6 @@ ALTER FUNCTION gate.bind_mcp_session(session_digest bytea, token uuid, session u
 -- FUNCTION budgets_today(uuid, uuid)
 CREATE FUNCTION gate.budgets_today(of_owner uuid, agent uuid) RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT b.agent_id, b.tokens_a_day, b.money_a_day, used.tokens, used.money
     FROM discreet.budgets b
@@ -1348,7 +1358,6 @@ ALTER FUNCTION gate.contact_digest(contact uuid) OWNER TO discreet_gate;
 -- FUNCTION contact_limits(uuid, uuid)
 CREATE FUNCTION gate.contact_limits(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
          coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
@@ -1645,6 +1654,156 @@ END $$;
 
 ALTER FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) OWNER TO discreet_gate;
 
+-- TABLE messages
+CREATE TABLE discreet.messages (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    direction text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    text text NOT NULL,
+    sender_contact_id uuid,
+    sender_address text DEFAULT ''::text NOT NULL,
+    sender_name text DEFAULT ''::text NOT NULL,
+    channel_id uuid,
+    chat_id text,
+    platform_message_id text,
+    reply_to text,
+    turn_id uuid,
+    attempts integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone,
+    terms text[],
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    album text DEFAULT ''::text NOT NULL,
+    command text,
+    in_person boolean DEFAULT false NOT NULL,
+    details jsonb,
+    replies_to uuid,
+    edited_by text,
+    restarted boolean DEFAULT false NOT NULL,
+    CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
+    CONSTRAINT messages_text_check CHECK ((text <> ''::text))
+);
+ALTER TABLE ONLY discreet.messages ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_address SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN platform_message_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN reply_to SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN details SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN edited_by SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.messages OWNER TO discreet_schema;
+
+-- COMMENT COLUMN messages.state
+COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
+
+-- COMMENT COLUMN messages.command
+COMMENT ON COLUMN discreet.messages.command IS 'the command given to the program, or (outbound) the one it answers; not part of the conversation';
+
+-- COMMENT COLUMN messages.in_person
+COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in place of the agent';
+
+-- COMMENT COLUMN messages.details
+COMMENT ON COLUMN discreet.messages.details IS 'content other than text: typed parts, a quote, where it was forwarded from; null: none';
+
+-- COMMENT COLUMN messages.replies_to
+COMMENT ON COLUMN discreet.messages.replies_to IS 'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
+
+-- COMMENT COLUMN messages.edited_by
+COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit that its text came from';
+
+-- COMMENT COLUMN messages.restarted
+COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
+
+-- FUNCTION decide_message(uuid, gate.inbound)
+CREATE FUNCTION gate.decide_message(owner uuid, said gate.inbound, OUT outcome text, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  via        discreet.channels;
+  one_of     uuid[];
+  shared     boolean;
+  any_erased boolean;
+  is_new     boolean;
+  ingested   record;
+BEGIN
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  one_of := gate.channel_and_branches(via, said);
+  IF cardinality(one_of) > 1 THEN
+    -- If two branches match, take the one for the chat itself.
+    SELECT c.* INTO via FROM discreet.channels c
+     WHERE c.id = ANY (one_of) AND (c.id = said.channel OR c.closed_at IS NULL)
+     ORDER BY c.parent_id IS NULL, c.only_chat <> said.chat LIMIT 1;
+  END IF;
+  message := gate.find_duplicate(said, one_of);
+  IF message.id IS NOT NULL THEN
+    outcome := 'duplicate';
+    RETURN;
+  END IF;
+  -- Nearly always nobody was erased.
+  SELECT a.memory_model = 'shared', EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
+    INTO STRICT shared, any_erased
+    FROM discreet.agents a WHERE a.id = via.agent_id;
+  IF any_erased AND gate.predates_erasure(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
+                                          said.group_platform || ':' || said.group_id) THEN
+    outcome := 'erased';
+    RETURN;
+  END IF;
+  outcome := gate.message_refusal(owner, via, shared, said);
+  IF outcome IS NULL THEN
+    outcome := 'accepted';
+    is_new := via.contact_labels <> '{}' AND via.admission = 'open'
+              AND gate.is_new_contact(owner, via, said);
+    ingested := gate.ingest_message(owner, via, shared, said);
+    message := ingested.message;
+    is_unwritten := ingested.is_unwritten;
+    wake_at := ingested.wake_at;
+    is_urgent := ingested.is_urgent;
+    IF is_new AND message.contact_id IS NOT NULL THEN
+      PERFORM gate.apply_channel_labels(via, message.contact_id);
+    END IF;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.decide_message(owner uuid, said gate.inbound, OUT outcome text, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) OWNER TO discreet_gate;
+
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1772,13 +1931,18 @@ CREATE FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgen
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
+  key text := 'turn:' || session;
 BEGIN
+  -- One waits already, and nothing could bring it forward.
+  IF EXISTS (SELECT FROM queue.procrastinate_jobs j
+              WHERE j.queueing_lock = key AND j.status = 'todo' AND (NOT urgent OR j.scheduled_at IS NULL)) THEN
+    RETURN;
+  END IF;
   -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
   -- digest that only the gate can compute.
-  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || agent), 'hex'), 12),
-                     'run_turn', 'turn:' || session,
-                     jsonb_build_object('session_id', session), at, urgent);
+  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || s.agent_id), 'hex'), 12),
+                     'run_turn', key, jsonb_build_object('session_id', session), at, urgent)
+     FROM discreet.sessions s WHERE s.id = session;
 END $$;
 
 
@@ -1969,10 +2133,31 @@ $$;
 
 ALTER FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) OWNER TO discreet_gate;
 
+-- FUNCTION depends_on_written(uuid, gate.inbound, text[], uuid[])
+CREATE FUNCTION gate.depends_on_written(owner uuid, said gate.inbound, chats text[], people uuid[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  sender uuid;
+BEGIN
+  IF said.chat = ANY (chats) OR said.edit_of <> '' OR said.album_id <> '' OR said.in_reply_to IS NOT NULL
+     OR starts_with(said.body, '/') IS NOT FALSE THEN
+    RETURN true;
+  END IF;
+  sender := CASE said.sender_kind
+    WHEN 'address' THEN gate.find_contact(owner, said.sender_platform, said.sender_id)
+    WHEN 'contact' THEN said.sender_contact END;
+  RETURN sender IS NULL OR sender = ANY (people)
+    OR (said.group_id IS NOT NULL
+        AND gate.find_contact(owner, said.group_platform, said.group_id) = ANY (people));
+END $$;
+
+
+ALTER FUNCTION gate.depends_on_written(owner uuid, said gate.inbound, chats text[], people uuid[]) OWNER TO discreet_gate;
+
 -- FUNCTION details_to_store(jsonb, uuid)
 CREATE FUNCTION gate.details_to_store(details jsonb, replies_to uuid) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
               THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
@@ -2201,7 +2386,6 @@ ALTER FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text
 -- FUNCTION enforce_limits(uuid, discreet.channels, boolean, gate.inbound)
 CREATE FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   contact uuid;
@@ -2623,7 +2807,6 @@ ALTER FUNCTION gate.erased_contacts() OWNER TO discreet_gate;
 -- FUNCTION exceeded_limit(uuid, uuid, uuid, boolean)
 CREATE FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   most    record;
@@ -2888,7 +3071,6 @@ ALTER FUNCTION gate.find_connection_by_link(link_digest bytea) OWNER TO discreet
 -- FUNCTION find_contact(uuid, text, text)
 CREATE FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN (SELECT a.contact_id FROM discreet.addresses a
@@ -2897,6 +3079,37 @@ END $$;
 
 
 ALTER FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
+
+-- FUNCTION find_duplicate(gate.inbound, uuid[])
+CREATE FUNCTION gate.find_duplicate(said gate.inbound, one_of uuid[]) RETURNS discreet.messages
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  result discreet.messages;
+BEGIN
+  -- On the channel itself first: with = ANY, PostgreSQL makes a new plan for each message.
+  SELECT m.id, m.session_id, m.contact_id INTO result.id, result.session_id, result.contact_id
+    FROM discreet.messages m
+   WHERE m.channel_id = said.channel AND m.chat_id = said.chat
+     AND m.platform_message_id = said.platform_message AND m.direction = 'in';
+  IF NOT FOUND AND cardinality(one_of) > 1 THEN
+    SELECT m.id, m.session_id, m.contact_id INTO result.id, result.session_id, result.contact_id
+      FROM discreet.messages m
+     WHERE m.channel_id = ANY (one_of) AND m.chat_id = said.chat
+       AND m.platform_message_id = said.platform_message AND m.direction = 'in';
+  END IF;
+  IF result.id IS NULL AND said.files <> '[]' THEN
+    SELECT f.message_id, f.session_id, f.contact_id INTO result.id, result.session_id, result.contact_id
+      FROM discreet.attachments f
+     WHERE f.channel_id = ANY (one_of) AND f.chat_id = said.chat
+       AND f.platform_message_id = said.platform_message
+     LIMIT 1;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.find_duplicate(said gate.inbound, one_of uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION find_or_create_contact(uuid, text, text, text, text)
 CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
@@ -2956,7 +3169,6 @@ ALTER FUNCTION gate.find_or_create_first_owner(owner_name text) OWNER TO discree
 -- FUNCTION find_or_create_route(discreet.sessions, uuid, text, text)
 CREATE FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   result uuid;
@@ -3038,7 +3250,6 @@ ALTER FUNCTION gate.find_pairing(typed text, OUT pairing uuid, OUT locked boolea
 -- FUNCTION find_replied_message(discreet.channels, discreet.sessions, text, text)
 CREATE FUNCTION gate.find_replied_message(via discreet.channels, here discreet.sessions, chat text, platform_message text) RETURNS uuid
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   result uuid;
@@ -3209,18 +3420,17 @@ END $$;
 ALTER FUNCTION gate.hold_answer(session uuid, turn uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION ingest_message(uuid, discreet.channels, boolean, gate.inbound)
-CREATE FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
+CREATE FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  speaker uuid := gate.resolve_speaker(owner, via, said);
-  here    discreet.sessions;
-  route   uuid;
-  command text;
-  wanted  boolean;
-  is_edit boolean := coalesce(said.edit_of, '') <> '';
+  speaker    uuid := gate.resolve_speaker(owner, via, said);
+  contact_id uuid := speaker;
+  here       discreet.sessions;
+  route      uuid;
+  command    text;
+  is_edit    boolean := coalesce(said.edit_of, '') <> '';
 BEGIN
-  contact_id := speaker;
   IF said.group_id IS NOT NULL THEN
     contact_id := gate.find_or_create_contact(
       owner, said.group_platform, said.group_id, 'group', said.group_name);
@@ -3245,9 +3455,10 @@ BEGIN
 
   IF is_edit THEN
     here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
-    message_id := gate.apply_edit(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
-    session_id := here.id;
-    IF message_id IS NOT NULL THEN
+    message.id := gate.apply_edit(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
+    message.session_id := here.id;
+    message.contact_id := contact_id;
+    IF message.id IS NOT NULL THEN
       RETURN;
     END IF;
     said := gate.edit_as_context(said);
@@ -3261,7 +3472,6 @@ BEGIN
   here := gate.find_or_create_session(
     owner, via.agent_id, contact_id, of_all, said.thread,
     said.force_new OR command IS NOT DISTINCT FROM 'new');
-  session_id := here.id;
   IF contact_id IS NULL AND NOT of_all THEN
     command := gate.owner_command(here, command, said, is_edit);
     said.addressed := said.addressed OR command IS NOT NULL;
@@ -3270,17 +3480,18 @@ BEGIN
     PERFORM gate.stop_turn(here.id);
   END IF;
   route := gate.find_or_create_route(here, via.id, said.chat, said.platform_thread);
-  SELECT s.message_id, s.wanted INTO message_id, wanted
-    FROM gate.store_message(via, here, route, speaker, command, said) s;
-  IF wanted THEN
-    PERFORM gate.wake_for_message(via, here.id, command, said);
-  ELSE
-    PERFORM gate.trim_context(here.id);
+  message := gate.message_row(via, here, route, speaker, command, said);
+  wake_at := gate.wake_time(via, command, said);
+  is_urgent := via.platform = 'terminal' OR command IS NOT NULL;
+  -- What is overheard, has files or may belong to an album can't wait for others.
+  is_unwritten := said.addressed AND said.album_id = '' AND said.files = '[]';
+  IF NOT is_unwritten THEN
+    message.id := gate.store_message(message, via, here, wake_at, is_urgent, said);
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) OWNER TO discreet_gate;
 
 -- FUNCTION is_backing_off(text)
 CREATE FUNCTION gate.is_backing_off(key text) RETURNS boolean
@@ -3297,7 +3508,6 @@ ALTER FUNCTION gate.is_backing_off(key text) OWNER TO discreet_gate;
 -- FUNCTION is_budget_exhausted(uuid, uuid)
 CREATE FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) RETURNS boolean
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
                   WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
@@ -3466,7 +3676,6 @@ ALTER FUNCTION gate.job_scope(args jsonb) OWNER TO discreet_gate;
 -- FUNCTION keyed_digest(text)
 CREATE FUNCTION gate.keyed_digest(address text) RETURNS bytea
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN (SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k);
@@ -3500,100 +3709,6 @@ END $$;
 
 
 ALTER FUNCTION gate.keys() OWNER TO discreet_gate;
-
--- TABLE messages
-CREATE TABLE discreet.messages (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    session_id uuid NOT NULL,
-    route_id uuid NOT NULL,
-    "position" bigint NOT NULL,
-    direction text NOT NULL,
-    state text DEFAULT 'waiting'::text NOT NULL,
-    text text NOT NULL,
-    sender_contact_id uuid,
-    sender_address text DEFAULT ''::text NOT NULL,
-    sender_name text DEFAULT ''::text NOT NULL,
-    channel_id uuid,
-    chat_id text,
-    platform_message_id text,
-    reply_to text,
-    turn_id uuid,
-    attempts integer DEFAULT 0 NOT NULL,
-    not_before timestamp with time zone,
-    terms text[],
-    tokens bytea,
-    embedder text,
-    embedding public.vector,
-    sent_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    album text DEFAULT ''::text NOT NULL,
-    command text,
-    in_person boolean DEFAULT false NOT NULL,
-    details jsonb,
-    replies_to uuid,
-    edited_by text,
-    restarted boolean DEFAULT false NOT NULL,
-    CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
-    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
-    CONSTRAINT messages_text_check CHECK ((text <> ''::text))
-);
-ALTER TABLE ONLY discreet.messages ALTER COLUMN text SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_address SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_name SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN chat_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN platform_message_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN reply_to SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN terms SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN tokens SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN embedder SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN embedding SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN details SET STATISTICS 0;
-ALTER TABLE ONLY discreet.messages ALTER COLUMN edited_by SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.messages OWNER TO discreet_schema;
-
--- COMMENT COLUMN messages.state
-COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
-
--- COMMENT COLUMN messages.command
-COMMENT ON COLUMN discreet.messages.command IS 'the command given to the program, or (outbound) the one it answers; not part of the conversation';
-
--- COMMENT COLUMN messages.in_person
-COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in place of the agent';
-
--- COMMENT COLUMN messages.details
-COMMENT ON COLUMN discreet.messages.details IS 'content other than text: typed parts, a quote, where it was forwarded from; null: none';
-
--- COMMENT COLUMN messages.replies_to
-COMMENT ON COLUMN discreet.messages.replies_to IS 'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
-
--- COMMENT COLUMN messages.edited_by
-COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit that its text came from';
-
--- COMMENT COLUMN messages.restarted
-COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
 
 -- FUNCTION last_inbound_message(uuid, uuid)
 CREATE FUNCTION gate.last_inbound_message(owner uuid, contact uuid) RETURNS discreet.messages
@@ -3989,7 +4104,6 @@ ALTER FUNCTION gate.merge_details(before text, details jsonb, said gate.inbound)
 -- FUNCTION message_command(gate.inbound, uuid, boolean)
 CREATE FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) RETURNS text
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF starts_with(said.body, '/') THEN
@@ -4006,7 +4120,6 @@ ALTER FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all bool
 -- FUNCTION message_refusal(uuid, discreet.channels, boolean, gate.inbound)
 CREATE FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN coalesce(gate.admission_refusal(owner, via, shared, said),
@@ -4015,6 +4128,36 @@ END $$;
 
 
 ALTER FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION message_row(discreet.channels, discreet.sessions, uuid, uuid, text, gate.inbound)
+CREATE FUNCTION gate.message_row(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound) RETURNS discreet.messages
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  result  discreet.messages;
+  replied uuid := gate.find_replied_message(via, here, said.chat, said.in_reply_to);
+BEGIN
+  SELECT gen_random_uuid(), clock_timestamp(), here.owner_id, here.agent_id, here.contact_id, here.shared,
+         here.id, route, here.last_position, said.body, speaker,
+         CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id ELSE '' END,
+         said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to, replied,
+         CASE WHEN said.details IS NOT NULL THEN gate.details_to_store(said.details, replied) END,
+         said.written_at, said.album_id, CASE WHEN said.addressed THEN 'waiting' ELSE 'context' END, command,
+         CASE WHEN said.edit_of <> '' THEN said.platform_message END
+    INTO result.id, result.created_at, result.owner_id, result.agent_id, result.contact_id, result.shared,
+         result.session_id, result.route_id, result.position, result.text, result.sender_contact_id,
+         result.sender_address,
+         result.sender_name, result.channel_id, result.chat_id, result.platform_message_id, result.reply_to,
+         result.replies_to, result.details,
+         result.sent_at, result.album, result.state, result.command, result.edited_by;
+  IF said.album_id <> '' THEN
+    result.not_before := clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second';
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.message_row(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION messages_in_other_sessions(uuid, uuid[], text[])
 CREATE FUNCTION gate.messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) RETURNS SETOF uuid
@@ -4743,7 +4886,6 @@ ALTER FUNCTION gate.owners_to_notify() OWNER TO discreet_gate;
 -- FUNCTION parse_code(text)
 CREATE FUNCTION gate.parse_code(typed text) RETURNS text
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT substring(upper(regexp_replace(left(typed, 40), '[[:space:]-]', '', 'g'))
                    FROM '^[A-HJKMNP-Z2-9]{8}$')
@@ -4791,12 +4933,9 @@ ALTER FUNCTION gate.parse_owner_decision(owner uuid, body text) OWNER TO discree
 -- FUNCTION predates_erasure(uuid, timestamp with time zone, text, text)
 CREATE FUNCTION gate.predates_erasure(owner uuid, written_at timestamp with time zone, sender text, of_group text) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  -- Nearly always nobody was erased, and then nothing is hashed.
-  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
-    AND EXISTS (SELECT FROM discreet.erased_addresses e
+  RETURN EXISTS (SELECT FROM discreet.erased_addresses e
                  WHERE e.owner_id = owner AND written_at <= e.erased_at
                    AND e.digest IN (gate.keyed_digest(sender), gate.keyed_digest(of_group)));
 END $$;
@@ -5096,7 +5235,6 @@ ALTER FUNCTION gate.record_delivery() OWNER TO discreet_gate;
 -- FUNCTION record_event(uuid, uuid, uuid, boolean, boolean, text, uuid, uuid, jsonb)
 CREATE FUNCTION gate.record_event(owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text, session uuid, message uuid, data jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO discreet.events
@@ -5163,7 +5301,6 @@ ALTER FUNCTION gate.record_message() OWNER TO discreet_gate;
 -- FUNCTION record_opt_out(uuid, text)
 CREATE FUNCTION gate.record_opt_out(contact uuid, body text) RETURNS text
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   word text := gate.single_word(body);
@@ -5338,7 +5475,6 @@ ALTER FUNCTION gate.redeem_link_code(typed text, OUT outcome text, OUT code text
 -- FUNCTION redeem_owner_code(uuid, discreet.channels, gate.inbound)
 CREATE FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   wanted text := gate.parse_code(said.body);
@@ -6360,18 +6496,19 @@ ALTER FUNCTION gate.sign_in(code_digest bytea, session_digest bytea, device text
 
 -- FUNCTION single_word(text)
 CREATE FUNCTION gate.single_word(body text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
+    LANGUAGE plpgsql IMMUTABLE
     AS $_$
-  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
-              THEN replace(b.text, ' ', '')
-              WHEN b.text !~ ' ' THEN b.text END
-    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
-         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
-           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
-           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
-           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
-$_$;
+DECLARE
+  words text COLLATE pg_c_utf8 := btrim(regexp_replace(regexp_replace(
+    lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
+    '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
+    '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
+    '', 'g'), '[^[:alnum:]]+', ' ', 'g'));
+BEGIN
+  RETURN CASE WHEN words ~ '^([[:alnum:]] )*[[:alnum:]]$' OR words IN ('opt out', 'opt in', 'stop all')
+              THEN replace(words, ' ', '')
+              WHEN words !~ ' ' THEN words END;
+END $_$;
 
 
 ALTER FUNCTION gate.single_word(body text) OWNER TO discreet_gate;
@@ -6411,55 +6548,46 @@ $$;
 
 ALTER FUNCTION gate.store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound) OWNER TO discreet_gate;
 
--- FUNCTION store_message(discreet.channels, discreet.sessions, uuid, uuid, text, gate.inbound)
-CREATE FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) RETURNS record
+-- FUNCTION store_message(discreet.messages, discreet.channels, discreet.sessions, timestamp with time zone, boolean, gate.inbound)
+CREATE FUNCTION gate.store_message(row_to_write discreet.messages, via discreet.channels, here discreet.sessions, wake_at timestamp with time zone, is_urgent boolean, said gate.inbound) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  album   discreet.messages;
-  due     timestamptz;
-  replied uuid := gate.find_replied_message(via, here, said.chat, said.in_reply_to);
+  album  discreet.messages;
+  wanted boolean := said.addressed;
 BEGIN
-  wanted := said.addressed;
-  said.details := gate.details_to_store(said.details, replied);
   IF said.album_id <> '' THEN
     SELECT m.* INTO album FROM discreet.messages m
-     WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
-       AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
+     WHERE m.session_id = here.id AND m.route_id = row_to_write.route_id AND m.album = said.album_id
+       AND m.sender_contact_id IS NOT DISTINCT FROM row_to_write.sender_contact_id
+       AND m.state IN ('waiting', 'context')
      ORDER BY m.position DESC LIMIT 1;
-    -- Outside the INSERT, so that its plan can be reused for every message.
-    due := clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second';
   END IF;
   IF album.id IS NOT NULL THEN
-    message_id := album.id;
     wanted := wanted OR album.state = 'waiting';
+    said.details := row_to_write.details;
     UPDATE discreet.messages m
        SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
            details = gate.merge_details(m.text, m.details, said),
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
+    row_to_write.id := album.id;
   ELSE
-    INSERT INTO discreet.messages (
-      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
-      sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-      reply_to, replies_to, details, sent_at, album, state, not_before, command, edited_by)
-    VALUES (
-      here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
-      here.last_position, 'in', said.body, speaker,
-      CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id
-           ELSE '' END,
-      said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
-      replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      due, command, CASE WHEN said.edit_of <> '' THEN said.platform_message END)
-    RETURNING id INTO message_id;
+    PERFORM gate.write_messages(ARRAY[row_to_write], '{}', '{}');
   END IF;
   IF said.files <> '[]' THEN
-    PERFORM gate.store_files(here, route, message_id, via.id, said);
+    PERFORM gate.store_files(here, row_to_write.route_id, row_to_write.id, via.id, said);
   END IF;
+  IF wanted THEN
+    PERFORM gate.defer_turn(here.id, wake_at, is_urgent);
+  ELSE
+    PERFORM gate.trim_context(here.id);
+  END IF;
+  RETURN row_to_write.id;
 END $$;
 
 
-ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.store_message(row_to_write discreet.messages, via discreet.channels, here discreet.sessions, wake_at timestamp with time zone, is_urgent boolean, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION store_tokens(uuid, bytea)
 CREATE FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) RETURNS boolean
@@ -7067,25 +7195,6 @@ $$;
 
 ALTER FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) OWNER TO discreet_gate;
 
--- FUNCTION wake_for_message(discreet.channels, uuid, text, gate.inbound)
-CREATE FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  wake_at timestamptz;
-BEGIN
-  IF command IS NULL AND via.platform <> 'terminal' THEN
-    wake_at := clock_timestamp() + via.debounce;
-  END IF;
-  IF said.album_id <> '' THEN
-    wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
-  END IF;
-  PERFORM gate.defer_turn(session, wake_at, via.platform = 'terminal' OR command IS NOT NULL);
-END $$;
-
-
-ALTER FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) OWNER TO discreet_gate;
-
 -- FUNCTION wake_reminders()
 CREATE FUNCTION gate.wake_reminders() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7183,6 +7292,25 @@ END $$;
 
 ALTER FUNCTION gate.wake_stranded() OWNER TO discreet_gate;
 
+-- FUNCTION wake_time(discreet.channels, text, gate.inbound)
+CREATE FUNCTION gate.wake_time(via discreet.channels, command text, said gate.inbound) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  result timestamptz;
+BEGIN
+  IF command IS NULL AND via.platform <> 'terminal' THEN
+    result := clock_timestamp() + via.debounce;
+  END IF;
+  IF said.album_id <> '' THEN
+    result := greatest(result, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.wake_time(via discreet.channels, command text, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION withheld_reason(uuid, uuid)
 CREATE FUNCTION gate.withheld_reason(session uuid, turn uuid) RETURNS text
     LANGUAGE sql STABLE
@@ -7205,6 +7333,28 @@ $$;
 
 
 ALTER FUNCTION gate.withheld_reason(session uuid, turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION write_messages(discreet.messages[], timestamp with time zone[], boolean[])
+CREATE FUNCTION gate.write_messages(unwritten discreet.messages[], wake_at timestamp with time zone[], is_urgent boolean[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  INSERT INTO discreet.messages (
+    id, owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
+    sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
+    reply_to, replies_to, details, sent_at, created_at, album, state, not_before, command, edited_by)
+  SELECT m.id, m.owner_id, m.agent_id, m.contact_id, m.shared, m.session_id, m.route_id, m.position, 'in', m.text,
+         m.sender_contact_id, m.sender_address, m.sender_name, m.channel_id, m.chat_id, m.platform_message_id,
+         m.reply_to, m.replies_to, m.details, m.sent_at, m.created_at, m.album, m.state, m.not_before, m.command,
+         m.edited_by
+    FROM unnest(unwritten) m;
+  FOR i IN 1..cardinality(is_urgent) LOOP
+    PERFORM gate.defer_turn(unwritten[i].session_id, wake_at[i], is_urgent[i]);
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.write_messages(unwritten discreet.messages[], wake_at timestamp with time zone[], is_urgent boolean[]) OWNER TO discreet_gate;
 
 -- FUNCTION procrastinate_cancel_job_v1(bigint, boolean, boolean)
 CREATE FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) RETURNS bigint
@@ -11107,6 +11257,9 @@ REVOKE ALL ON FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT ou
 GRANT ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) FROM PUBLIC;
 
+-- ACL FUNCTION accept_together(owner uuid, messages gate.inbound[])
+REVOKE ALL ON FUNCTION gate.accept_together(owner uuid, messages gate.inbound[]) FROM PUBLIC;
+
 -- ACL FUNCTION add_counts(one jsonb, other jsonb)
 REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
 
@@ -11330,6 +11483,12 @@ REVOKE ALL ON FUNCTION gate.decide_call(session uuid, turn uuid, is_yes boolean,
 GRANT ALL ON FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_call_as_owner(call uuid, is_yes boolean) FROM PUBLIC;
 
+-- ACL TABLE messages
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
+
+-- ACL FUNCTION decide_message(owner uuid, said gate.inbound, OUT outcome text, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean)
+REVOKE ALL ON FUNCTION gate.decide_message(owner uuid, said gate.inbound, OUT outcome text, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) FROM PUBLIC;
+
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
@@ -11372,6 +11531,9 @@ REVOKE ALL ON FUNCTION gate.delete_jobs(sessions uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION deletion_blocker(owner uuid, agent uuid, successor uuid)
 REVOKE ALL ON FUNCTION gate.deletion_blocker(owner uuid, agent uuid, successor uuid) FROM PUBLIC;
+
+-- ACL FUNCTION depends_on_written(owner uuid, said gate.inbound, chats text[], people uuid[])
+REVOKE ALL ON FUNCTION gate.depends_on_written(owner uuid, said gate.inbound, chats text[], people uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION details_to_store(details jsonb, replies_to uuid)
 REVOKE ALL ON FUNCTION gate.details_to_store(details jsonb, replies_to uuid) FROM PUBLIC;
@@ -11505,6 +11667,9 @@ REVOKE ALL ON FUNCTION gate.find_connection_by_link(link_digest bytea) FROM PUBL
 -- ACL FUNCTION find_contact(owner uuid, of_platform text, of_id text)
 REVOKE ALL ON FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
 
+-- ACL FUNCTION find_duplicate(said gate.inbound, one_of uuid[])
+REVOKE ALL ON FUNCTION gate.find_duplicate(said gate.inbound, one_of uuid[]) FROM PUBLIC;
+
 -- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
 REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;
 
@@ -11557,8 +11722,8 @@ GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO di
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) FROM PUBLIC;
 
--- ACL FUNCTION ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
-REVOKE ALL ON FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
+-- ACL FUNCTION ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean)
+REVOKE ALL ON FUNCTION gate.ingest_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message discreet.messages, OUT is_unwritten boolean, OUT wake_at timestamp with time zone, OUT is_urgent boolean) FROM PUBLIC;
 
 -- ACL FUNCTION is_backing_off(key text)
 REVOKE ALL ON FUNCTION gate.is_backing_off(key text) FROM PUBLIC;
@@ -11601,9 +11766,6 @@ GRANT ALL ON FUNCTION gate.keys() TO discreet_owner;
 GRANT ALL ON FUNCTION gate.keys() TO discreet_schema;
 GRANT ALL ON FUNCTION gate.keys() TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.keys() FROM PUBLIC;
-
--- ACL TABLE messages
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
 
 -- ACL FUNCTION last_inbound_message(owner uuid, contact uuid)
 REVOKE ALL ON FUNCTION gate.last_inbound_message(owner uuid, contact uuid) FROM PUBLIC;
@@ -11675,6 +11837,9 @@ REVOKE ALL ON FUNCTION gate.message_command(said gate.inbound, contact uuid, of_
 
 -- ACL FUNCTION message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.message_refusal(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION message_row(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.message_row(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.messages_in_other_sessions(owner uuid, contact_ids uuid[], addresses text[]) FROM PUBLIC;
@@ -12050,8 +12215,8 @@ REVOKE ALL ON FUNCTION gate.stop_turn(session uuid) FROM PUBLIC;
 -- ACL FUNCTION store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
-REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
+-- ACL FUNCTION store_message(row_to_write discreet.messages, via discreet.channels, here discreet.sessions, wake_at timestamp with time zone, is_urgent boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.store_message(row_to_write discreet.messages, via discreet.channels, here discreet.sessions, wake_at timestamp with time zone, is_urgent boolean, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION store_tokens(connection uuid, sealed_tokens bytea)
 GRANT ALL ON FUNCTION gate.store_tokens(connection uuid, sealed_tokens bytea) TO discreet_contact;
@@ -12136,9 +12301,6 @@ REVOKE ALL ON FUNCTION gate.verify_turn_lease(session uuid, turn uuid) FROM PUBL
 -- ACL FUNCTION waiting_command(said gate.inbound, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.waiting_command(said gate.inbound, of_owner boolean) FROM PUBLIC;
 
--- ACL FUNCTION wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound)
-REVOKE ALL ON FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) FROM PUBLIC;
-
 -- ACL FUNCTION wake_reminders()
 GRANT ALL ON FUNCTION gate.wake_reminders() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.wake_reminders() FROM PUBLIC;
@@ -12159,8 +12321,14 @@ REVOKE ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zo
 GRANT ALL ON FUNCTION gate.wake_stranded() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.wake_stranded() FROM PUBLIC;
 
+-- ACL FUNCTION wake_time(via discreet.channels, command text, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.wake_time(via discreet.channels, command text, said gate.inbound) FROM PUBLIC;
+
 -- ACL FUNCTION withheld_reason(session uuid, turn uuid)
 REVOKE ALL ON FUNCTION gate.withheld_reason(session uuid, turn uuid) FROM PUBLIC;
+
+-- ACL FUNCTION write_messages(unwritten discreet.messages[], wake_at timestamp with time zone[], is_urgent boolean[])
+REVOKE ALL ON FUNCTION gate.write_messages(unwritten discreet.messages[], wake_at timestamp with time zone[], is_urgent boolean[]) FROM PUBLIC;
 
 -- ACL FUNCTION currtid2(text, tid)
 REVOKE ALL ON FUNCTION pg_catalog.currtid2(text, tid) FROM PUBLIC;

@@ -50,7 +50,7 @@ END $$;
 -- Return the contact behind an address, if there is one. In plpgsql, which keeps its plan: this runs
 -- for every message.
 CREATE OR REPLACE FUNCTION gate.find_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT a.contact_id FROM discreet.addresses a
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);

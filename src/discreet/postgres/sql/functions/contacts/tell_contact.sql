@@ -4,21 +4,23 @@ SET ROLE discreet_gate;
 -- Return the word that a message consists of, in lower case and without punctuation; null: it isn't one word.
 -- Direction marks, vowel marks and other combining characters are ignored. The letters may be spaced out.
 CREATE OR REPLACE FUNCTION gate.single_word(body text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN b.text ~ '^([[:alnum:]] )*[[:alnum:]]$' OR b.text IN ('opt out', 'opt in', 'stop all')
-              THEN replace(b.text, ' ', '')
-              WHEN b.text !~ ' ' THEN b.text END
-    FROM (SELECT lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8)) a (text),
-         LATERAL (SELECT btrim(regexp_replace(regexp_replace(a.text,
-           '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
-           '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
-           '', 'g'), '[^[:alnum:]]+', ' ', 'g'))) b (text)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  words text COLLATE pg_c_utf8 := btrim(regexp_replace(regexp_replace(
+    lower(normalize(left(body, 80), NFKC) COLLATE pg_c_utf8),
+    '[\u00ad\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e'
+    '\u2060-\u2069\ufe00-\ufe0f\ufeff]',
+    '', 'g'), '[^[:alnum:]]+', ' ', 'g'));
+BEGIN
+  RETURN CASE WHEN words ~ '^([[:alnum:]] )*[[:alnum:]]$' OR words IN ('opt out', 'opt in', 'stop all')
+              THEN replace(words, ' ', '')
+              WHEN words !~ ' ' THEN words END;
+END $$;
 
 -- Record an opt-out or opt-in if a message is such a word alone, and return 'opt_out', 'opt_in' or null. It counts
 -- for the person who writes it, in a direct chat; an opt-in only after an opt-out.
 CREATE OR REPLACE FUNCTION gate.record_opt_out(contact uuid, body text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
   word text := gate.single_word(body);
 BEGIN

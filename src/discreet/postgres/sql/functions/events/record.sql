@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 CREATE OR REPLACE FUNCTION gate.record_event(
   owner uuid, agent uuid, contact uuid, is_shared boolean, for_owner boolean, kind text,
   session uuid, message uuid, data jsonb)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO discreet.events
     (owner_id, agent_id, contact_id, shared, for_owner, kind, session_id, message_id, data)

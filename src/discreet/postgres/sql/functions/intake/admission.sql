@@ -7,10 +7,11 @@ SET ROLE discreet_gate;
 -- held until they are admitted); 'stranger' (not held); or null.
 CREATE OR REPLACE FUNCTION gate.admission_refusal(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   sender  uuid := gate.find_contact(owner, said.sender_platform, said.sender_id);
-  a_group uuid := gate.find_contact(owner, said.group_platform, said.group_id);
+  a_group uuid := CASE WHEN said.group_id IS NOT NULL
+    THEN gate.find_contact(owner, said.group_platform, said.group_id) END;
   party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
 BEGIN
   IF EXISTS (SELECT 1 FROM discreet.contacts c
@@ -90,7 +91,7 @@ END $$;
 -- Say why a message is refused, or null. Checks first whether its sender is admitted, then the limits.
 CREATE OR REPLACE FUNCTION gate.message_refusal(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN coalesce(gate.admission_refusal(owner, via, shared, said),
                   gate.enforce_limits(owner, via, shared, said));

@@ -10,7 +10,7 @@ $$;
 
 -- Read a code from typed text; null if it isn't one.
 CREATE OR REPLACE FUNCTION gate.parse_code(typed text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE AS $$
   SELECT substring(upper(regexp_replace(left(typed, 40), '[[:space:]-]', '', 'g'))
                    FROM '^[A-HJKMNP-Z2-9]{8}$')
 $$;

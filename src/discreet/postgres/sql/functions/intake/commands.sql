@@ -20,7 +20,7 @@ $$;
 -- Return the command in a message, or null. STOP and START alone are commands of a person in a direct
 -- chat.
 CREATE OR REPLACE FUNCTION gate.message_command(said gate.inbound, contact uuid, of_all boolean) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
   IF starts_with(said.body, '/') THEN
     RETURN gate.parse_command(said.body, contact IS NULL AND NOT of_all);

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION gate.contact_limits(
   of_owner uuid, contact uuid,
   OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
   OUT money_a_day numeric)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
   SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
          coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
          coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day),
@@ -30,7 +30,7 @@ $$;
 -- Return the budgets that count for an agent (null: all), and what is used of them today (UTC).
 CREATE OR REPLACE FUNCTION gate.budgets_today(of_owner uuid, agent uuid)
 RETURNS TABLE (agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
   SELECT b.agent_id, b.tokens_a_day, b.money_a_day, used.tokens, used.money
     FROM discreet.budgets b
    CROSS JOIN LATERAL (
@@ -45,7 +45,7 @@ $$;
 
 -- Return whether a budget that counts for an agent is used up.
 CREATE OR REPLACE FUNCTION gate.is_budget_exhausted(of_owner uuid, agent uuid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
                   WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
 $$;
@@ -59,7 +59,7 @@ $$;
 
 -- Return the limit that one more message of a contact would exceed, or null.
 CREATE OR REPLACE FUNCTION gate.exceeded_limit(of_owner uuid, agent uuid, contact uuid, shared boolean)
-RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
   most    record;
   used    record;
@@ -104,7 +104,7 @@ END $$;
 -- Return 'limited' if a contact exceeded a limit. It is told once, then gets no answer until the window
 -- ends.
 CREATE OR REPLACE FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
-RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   contact uuid;
   now_is  timestamptz := clock_timestamp();

@@ -4,7 +4,7 @@ SET ROLE discreet_gate;
 -- account said before stays with the contact that it was. Valid only in a direct chat, once, and before
 -- it expires. Wrong codes count against their sender, so that nobody can use up the owner's tries.
 CREATE OR REPLACE FUNCTION gate.redeem_owner_code(owner uuid, via discreet.channels, said gate.inbound)
-RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   wanted text := gate.parse_code(said.body);
   who    bytea;

@@ -5,7 +5,7 @@ SET ROLE discreet_gate;
 -- of another scope is an error there, the same as for one that doesn't exist: DS001.
 CREATE OR REPLACE FUNCTION gate.find_replied_message(
   via discreet.channels, here discreet.sessions, chat text, platform_message text)
-RETURNS uuid LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS uuid LANGUAGE plpgsql STABLE AS $$
 DECLARE
   result uuid;
 BEGIN
@@ -37,7 +37,7 @@ END $$;
 -- Select the details to store. Text that is stored in a message already isn't stored again, unless it
 -- is an excerpt that the sender picked.
 CREATE OR REPLACE FUNCTION gate.details_to_store(details jsonb, replies_to uuid) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
               THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
               ELSE details END

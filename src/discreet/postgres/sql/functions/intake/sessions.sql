@@ -34,7 +34,7 @@ END $$;
 -- only.
 CREATE OR REPLACE FUNCTION gate.find_or_create_route(
   here discreet.sessions, channel uuid, chat text, platform_thread text)
-RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   result uuid;
 BEGIN

@@ -29,13 +29,18 @@ END $$;
 CREATE OR REPLACE FUNCTION gate.defer_turn(session uuid, at timestamptz, urgent boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
+  key text := 'turn:' || session;
 BEGIN
+  -- One waits already, and nothing could bring it forward.
+  IF EXISTS (SELECT FROM queue.procrastinate_jobs j
+              WHERE j.queueing_lock = key AND j.status = 'todo' AND (NOT urgent OR j.scheduled_at IS NULL)) THEN
+    RETURN;
+  END IF;
   -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
   -- digest that only the gate can compute.
-  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || agent), 'hex'), 12),
-                     'run_turn', 'turn:' || session,
-                     jsonb_build_object('session_id', session), at, urgent);
+  PERFORM gate.defer_job('turns-' || left(encode(gate.keyed_digest('agent ' || s.agent_id), 'hex'), 12),
+                     'run_turn', key, jsonb_build_object('session_id', session), at, urgent)
+     FROM discreet.sessions s WHERE s.id = session;
 END $$;
 
 CREATE OR REPLACE FUNCTION gate.defer_delivery(route uuid, at timestamptz) RETURNS void
