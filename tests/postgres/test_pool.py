@@ -85,6 +85,49 @@ async def test_a_committed_transaction_leaves_no(
     assert kept == []
 
 
+@pytest.mark.parametrize("what", sorted(set(LEFT_BEHIND) - {"a cursor with hold", "a transaction"}))
+async def test_a_pipeline_that_cleans_leaves_no(what: str, database: Database) -> None:
+    leave, look = LEFT_BEHIND[what]
+    async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
+        async with pool.connection() as conn:
+            async with conn.cleaned_pipeline():
+                await conn.execute("DECLARE kept CURSOR WITH HOLD FOR SELECT 'mango'")
+                await conn.execute(leave)
+            kept = await (await conn.execute("SELECT name FROM pg_cursors")).fetchall()
+            if what != "a statement prepared in SQL":  # its connection is closed
+                kept += await (await conn.execute(look)).fetchall()
+            await conn.clean_now()
+        async with pool.connection() as conn:
+            kept += await (await conn.execute(look)).fetchall()
+    assert kept == []
+
+
+async def test_the_lock_of_a_pipeline_that_cleans_is_given_back_even_if_it_fails(
+    database: Database,
+) -> None:
+    conninfo = database.conninfo("discreet_worker")
+    async with (
+        open_pool(conninfo, 1, 1) as pool,
+        await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as other,
+    ):
+
+        async def is_free() -> bool:
+            taken = await other.execute("SELECT pg_try_advisory_xact_lock(7)")
+            return await taken.fetchone() == (True,)
+
+        async with pool.connection() as conn:
+            async with conn.cleaned_pipeline():
+                await conn.execute("SELECT pg_advisory_lock(7)")
+            assert await is_free()
+            with suppress(psycopg.errors.DivisionByZero):
+                async with conn.cleaned_pipeline():
+                    await conn.execute("SELECT pg_advisory_lock(7)")
+                    await conn.execute("SELECT 1/0")
+            assert not await is_free()
+            await conn.clean_now()
+            assert await is_free()
+
+
 async def test_advisory_locks_are_given_back(database: Database) -> None:
     async with open_pool(database.conninfo("discreet_worker"), 1, 1) as pool:
         async with pool.connection() as conn:

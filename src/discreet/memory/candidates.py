@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -208,28 +209,42 @@ async def _fetch(
     }
     conditions.update(where)
     conditions.update({kind: chosen(kind) for kind in large})
-    selected: Mapping[Kind, LiteralString] = {
-        kind: _SELECT[kind].replace("{whole}", row_as_json(kind) if whole else "NULL")
-        for kind in kinds
-    }
-    every: LiteralString = " UNION ALL ".join(
-        [f"({selected[kind]}{conditions[kind]})" for kind in kinds]
-    )
     bounded: LiteralString = "" if params.get("bound") is None else BOUNDED
-    choices: LiteralString = ",".join(
+    passing: Sequence[tuple[Kind, LiteralString]] = [
+        (kind, filters.passing(kind) + (bounded if kind == "message" else "")) for kind in large
+    ]
+    sql = _statement(tuple(conditions.items()), tuple(passing), whole)
+    (row,) = await tx.fetch_tuples(sql, params, binary=True)
+    return row
+
+
+@lru_cache(maxsize=64)
+def _statement(
+    conditions: tuple[tuple[Kind, LiteralString], ...],
+    large: tuple[tuple[Kind, LiteralString], ...],
+    whole: bool,
+) -> LiteralString:
+    """Return the statement for rows of some kinds. It contains no value of a scope or a filter.
+
+    ``conditions``: which rows of each kind. ``large``: the kinds whose candidates are chosen, each
+    with the condition that its rows pass.
+    """
+    every: LiteralString = " UNION ALL ".join(
         [
-            choosing(kind, filters.passing(kind) + (bounded if kind == "message" else ""))
-            for kind in large
+            "("
+            + _SELECT[kind].replace("{whole}", row_as_json(kind) if whole else "NULL")
+            + f"{condition})"
+            for kind, condition in conditions
         ]
     )
-    known: LiteralString = "".join([f", {population_of(kind)}" for kind in large])
+    known: LiteralString = "".join([f", {population_of(kind)}" for kind, _ in large])
     rows: LiteralString = "array_agg(whole)" if whole else "NULL"
     sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{population}", known)
     sql = sql.replace("{whole}", rows)
-    if choices:
+    if large:
+        choices: LiteralString = ",".join([choosing(kind, passing) for kind, passing in large])
         sql = f"WITH {choices} {sql}"
-    (row,) = await tx.fetch_tuples(sql, params, binary=True)
-    return row
+    return sql
 
 
 def _found(row: tuple[Any, ...], known: Population | None) -> CandidateRows:

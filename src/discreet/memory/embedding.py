@@ -36,6 +36,8 @@ Vectors = npt.NDArray[np.float32]
 
 MAX_CHARACTERS = 20_000
 """Characters of a text that are embedded; the rest is ignored."""
+FEW = 8
+"""So many texts are tokenized one by one: that takes less than waking the threads for a batch."""
 
 
 class VectorSpace(Protocol):
@@ -108,9 +110,11 @@ class StaticEmbedder:
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text that have a vector in the table."""
-        encoded = self._tokenizer.encode_batch(
-            [glossed(text[:MAX_CHARACTERS]) for text in texts], add_special_tokens=False
-        )
+        read = [glossed(text[:MAX_CHARACTERS]) for text in texts]
+        if len(read) <= FEW:
+            encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in read]
+        else:
+            encoded = self._tokenizer.encode_batch(read, add_special_tokens=False)
         return [[token for token in one.ids if token < len(self.table)] for one in encoded]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -165,7 +169,10 @@ def bundled_embedder() -> StaticEmbedder:
 
 
 def _read_table(path: Path) -> npt.NDArray[np.float16]:
-    """Return the only matrix of a safetensors file, memory-mapped to read only the rows used."""
+    """Return the only matrix of a safetensors file, memory-mapped to read only the rows used.
+
+    As a plain array: each use of a ``numpy.memmap`` runs Python code.
+    """
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
         header: dict[str, Any] = json.loads(file.read(header_size))
@@ -176,4 +183,4 @@ def _read_table(path: Path) -> npt.NDArray[np.float16]:
         mode="r",
         offset=8 + header_size + tensor["data_offsets"][0],
         shape=tuple(tensor["shape"]),
-    )
+    ).view(np.ndarray)

@@ -184,7 +184,11 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
             if name not in _LONE:
                 mean = columns[name][~lines.lone].mean()
                 columns[name] = np.where(lines.lone, mean, columns[name])
-    return np.stack([columns.get(name, nothing) for name in FEATURES], axis=1), matched
+    table = np.zeros((count, len(FEATURES)))
+    for at, name in enumerate(FEATURES):
+        if name in columns:
+            table[:, at] = columns[name]
+    return table, matched
 
 
 def _matches(
@@ -212,7 +216,8 @@ def _matches(
         "nearest words": _stands_out(lines, "nearest words", near.words),
         "side by side": _share_of_best(bags.side_by_side(asked.terms)),
     }
-    near_words = np.square(np.clip((near.each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
+    beyond = (near.each_word - DISTANT) / (1 - DISTANT)
+    near_words = np.square(np.minimum(np.maximum(beyond, 0.0), 1.0))
     holding = _rows_near(near_words, frequencies.T > 0, terms, candidates)
     around = _words_around(near_words, holding, lines)
     # A row without neighbours is measured by its own words and meaning.

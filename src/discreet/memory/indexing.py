@@ -120,8 +120,12 @@ async def index_soon(text: str, embedder: Embedder) -> Indexed:
 
 
 def vector_literal(vector: Vectors) -> str:
-    """Format a vector for pgvector. Shape (dimensions,)."""
-    return "[" + ",".join(map(repr, vector.tolist())) + "]"
+    """Format a vector for pgvector. Shape (dimensions,).
+
+    Nine digits tell any two numbers of single precision apart, so PostgreSQL reads the same ones.
+    """
+    numbers = ",".join(["%.9g"] * len(vector))
+    return f"[{numbers % tuple(vector.tolist())}]"
 
 
 def mentioning(terms: Sequence[str]) -> str:

@@ -68,14 +68,15 @@ class Lines:
         question. A long text matches anything a little, and the agent's answers are long, so rows
         are compared with others of their kind and length.
         """
-        known = ~np.isnan(values)
-        if not known.any():
-            return np.zeros(len(values))
-        if self.are_unrelated and self._usual is None and known.all():
-            mean = (values.sum() + UNRELATED_ROWS * unrelated) / (len(values) + UNRELATED_ROWS)
+        total = values.sum()
+        if self.are_unrelated and self._usual is None and not np.isnan(total):  # all are known
+            mean = (total + UNRELATED_ROWS * unrelated) / (len(values) + UNRELATED_ROWS)
             beyond: Floats = values - mean
             beyond /= max(float(beyond.max()), FLOOR)
             return beyond
+        known = ~np.isnan(values)
+        if not known.any():
+            return np.zeros(len(values))
         usual = known if self._usual is None else known & self._usual
         counted = values[usual] if usual.any() else values[known]
         known_sum = counted.sum() + UNRELATED_ROWS * unrelated

@@ -6,9 +6,8 @@ however old it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +59,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     if asked.days:
         return lifted
     saliences = (candidates.saliences if len(candidates.saliences) else lifted).tolist()
-    best = rows[np.argsort(-scores[rows], kind="stable")][:LOOKED_AT]
+    best = rows[np.argsort(-scores[rows], kind="stable")[:LOOKED_AT]]
     best = best[candidates.lengths[best] <= MAX_TERMS]
     best = best[np.argsort(candidates.seconds[best], kind="stable")]
     seconds = candidates.seconds[best].tolist()
@@ -109,9 +108,10 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     return lifted
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(NamedTuple):
     """What a row says, as far as another one may replace it.
+
+    A tuple, because making 20 frozen dataclasses takes as long as comparing them.
 
     ``asked_for``: the terms of the question in its subject; ``moved``: it says that someone moved;
     ``changed``: it signals a change; ``numbers``: those asked for.
@@ -156,7 +156,7 @@ def subject_of(terms: list[str], language: str = "") -> frozenset[str]:
     if not language and not _ONLY_ENGLISH.isdisjoint(terms):
         language = "english"
     empty = FUNCTION_TERMS_OF[language] if language else FUNCTION_TERMS
-    return frozenset(term for term in terms if term not in empty and _may_be_subject(term))
+    return frozenset(filter(_may_be_subject, frozenset(terms).difference(empty)))
 
 
 @lru_cache(maxsize=65_536)

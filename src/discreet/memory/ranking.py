@@ -137,7 +137,7 @@ def rank(
             chosen[name] = 0.0
     by_feature = np.array([chosen.get(name, 0.0) for name in FEATURES])
     scores = table @ by_feature
-    near = np.nan_to_num(candidates.cosines, nan=-1.0) >= COSINE_FLOOR
+    near = candidates.cosines >= COSINE_FLOOR  # false without a vector
     match mode:
         case "text":
             eligible = matched > 0

@@ -213,14 +213,17 @@ _PART_OF = {
 }
 
 
+_PARTS = tuple(_PART_OF.get(name, "nearby") for name in FEATURES)
+"""The part of the score that each feature counts in."""
+
+
 def _parts(ranking: Ranking, candidates: Candidates, at: int) -> ScoreParts:
     sums = dict.fromkeys(
         ["text", "meaning", "nearby", "speaker", "date", "form", "salience", "age"], 0.0
     )
-    for name, value in zip(
-        FEATURES, (ranking.features[at] * ranking.weights).tolist(), strict=True
-    ):
-        sums[_PART_OF.get(name, "nearby")] += value
+    for part, value in zip(_PARTS, (ranking.features[at] * ranking.weights).tolist(), strict=True):
+        if value:
+            sums[part] += value
     sums["age"] += float(ranking.lifted[at])
     cosine = float(candidates.cosines[at])
     return ScoreParts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import make_conninfo
@@ -27,6 +27,7 @@ class PooledConnection(AsyncConnection[Any]):
     pid: int
     _ahead: float
     _is_clean = False
+    _cleaning: AsyncCursor[Any] | None = None
 
     def now(self) -> float:
         """Return the database's clock, in seconds since 1970."""
@@ -65,7 +66,7 @@ class PooledConnection(AsyncConnection[Any]):
             await self.rollback()
             return
         end = "; COMMIT" if durable else "; SET LOCAL synchronous_commit = off; COMMIT"
-        cursor = await self.execute(f"{CLEAN}{end}", prepare=False)
+        cursor = await self.execute(f"{CLEAN_WITHIN}{end}", prepare=False)
         await cursor.set_result(-1 - end.count(";"))
         self._is_clean = not await _has_prepared(cursor)
 
@@ -73,9 +74,23 @@ class PooledConnection(AsyncConnection[Any]):
         """Record that the connection is clean: one call of the gate has run and committed."""
         self._is_clean = True
 
+    @asynccontextmanager
+    async def cleaned_pipeline(self) -> AsyncIterator[None]:
+        """Run the statements of the block as one transaction that cleans the connection at its end.
+
+        All are sent in one round trip. If one fails, nothing is cleaned.
+        """
+        self._cleaning = None
+        async with self.pipeline():
+            yield
+            # Not prepared: what ran before may have removed the driver's statements.
+            cleaning = await self.execute(CLEAN_WITHIN, prepare=False)
+        self._cleaning = cleaning
+
     async def clean_now(self) -> None:
-        """Clean the connection before it is returned, so that its next user doesn't wait."""
-        await self.clean()
+        """Clean the connection, unless the last thing that ran on it was a ``cleaned_pipeline``."""
+        if self._cleaning is None or await _has_prepared(self._cleaning):
+            await self.clean()
         self._is_clean = True
 
     async def clean(self) -> None:
@@ -88,7 +103,7 @@ class PooledConnection(AsyncConnection[Any]):
             await cursor.set_result(-1)
             if await _has_prepared(cursor):
                 await self.close()
-        self._is_clean = False
+        self._is_clean, self._cleaning = False, None
 
 
 Pool = AsyncConnectionPool[PooledConnection]
@@ -110,6 +125,8 @@ CLEAN = (
     "SELECT pg_catalog.pg_advisory_unlock_all(),"
     " EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"
 )
+CLEAN_WITHIN: LiteralString = "SELECT gate.clean_connection()"
+"""The same in one statement, for pipelines and commits. The pool itself needs no function."""
 
 
 def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncContextManager[Pool]:
@@ -162,5 +179,5 @@ async def _open(
 
 
 async def _has_prepared(cursor: AsyncCursor[Any]) -> bool:
-    """Return whether ``CLEAN`` has found statements prepared in SQL, which it can't remove."""
-    return bool((await cursor.fetchone() or (None, True))[1])
+    """Return whether cleaning has found statements prepared in SQL, which it can't remove."""
+    return bool((await cursor.fetchone() or (True,))[-1])

@@ -152,17 +152,19 @@ class ScopedDatabase:
     ) -> None:
         ticket = ticket_for(scope, self._key, connection.pid, connection.now())
         try:
-            async with connection.pipeline():  # one round trip
-                if before_all is None:  # PostgreSQL ends the transaction with the pipeline
-                    opened: LiteralString = OPEN_TO_READ
-                else:
-                    opened = OPEN
+            if before_all is None:  # PostgreSQL ends the transaction with the pipeline
+                async with connection.cleaned_pipeline():
+                    cursor = await connection.execute(OPEN_TO_READ, (ticket,))
+                    if first is not None:
+                        await first()
+            else:
+                async with connection.pipeline():  # one round trip
                     await connection.execute("BEGIN")
                     for statement in before_all:
                         await connection.execute(statement)
-                cursor = await connection.execute(opened, (ticket,))
-                if first is not None:
-                    await first()
+                    cursor = await connection.execute(OPEN, (ticket,))
+                    if first is not None:
+                        await first()
         except errors.PipelineAborted as aborted:
             # What was sent after the statement that failed.
             if isinstance(aborted.__context__, Error):

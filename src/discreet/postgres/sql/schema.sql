@@ -1200,6 +1200,21 @@ $$;
 
 ALTER FUNCTION gate.claim_webhooks(lease interval) OWNER TO discreet_gate;
 
+-- FUNCTION clean_connection()
+CREATE FUNCTION gate.clean_connection() RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RESET ALL;
+  EXECUTE 'CLOSE ALL';  -- in plpgsql itself, CLOSE means one of its variables
+  UNLISTEN *;
+  PERFORM pg_catalog.pg_advisory_unlock_all();
+  RETURN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql);
+END $$;
+
+
+ALTER FUNCTION gate.clean_connection() OWNER TO discreet_gate;
+
 -- FUNCTION clear_failures()
 CREATE FUNCTION gate.clear_failures() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11409,6 +11424,13 @@ REVOKE ALL ON FUNCTION gate.claim_token_renewal(connection uuid, current_tokens 
 -- ACL FUNCTION claim_webhooks(lease interval)
 GRANT ALL ON FUNCTION gate.claim_webhooks(lease interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.claim_webhooks(lease interval) FROM PUBLIC;
+
+-- ACL FUNCTION clean_connection()
+GRANT ALL ON FUNCTION gate.clean_connection() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.clean_connection() TO discreet_owner;
+GRANT ALL ON FUNCTION gate.clean_connection() TO discreet_shared;
+GRANT ALL ON FUNCTION gate.clean_connection() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.clean_connection() FROM PUBLIC;
 
 -- ACL FUNCTION clear_failures()
 GRANT ALL ON FUNCTION gate.clear_failures() TO discreet_worker;

@@ -113,8 +113,24 @@ BEGIN
   RETURN gate.require_owner();
 END $$;
 
+-- Reset what a transaction may leave to the next user of its connection: settings, held cursors, channels
+-- and advisory locks. Return whether statements prepared in SQL remain, which can't be told apart from the
+-- driver's when they are dropped. It runs with the caller's rights, and does what the pool's CLEAN does, in
+-- one statement that a pipeline can hold and whose plan is kept.
+CREATE OR REPLACE FUNCTION gate.clean_connection() RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  RESET ALL;
+  EXECUTE 'CLOSE ALL';  -- in plpgsql itself, CLOSE means one of its variables
+  UNLISTEN *;
+  PERFORM pg_catalog.pg_advisory_unlock_all();
+  RETURN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql);
+END $$;
+
 REVOKE ALL ON FUNCTION gate.scope, gate.key_of, gate.keys, gate.open_scope, gate.require_owner,
-  gate.enter_scope FROM PUBLIC;
+  gate.enter_scope, gate.clean_connection FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.clean_connection
+  TO discreet_contact, discreet_shared, discreet_owner, discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.scope
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner, discreet_intake, discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.key_of, gate.keys
