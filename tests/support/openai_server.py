@@ -69,9 +69,13 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The connection ends in the middle of a streamed answer."""
+    """The connection ends in the middle of a streamed answer.
+
+    ``orderly``: as at its end, which is how some proxies pass it on.
+    """
 
     text: str = "This answer will never"
+    orderly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +161,10 @@ class _Handler(BaseHTTPRequestHandler):
             case Hang(seconds):
                 self.script.closing.wait(seconds)
                 self.close_connection = True
-            case Cut(text):
+            case Cut(text, orderly):
                 self._stream([_chunk({"role": "assistant", "content": text})], whole=False)
+                if orderly:
+                    self.wfile.write(b"0\r\n\r\n")
             case Stumble():
                 error = {"error": {"message": body.decode(), "code": 500}}
                 self._stream([_chunk({"content": "Well"}), error], whole=True)

@@ -22,7 +22,8 @@ from discreet.turn.lease import Lease
 from discreet.turn.responders import make_responder
 from discreet.turn.result import TurnResult
 from discreet.turn.run import CUT_OFF, run_turn
-from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
+from discreet.turn.think import CUT_AT_LIMIT
+from tests.support.openai_server import Call, Chunks, Cut, Hang, Reply, Say, openai_server
 from tests.support.responders import echo
 from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
 from tests.support.waiting import patience, until
@@ -72,6 +73,30 @@ async def test_a_model_that_goes_on_for_too_long_is_cut_although_it_is_never_sil
     assert answer.startswith("on and on and")
     assert answer.endswith(CUT_OFF)
     assert "longer than 1.5 seconds" in turn["error"]
+
+
+async def test_a_model_that_writes_without_end_is_stopped_and_its_answer_marked_as_cut_off(
+    world: World, tmp_path: Path
+) -> None:
+    reply = Chunks(("on and " * 1_000,) * 10)
+    [answer], turn = await answered_by(world, tmp_path, reply, answer_tokens=64)
+    assert answer.startswith("on and on and")
+    assert answer.endswith(CUT_AT_LIMIT)
+    assert len(answer) < 10_000
+    assert "more than 1280 characters" in turn["error"]
+
+
+async def test_an_answer_without_an_end_is_asked_for_again_once_the_model_has_ended_one(
+    world: World, tmp_path: Path
+) -> None:
+    with openai_server(Say("One."), Cut("Half of", orderly=True), Say("Two.")) as script:
+        settings = Settings(home=tmp_path, model="scripted", model_base_url=script.base_url)
+        turns = replace(turns_of(world.db, make_responder(settings)), total_seconds=60)
+        for text in ("first", "second"):
+            said = await world.say(ALICE, text)
+            async with patience():
+                await run_turn(turns, said.session_id)
+    assert await answers_of(world, said.session_id) == ["One.", "Two."]
 
 
 async def test_a_slow_model_that_says_a_word_now_and_then_is_not_silent(

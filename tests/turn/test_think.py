@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from discreet.turn.lease import LeaseLost
-from discreet.turn.model_limits import ModelLimits
+from discreet.turn.model_limits import ModelLimits, Room
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError, TurnResult
@@ -224,6 +224,28 @@ async def test_a_model_that_hangs_is_given_up_in_time() -> None:
 
 async def test_a_connection_that_ends_in_mid_answer_is_a_failure() -> None:
     assert (await fails(Cut())).kind in ("provider", "confused")
+
+
+async def test_an_answer_that_ends_without_a_reason_is_broken_off_if_the_model_gives_reasons() -> (
+    None
+):
+    result, _, script = await ask(
+        Call((("recall", {"query": "x"}),)), Cut(orderly=True), Say("All.")
+    )
+    assert (result.text, len(script.requests)) == ("All.", 3)
+    failure = await fails(Call((("recall", {"query": "x"}),)), Cut(orderly=True))
+    assert str(failure) == "The connection ended before the answer did."
+    result, _, _ = await ask(Cut("Whole, as far as anybody knows.", orderly=True))
+    assert result.text == "Whole, as far as anybody knows."
+
+
+async def test_a_model_that_never_stops_writing_is_cut_off() -> None:
+    with openai_server(Say(" ".join(["word"] * 20_000))) as script:
+        model = await open_model("scripted", base_url=script.base_url)
+        with pytest.raises(ModelError) as endless:
+            await think(PROMPT, Echo(), model, ModelLimits(), _ignore, Room(answer=200))
+    assert (endless.value.kind, endless.value.is_endless) == ("limits", True)
+    assert 4_000 <= len(endless.value.written) < 5_000
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,15 @@ class Room:
     left out.
 
     ``watched``: check whether the server read the whole request. ``habit``: how the model writes
-    reasoning; unless it marks it, there is no draft of what may be reasoning.
+    reasoning; unless it marks it, there is no draft of what may be reasoning. ``says_ends``: it is
+    known to say why an answer ends.
     """
 
     answer: int = 4_096
     specs: tuple[ToolSpec, ...] | None = None
     watched: bool = False
     habit: Habit = "marked"
+    says_ends: bool = False
 
 
 WHOLE_ROOM = Room()

@@ -44,18 +44,27 @@ class Habits:
     """The habits of models, learned from their finished answers while the process lives."""
 
     _learned: dict[str, Habit] = field(default_factory=dict)
+    _saying_ends: set[str] = field(default_factory=set)
+
+    def says_ends(self, model: str) -> bool:
+        """Return whether a model has ever said why an answer ends."""
+        return model in self._saying_ends
 
     def of(self, model: str) -> Habit:
         """Return the habit of a model, by its key."""
         guessed: Habit = "unmarked" if _THINKERS.search(model) else "unknown"
         return self._learned.get(model, guessed)
 
-    def learn(self, model: str, *, closed_alone: bool, finished: bool) -> None:
+    def learn(
+        self, model: str, *, closed_alone: bool, finished: bool, says_ends: bool = False
+    ) -> None:
         """Take an answer into account.
 
         ``finished``: the model ended it. One that was cut off shows nothing: a closing tag might
         have followed. A model that closed reasoning once without opening it isn't trusted again.
         """
+        if says_ends:
+            self._saying_ends.add(model)
         if closed_alone:
             self._learned[model] = "unmarked"
         elif finished and self._learned.get(model) != "unmarked":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ LEAST_SUSPECT = 1_000
 """
 MESSAGE_TOKENS = 8
 """Tokens of a message in addition to its text."""
+CHARACTERS_PER_TOKEN = 20
+"""More than any text has. A server that ignores ``max_tokens`` and never ends is cut off there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class ModelReply:
     ``is_bare``: nothing at all, as from a server that silently failed on a long prompt.
     ``sent`` is the estimated size of the request, ``read`` the size that the server reports, or
     None. ``is_finished``: the model ended it. ``is_marked``: a mark separates its text from its
-    reasoning.
+    reasoning. ``says_end``: the server said why it ends.
     """
 
     text: str
@@ -60,6 +63,7 @@ class ModelReply:
     closed_alone: bool = False
     is_finished: bool = False
     is_marked: bool = False
+    says_end: bool = False
 
 
 @dataclass
@@ -124,9 +128,10 @@ class TextSoFar:
 
 @dataclass
 class _Events:
-    """The parts of one answer so far."""
+    """The parts of one answer so far. ``characters``: its length, with its reasoning."""
 
     splitter: Splitter = field(default_factory=Splitter)
+    characters: int = 0
 
     def take(self, event: Any) -> None:
         from pydantic_ai import messages as m
@@ -138,8 +143,11 @@ class _Events:
                 self.splitter.feed(more)
             case m.PartStartEvent(part=m.ThinkingPart(content=more)):
                 self.splitter.think(more)
-            case m.PartDeltaEvent(delta=m.ThinkingPartDelta(content_delta=more)) if more:
+            case m.PartDeltaEvent(delta=m.ThinkingPartDelta(content_delta=str(more))):
                 self.splitter.think(more)
+            case _:
+                return
+        self.characters += len(more)
 
 
 async def request_model(
@@ -149,8 +157,13 @@ async def request_model(
     settings: ModelSettings,
     draft: TextSoFar,
     silence: float,
+    *,
+    must_end: bool = False,
 ) -> ModelReply:
     """Make a request, with one retry after a transient failure.
+
+    ``must_end``: the model is known to say why an answer ends, so that one without a reason was
+    broken off. Behind some proxies, a lost connection looks like an orderly end.
 
     Raises:
         ModelError: there is no answer.
@@ -158,7 +171,10 @@ async def request_model(
     for attempt in range(1, TRIES + 1):
         try:
             with failures(silence):
-                return await _request_once(model, messages, parameters, settings, draft)
+                reply = await _request_once(model, messages, parameters, settings, draft)
+            if must_end and not reply.says_end:
+                raise ModelError("provider", "The connection ended before the answer did.")
+            return reply
         except ModelError as failure:
             if failure.kind == "confused" and not draft.has_begun:
                 failure.is_bare = estimate(messages, parameters) >= LEAST_SUSPECT
@@ -182,6 +198,7 @@ async def _request_once(
 
     events = _Events()
     splitter = events.splitter
+    longest = CHARACTERS_PER_TOKEN * settings.get("max_tokens", math.inf)
     name, provider = model.model_name, model.system
     with span(f"chat {name}", "client", operation="chat", model=name, provider=provider) as traced:
         try:
@@ -191,6 +208,8 @@ async def _request_once(
                 async for event in stream:
                     events.take(event)
                     await draft.grow(splitter)
+                    if events.characters > longest:
+                        raise _endless(longest)
             response = stream.get()
             splitter.finish()
         finally:
@@ -200,6 +219,12 @@ async def _request_once(
         used = reply.usage
         traced.note(input_tokens=used.input_tokens, output_tokens=used.output_tokens)
     return reply
+
+
+def _endless(longest: float) -> ModelError:
+    failure = ModelError("limits", f"The model wrote more than {longest:g} characters.")
+    failure.is_endless = True
+    return failure
 
 
 def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply:
@@ -221,6 +246,8 @@ def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply
         read=read,
         closed_alone=splitter.closed_alone,
         is_finished=response.finish_reason == "stop",
+        # The library itself assumes "stop" where the server sent no reason.
+        says_end=(response.provider_details or {}).get("finish_reason") is not None,
         is_marked=splitter.closed_alone or splitter.began_marked,
     )
 

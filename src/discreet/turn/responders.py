@@ -173,8 +173,8 @@ class Models:
                 prompt = replace(build_prompt(context, fitted.budget), files=prompt.files)
             if try_it.files != prompt.files:
                 prompt = without_files(prompt)
-            habit = self.habits.of(opened.key)
-            room = Room(fitted.answer, fitted.specs, try_it.watched, habit)
+            habit, says_ends = self.habits.of(opened.key), self.habits.says_ends(opened.key)
+            room = Room(fitted.answer, fitted.specs, try_it.watched, habit, says_ends)
             try:
                 result = await self._think(opened, prompt, toolbox, on_text, room)
             except ModelError as failure:
@@ -199,7 +199,12 @@ class Models:
         except ModelError as failure:
             failure.usage = priced(failure.usage, opened.model, prices)
             raise
-        self.habits.learn(opened.key, closed_alone=result.closed_alone, finished=result.finished)
+        self.habits.learn(
+            opened.key,
+            closed_alone=result.closed_alone,
+            finished=result.finished,
+            says_ends=result.says_ends,
+        )
         return replace(result, usage=priced(result.usage, opened.model, prices))
 
     def _fit(

@@ -71,6 +71,7 @@ class TurnResult:
     what the model thought, for its owner only. ``prompt`` is the prompt the model got, if it
     differs from the planned one; ``instead_of`` says which models failed before, and why.
     ``closed_alone``: only a closing tag revealed its reasoning. ``finished``: the model ended it.
+    ``says_ends``: the server says why an answer ends.
     ``stages``: seconds by stage of the turn, as far as it was measured.
     """
 
@@ -84,6 +85,7 @@ class TurnResult:
     instead_of: str | None = None
     closed_alone: bool = False
     finished: bool = False
+    says_ends: bool = False
     stages: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def steps_as_json(self) -> list[dict[str, Any]]:
@@ -117,6 +119,7 @@ class ModelError(Unavailable):
         has_acted: A tool with effects was called.
         is_bare: A long prompt got an empty response, as from some servers if it is too
             long for the model.
+        is_endless: The model wrote far more than it was asked for, and was stopped.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class ModelError(Unavailable):
         self.written = ""
         self.has_acted = False
         self.is_bare = False
+        self.is_endless = False
 
 
 def steps_as_json(steps: tuple[Step, ...], reasoning: str = "") -> list[dict[str, Any]]:

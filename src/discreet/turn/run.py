@@ -45,7 +45,7 @@ from discreet.turn.result import ModelError, TurnResult, Usage
 from discreet.turn.save import Deliver, save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.server_tools import answer_waiting_call
 from discreet.turn.streaming import streaming
-from discreet.turn.think import Tools
+from discreet.turn.think import CUT_AT_LIMIT, Tools
 from discreet.turn.toolbox import Toolbox
 from discreet.turn.turns import Turns
 from discreet.turn.typing_indicator import typing_indicator
@@ -298,12 +298,13 @@ class _Answer:
             yield
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
-        """Return the written part of an answer that took too long."""
+        """Return the written part of an answer that took too long, or that had no end."""
         text = (failure.written or self._draft.written()).strip()
-        if failure.kind != "timeout" or is_blank(text):
+        if not (failure.kind == "timeout" or failure.is_endless) or is_blank(text):
             raise failure
+        why = CUT_AT_LIMIT if failure.is_endless else CUT_OFF
         return TurnResult(
-            f"{text}\n\n{CUT_OFF}",
+            f"{text}\n\n{why}",
             failure.model,
             failure.steps,
             failure.usage,

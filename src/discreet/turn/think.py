@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
 
-__all__ = ["OnText", "Tools", "think"]
+__all__ = ["CUT_AT_LIMIT", "OnText", "Tools", "think"]
 
 MAX_CALLS = 12
 """Maximum tool calls of one turn. After that the model must answer with what it has found."""
@@ -93,6 +93,7 @@ async def think(
         prompt=prompt,
         closed_alone=thinking.closed_alone,
         finished=thinking.finished,
+        says_ends=thinking.says_ends,
     )
 
 
@@ -137,6 +138,7 @@ class _Thinking:
     cut_off: str | None = None
     closed_alone: bool = False
     finished: bool = False
+    says_ends: bool = False
     heard_at: float = 0.0
     _thoughts: list[str] = field(default_factory=list)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -203,7 +205,8 @@ class _Thinking:
 
     def as_much_as_was_done(self, failure: ModelError) -> str | None:
         """Return the effects so far, if a model failed for good after a tool had acted."""
-        if failure.kind in ("timeout", "outage", "internal") or not self._done:
+        is_cut = failure.kind == "timeout" or failure.is_endless  # its text so far is sent
+        if is_cut or failure.kind in ("outage", "internal") or not self._done:
             return None
         return self._confirmation() if failure.final or failure.kind != "provider" else None
 
@@ -231,8 +234,10 @@ class _Thinking:
             self.on_text, self.hear, before, is_before_marked, self.room.habit
         )
         reply = await request_model(
-            self.model, messages, parameters, settings, draft, self.limits.silence
-        )
+            self.model, messages, parameters, settings, draft, self.limits.silence,
+            must_end=self.room.says_ends or self.says_ends,
+        )  # fmt: skip
+        self.says_ends |= reply.says_end
         self.usage += reply.usage
         self._thoughts.append(reply.reasoning)
         self.closed_alone |= reply.closed_alone
@@ -337,7 +342,7 @@ class _Thinking:
                     is_before_marked=is_marked,
                 )
             except ModelError as failure:
-                if is_blank(text):
+                if is_blank(text) or failure.is_endless:
                     raise
                 self.cut_off = f"{failure.kind}: {failure}"
                 return f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
