@@ -109,6 +109,37 @@ def test_a_file_that_is_not_an_invitation_is_refused_in_one_line(tmp_path: Path,
         join(tmp_path / "second", tmp_path / "missing")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"host": 5},
+        {"host": ""},
+        {"host": "one,two"},
+        {"passwords": {}},
+        {"passwords": None},
+        {"ticket_key": "zz"},
+        {"ticket_key": "00"},
+        {"embedded": True},
+    ],
+)
+def test_a_damaged_invitation_is_refused_in_one_line(
+    first: Path, tmp_path: Path, damage: dict[str, object]
+) -> None:
+    file = tmp_path / "invitation"
+    invite(first, file)
+    document = json.loads(file.read_text())
+    document["credentials"].update(damage)
+    file.write_text(json.dumps(document))
+    with pytest.raises(BadInput, match="not an invitation"):
+        join(tmp_path / "second", file)
+    assert load_credentials(tmp_path / "second") is None
+
+
+def test_a_folder_in_the_place_of_an_invitation_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="it is not a file"):
+        join(tmp_path / "second", tmp_path)
+
+
 def test_a_database_that_cannot_be_reached_from_there_is_not_joined(
     first: Path, tmp_path: Path
 ) -> None:

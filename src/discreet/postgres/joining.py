@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from discreet.domain.errors import BadInput, Conflict, Unavailable
-from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
+from discreet.postgres.credentials import (
+    TICKET_KEY_BYTES,
+    Credentials,
+    load_credentials,
+    save_credentials,
+)
 from discreet.postgres.embedded import has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.private_files import read_private, write_private
+from discreet.postgres.roles import LOGIN_ROLES
 from discreet.postgres.server import check_external
 
 __all__ = ["Invitation", "invite", "join"]
@@ -101,12 +108,31 @@ def _read(file: Path) -> tuple[Credentials, str | None]:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise BadInput(f"{file} was made by a newer version.", hint="Update Discreet.")
-        return Credentials(**document["credentials"]), document["certificate"]
+        credentials, certificate = document["credentials"], document["certificate"]
+        if isinstance(certificate, str | None) and _is_whole(credentials):
+            return Credentials(**credentials), certificate
     except (ValueError, TypeError, KeyError):
-        raise BadInput(
-            f"{file} is not an invitation.",
-            hint="Create one on a machine that serves: sb db invite FILE",
-        ) from None
+        pass
+    raise BadInput(
+        f"{file} is not an invitation.",
+        hint="Create one on a machine that serves: sb db invite FILE",
+    )
+
+
+def _is_whole(credentials: dict[str, Any]) -> bool:
+    """Return whether credentials are those of an external server, and none is missing.
+
+    Raises:
+        KeyError, TypeError, ValueError: they aren't.
+    """
+    texts = [credentials[name] for name in ("host", "dbname", "ticket_key", "installation")]
+    texts += [credentials["passwords"][role] for role in LOGIN_ROLES]
+    return (
+        credentials["embedded"] is False
+        and all(isinstance(text, str) and text for text in texts)
+        and len(bytes.fromhex(credentials["ticket_key"])) == TICKET_KEY_BYTES
+        and len(credentials["host"].split(",")) == len(str(credentials["port"]).split(","))
+    )
 
 
 def _certificate_of(credentials: Credentials) -> str | None:
