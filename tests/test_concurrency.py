@@ -206,6 +206,6 @@ def test_a_process_ends_although_a_task_does_not(tmp_path: Path) -> None:
         "asyncio.run(main())\n"
     )
     ended = subprocess.run(
-        [sys.executable, program], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, program], check=False, capture_output=True, text=True, timeout=180
     )
     assert (ended.returncode, ended.stdout.splitlines()[0]) == (70, "bye")

@@ -80,7 +80,7 @@ def test_the_help_of_run_installs_nothing(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=180,
         )
         assert done.stdout.startswith("Usage: scripts/run\n")
         assert done.stderr == ""

@@ -177,7 +177,7 @@ async def test_a_server_ends_although_somebody_waits_for_what_never_comes() -> N
         begun.set()
         await asyncio.Event().wait()
 
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(timeout=180) as http:
         serving = serving_http(never, "127.0.0.1:0", setting="DISCREET_LISTEN", grace_seconds=1)
         async with patience(), serving as url:
             asked = asyncio.create_task(http.get(url))

@@ -219,7 +219,7 @@ def test_sb_says_it_in_one_line(tmp_path: Path) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == BadInput("").exit_code

@@ -40,7 +40,7 @@ class Harness:
     async def client(self, token: str) -> httpx.AsyncClient:
         return await self.stack.enter_async_context(
             httpx.AsyncClient(
-                base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+                base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=180
             )
         )
 

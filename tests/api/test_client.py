@@ -43,7 +43,7 @@ async def _run(command: list[str], said: str = "", **environment: str) -> tuple[
 
 async def _sb(words: list[str], said: str = "", **environment: str) -> tuple[int, str, str]:
     done = await asyncio.to_thread(
-        run_sb, *words, stdin=said.encode(), environment=os.environ | environment, timeout=60
+        run_sb, *words, stdin=said.encode(), environment=os.environ | environment, timeout=180
     )
     return done.returncode, done.stdout, done.stderr
 

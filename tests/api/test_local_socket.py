@@ -30,7 +30,7 @@ from discreet.local_server import serving_local
 from discreet.services.messages import send_message
 from tests.api.conftest import ALICE, Harness
 from tests.support.fork_server import forked, run_sb
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def mcp(home: Path, *words: str) -> AsyncIterator[Client]:
 
 async def sb(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return await asyncio.to_thread(
-        lambda: run_sb(*words, stdin=b"", environment=environment(home), timeout=60)
+        lambda: run_sb(*words, stdin=b"", environment=environment(home), timeout=180)
     )
 
 
@@ -93,7 +93,7 @@ async def told(home: Path, asked: bytes) -> bytes:
 
     def exchange() -> bytes:
         with local_socket._reachable(home) as path, socket(AF_UNIX) as connection:
-            connection.settimeout(60)
+            connection.settimeout(180)
             connection.connect(path)
             connection.sendall(asked)
             connection.shutdown(SHUT_WR)
@@ -243,7 +243,7 @@ async def test_a_connection_of_mcp_hears_that_its_server_lives_and_leaves_one_th
 
     server = await asyncio.start_unix_server(connected, sock=opened)
     try:
-        async with asyncio.timeout(30):
+        async with patience():
             assert await asyncio.to_thread(left, home) == []
     finally:
         for writer in frozen:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 """How long a page may take on a busy machine. A wait ends as soon as it may."""
 expect.set_options(timeout=PATIENCE_MS)
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}

@@ -86,5 +86,5 @@ def at_terminal(
     """Start ``sb`` at a terminal of its own."""
     command, *arguments = forked(*words)
     return pexpect.spawn(
-        command, arguments, env=environment, encoding="utf-8", timeout=60, dimensions=(24, columns)
+        command, arguments, env=environment, encoding="utf-8", timeout=180, dimensions=(24, columns)
     )

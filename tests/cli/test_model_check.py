@@ -61,7 +61,7 @@ def test_the_command_line_says_it_when_it_is_set_tested_and_served(own_sb: Sb) -
             "DISCREET_MODEL_BASE_URL": model.base_url,
         }
         own_sb("agents", "set", "Ada", "--model", "default")
-        good = run_sb("agents", "test", "Ada", stdin=b"", environment=environment, timeout=60)
+        good = run_sb("agents", "test", "Ada", stdin=b"", environment=environment, timeout=180)
     assert (good.returncode, "tiny: answers" in good.stdout) == (0, True)
     without = own_sb("agents", "test", "Ada")
     assert (without.returncode, "built-in responder" in without.stdout) == (0, True)

@@ -41,7 +41,7 @@ class Serving:
     def __init__(self, sb: Sb) -> None:
         self.sb = sb
         self._process = pexpect.spawn(
-            str(SB), ["serve"], env=sb.environment(), encoding="utf-8", timeout=60
+            str(SB), ["serve"], env=sb.environment(), encoding="utf-8", timeout=180
         )
         self._process.expect(r"REST at (\S+)/api")
         assert self._process.match is not None

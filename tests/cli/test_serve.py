@@ -13,7 +13,7 @@ from tests.cli.conftest import SB, Sb
 @pytest.fixture(scope="module")
 def served(warm_sb: Sb) -> Iterator[tuple[Sb, pexpect.spawn[str]]]:
     serving = pexpect.spawn(
-        str(SB), ["serve"], env=warm_sb.environment(), encoding="utf-8", timeout=60
+        str(SB), ["serve"], env=warm_sb.environment(), encoding="utf-8", timeout=180
     )
     serving.expect("Press Ctrl-C to stop")
     yield warm_sb, serving
@@ -31,7 +31,7 @@ def test_the_server_answers_says_what_to_type_next_and_ends_cleanly(
         env={"PATH": "/usr/bin:/bin"},
         cwd="/",
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -43,7 +43,7 @@ def test_the_server_answers_says_what_to_type_next_and_ends_cleanly(
         [str(SB), "serve"],
         env={**sb.environment(), "DISCREET_LISTEN": address},
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert second.returncode == 1

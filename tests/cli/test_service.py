@@ -23,7 +23,7 @@ needs_systemd = pytest.mark.skipif(
 
 
 def _run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return run_sb("service", *words, environment=environment, stdin=b"", timeout=60)
+    return run_sb("service", *words, environment=environment, stdin=b"", timeout=180)
 
 
 def _system_unit(folder: Path) -> Path:

@@ -47,10 +47,10 @@ def run(sb: Sb, words: list[str], **environment: str) -> subprocess.CompletedPro
     if set(environment) == {"PYTHONIOENCODING"}:  # a fork opens its streams anew; a locale is kept
         pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         with ForkedSb(words, env=everything, stdin=subprocess.DEVNULL, **pipes) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=180)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
     return subprocess.run(
-        [SB, *words], env=everything, capture_output=True, timeout=60, check=False
+        [SB, *words], env=everything, capture_output=True, timeout=180, check=False
     )
 
 
@@ -67,7 +67,7 @@ def test_a_list_is_whole_in_every_encoding(encoding: str, talked: Sb) -> None:
 @pytest.mark.parametrize("words", LISTS, ids=" ".join)
 def test_every_list_can_be_written_as_ascii_and_to_nobody(words: list[str], talked: Sb) -> None:
     plain = talked.environment() | {"PYTHONIOENCODING": "ascii"}
-    done = run_sb(*words, stdin=b"", environment=plain, timeout=60)
+    done = run_sb(*words, stdin=b"", environment=plain, timeout=180)
     assert done.stderr == ""
     assert done.stdout.isascii()
     assert done.stdout
@@ -81,7 +81,7 @@ def test_every_list_can_be_written_as_ascii_and_to_nobody(words: list[str], talk
         stderr=subprocess.PIPE,
     ) as gone:
         os.close(writing)
-        said = gone.communicate(timeout=60)[1]
+        said = gone.communicate(timeout=180)[1]
     assert (gone.returncode, said) == (1, b"")
 
 
@@ -135,7 +135,7 @@ def test_an_output_that_is_full_is_one_line(talked: Sb) -> None:
             env=talked.environment(),
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=180,
             check=False,
         )
     assert done.returncode == 1
@@ -148,7 +148,7 @@ def test_a_stream_that_was_closed_hinders_nothing(closed: str, talked: Sb) -> No
         ["/bin/sh", "-c", f"exec {SB} memories list {closed}"],
         env=talked.environment(),
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -166,5 +166,5 @@ def test_a_server_whose_output_nobody_reads_goes_on(talked: Sb) -> None:
         assert server.poll() is None
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(60)
+        server.wait(180)
     assert server.returncode == 0

@@ -59,7 +59,7 @@ def served() -> Iterator[Served]:
             yield Served(home, where)
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=180)
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def showing(token: str, url: str) -> AsyncIterator[str]:
         return Response(answer.content, answer.status_code, kept)
 
     methods = ["GET", "POST", "DELETE"]
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(timeout=180) as http:
         app = Starlette(routes=[Route("/mcp/", pass_on, methods=methods)])
         async with serving_http(app, "127.0.0.1:0", setting="DISCREET_LISTEN") as address:
             yield f"{address}/mcp/"

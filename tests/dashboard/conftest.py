@@ -61,7 +61,7 @@ class Browser:
 
 
 async def a_browser(harness: Harness) -> Browser:
-    client = httpx.AsyncClient(base_url=harness.url, timeout=60)
+    client = httpx.AsyncClient(base_url=harness.url, timeout=180)
     return Browser(harness, await harness.stack.enter_async_context(client))
 
 

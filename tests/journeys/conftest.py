@@ -22,7 +22,7 @@ from tests.support.fork_server import SB, ForkedSb
 from tests.support.waiting import until_sync
 from tests.support.world import World, make_world, open_scoped
 
-DEADLINE = 60.0
+DEADLINE = 180.0
 """Seconds after which a process that a test waits for is considered stuck."""
 
 

@@ -114,7 +114,7 @@ def test_a_token_that_is_empty_is_never_the_owners(sb: Sb, tmp_path: Path) -> No
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     for done in (in_file, in_environment):

@@ -34,7 +34,7 @@ from tests.postgres.test_bootstrap import admin_url
 from tests.support.backups import add_owner, settings
 from tests.support.run_folders import remove
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 CLIENT = """
 import sys

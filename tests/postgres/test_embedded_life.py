@@ -180,7 +180,7 @@ def test_ctrl_c_reaches_no_process_of_the_server(home: Path, start_client: Start
     second.wait_until_ready()
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGINT)
-    client.process.communicate(timeout=60)
+    client.process.communicate(timeout=180)
     assert ask(home, sockets) == "alive"
 
 

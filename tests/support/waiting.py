@@ -26,7 +26,7 @@ __all__ = [
     "until_sync",
 ]
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 """Enough for anything that a test waits for, even on a busy machine, if nothing fails."""
 POLL_SECONDS = 0.02
 DAY_SECONDS = 86_400

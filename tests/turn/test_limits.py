@@ -47,7 +47,7 @@ async def answered_by(
         responder = make_responder(
             Settings(home=home, model="scripted", model_base_url=script.base_url, **settings)
         )
-        turns = replace(turns_of(world.db, responder), total_seconds=60)
+        turns = replace(turns_of(world.db, responder), total_seconds=150)
         async with patience():
             await run_turn(turns, said.session_id)
     [turn] = await rows_of(world, "SELECT state, error, model, usage FROM discreet.turns")
@@ -91,7 +91,7 @@ async def test_an_answer_without_an_end_is_asked_for_again_once_the_model_has_en
 ) -> None:
     with openai_server(Say("One."), Cut("Half of", orderly=True), Say("Two.")) as script:
         settings = Settings(home=tmp_path, model="scripted", model_base_url=script.base_url)
-        turns = replace(turns_of(world.db, make_responder(settings)), total_seconds=60)
+        turns = replace(turns_of(world.db, make_responder(settings)), total_seconds=150)
         for text in ("first", "second"):
             said = await world.say(ALICE, text)
             async with patience():
