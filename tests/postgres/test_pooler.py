@@ -253,3 +253,18 @@ def test_behind_pgbouncer_by_transaction_nothing_is_opened_and_one_line_says_why
                 pass
             assert "pool_mode = session" in refused.value.hint
             assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_behind_pgbouncer_by_transaction_nothing_is_created(
+    own_server: Credentials, tmp_path: Path, mode: str
+) -> None:
+    with pgbouncer(own_server, tmp_path, mode) as port:
+        url = make_conninfo(admin_url(own_server), host="127.0.0.1", port=port)
+        for _ in range(2):  # a lock that one attempt left behind would stop the next one
+            with pytest.raises(Unavailable, match="another connection to PostgreSQL"):
+                initialise_external(tmp_path / "new", url, name="shop")
+        assert load_credentials(tmp_path / "new") is None
+    with psycopg.connect(admin_url(own_server)) as admin:
+        assert admin.execute("SELECT FROM pg_roles WHERE rolname = 'shop_worker'").fetchall() == []

@@ -21,6 +21,7 @@ from discreet.postgres.database_errors import server_refused
 from discreet.postgres.installation import in_installation
 from discreet.postgres.migrate import Migration, migrate, read_migrations
 from discreet.postgres.other_databases import refuse_other_database
+from discreet.postgres.pooler import refuse_transaction_pooling_of_admin
 from discreet.postgres.role_changes import reset_settings
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
 
@@ -114,6 +115,8 @@ def prepare_roles(
         Unavailable: as for ``initialise``.
     """
     with _admin(admin_conninfo) as conn:
+        if not credentials.embedded:
+            refuse_transaction_pooling_of_admin(conn, admin_conninfo, credentials)
         conn.execute(LOCK)
         _check_server(conn)
         refuse_other_database(admin_conninfo, conn, credentials, credentials.dbname)

@@ -10,7 +10,7 @@ from discreet.domain.errors import Unavailable
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.roles import LOGIN_ROLES
 
-__all__ = ["refuse_transaction_pooling"]
+__all__ = ["refuse_transaction_pooling", "refuse_transaction_pooling_of_admin"]
 
 
 def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
@@ -22,11 +22,27 @@ def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Crede
         Unavailable: there is such a pooler.
         psycopg.OperationalError: the server can't be reached.
     """
+    [role] = [one for one in LOGIN_ROLES if credentials.login(one) == conn.info.user]
+    _refuse(conn, credentials.conninfo(role), credentials)
+
+
+def refuse_transaction_pooling_of_admin(
+    conn: psycopg.Connection[Any], conninfo: str, credentials: Credentials
+) -> None:
+    """Do the same before anything is created. ``conninfo`` is the admin's, of ``conn``.
+
+    Raises:
+        Unavailable: there is such a pooler.
+        psycopg.OperationalError: the server can't be reached.
+    """
+    _refuse(conn, conninfo, credentials)
+
+
+def _refuse(conn: psycopg.Connection[Any], conninfo: str, credentials: Credentials) -> None:
     # The process id that a pooler reports at first is made up: no server process is assigned yet.
     if _process_of(conn) == conn.info.backend_pid:
         return
-    [role] = [one for one in LOGIN_ROLES if credentials.login(one) == conn.info.user]
-    with psycopg.connect(credentials.conninfo(role), autocommit=True) as other:
+    with psycopg.connect(conninfo, autocommit=True) as other:
         if _keep_their_processes(conn, other):
             return
     raise Unavailable(
