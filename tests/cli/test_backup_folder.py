@@ -19,3 +19,8 @@ def test_it_is_made_for_its_owner_alone_and_one_that_is_there_stays(tmp_path: Pa
     for wrong in (tmp_path / "missing" / "backups", tmp_path / "file"):
         with pytest.raises(BadInput, match="can't be created"):
             make_folder(wrong)
+
+
+def test_one_in_which_nothing_can_be_written_is_refused() -> None:
+    with pytest.raises(BadInput, match="Nothing can be written in the folder /proc/self"):
+        make_folder(Path("/proc/self"))

@@ -113,6 +113,22 @@ async def test_no_word_of_what_is_too_old_is_left_and_the_preview_said_how_much(
     assert receipt.counts == done
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
+async def test_a_day_has_24_hours_in_every_time_zone_of_the_database(
+    platform: Platform, admin: Admin, zone: str
+) -> None:
+    admin.execute(f"SET timezone = '{zone}'")
+    for days in (90, 180, 270):  # in these zones summer time begins or ends in at least one
+        await set_rules(platform, RetentionToSet(messages=days))
+        row = admin.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - min(cutoff))"
+            " FROM gate.retention_cutoffs(%s, 'messages', false)",
+            [platform.world.owner_id],
+        ).fetchone()
+        assert row is not None
+        assert float(row[0]) == pytest.approx(days * 86400, abs=60)
+
+
 async def test_what_is_newer_and_what_waits_is_kept(platform: Platform, admin: Admin) -> None:
     await set_rules(platform)
     age(admin)

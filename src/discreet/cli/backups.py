@@ -150,14 +150,24 @@ def make_folder(folder: Path) -> None:
     """Make the last part of a path, readable only by its owner, if it is missing.
 
     Raises:
-        BadInput: it isn't a folder, or can't be created.
+        BadInput: it isn't a folder, or can't be created or written.
     """
+    import tempfile
+
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise BadInput(
             f"The folder {folder} can't be created: {error.strerror}.",
             hint="Choose another one, or create it.",
+        ) from None
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"Nothing can be written in the folder {folder}: {error.strerror}.",
+            hint="Choose another one.",
         ) from None
 
 

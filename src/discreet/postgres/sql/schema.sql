@@ -6133,7 +6133,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-  SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
+  SELECT p.agent, p.channel, clock_timestamp() - make_interval(hours => 24 * n.days)
     FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
            WHERE a.owner_id = owner AND by_agent
           UNION ALL

@@ -3,7 +3,8 @@
 SET ROLE discreet_gate;
 
 -- Return, for each channel of each agent of an owner, the time before which rows of a kind are deleted;
--- with `by_agent`, for each agent. The narrowest rule counts.
+-- with `by_agent`, for each agent. The narrowest rule counts. A day has 24 hours: PostgreSQL's own days depend on the
+-- time zone of the connection when summer time begins or ends.
 CREATE OR REPLACE FUNCTION gate.retention_cutoffs(owner uuid, row_kind text, by_agent boolean)
 RETURNS TABLE (agent_id uuid, channel_id uuid, cutoff timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -13,7 +14,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-  SELECT p.agent, p.channel, clock_timestamp() - make_interval(days => n.days)
+  SELECT p.agent, p.channel, clock_timestamp() - make_interval(hours => 24 * n.days)
     FROM (SELECT a.id AS agent, NULL::uuid AS channel FROM discreet.agents a
            WHERE a.owner_id = owner AND by_agent
           UNION ALL
