@@ -67,6 +67,28 @@ async def test_a_message_that_is_twice_in_one_call_is_stored_once(
     assert await count(world, "messages") == 1
 
 
+async def test_a_command_behind_the_agents_name_finds_the_messages_before_it_in_its_call(
+    world: World, database: Database, admin: psycopg.Connection[object]
+) -> None:
+    admin.execute("UPDATE discreet.agents SET memory_model = 'shared'")
+    group = {"chat": "g", "group_platform": "telegram", "group_id": "g", "group_name": "family"}
+    known: list[dict[str, object]] = [{}, {"sender_id": "2002", **group}]
+    for number, sender in enumerate(known):
+        accepted(world, database, message(world, number, **sender))
+    found = accepted(
+        world,
+        database,
+        message(world, 3),
+        message(world, 4, body="@Ada /stop", sender_id="2002", **group),
+    )
+    assert [row[0] for row in found] == ["accepted", "accepted"]
+    states = admin.execute(
+        "SELECT state FROM discreet.messages WHERE platform_message_id IN ('3', '4')"
+        " ORDER BY position"
+    ).fetchall()
+    assert states == [("context",), ("waiting",)]
+
+
 async def test_an_invalid_ticket_stores_no_message(world: World, database: Database) -> None:
     with (
         psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as intake,

@@ -89,7 +89,9 @@ DECLARE
   sender uuid;
 BEGIN
   IF said.chat = ANY (chats) OR said.edit_of <> '' OR said.album_id <> '' OR said.in_reply_to IS NOT NULL
-     OR starts_with(said.body, '/') IS NOT FALSE THEN
+     OR starts_with(said.body, '/') IS NOT FALSE
+     -- In a group, the agent's name may stand before a command.
+     OR (said.group_id IS NOT NULL AND starts_with(ltrim(said.body), '@')) THEN
     RETURN true;
   END IF;
   sender := CASE said.sender_kind
