@@ -149,7 +149,7 @@ def release_contact(who: Who) -> None:
     from discreet.services import contacts
 
     entry = in_app(lambda app: contacts.hold_contact(app.db, app.owner_id, who, on_hold=False))
-    print_text(f"{entry.contact.label} is not on hold.")
+    print_text(f"{entry.contact.label} is no longer on hold.")
 
 
 @app.command("rename")
