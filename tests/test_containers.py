@@ -36,6 +36,7 @@ def test_every_container_is_without_privileges_on_a_read_only_root() -> None:
     assert set(OURS) == {"setup", "server", "backup"}
     for service in OURS.values():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["init"]  # so that a server that is still starting can be stopped
         assert service["security_opt"] == ["no-new-privileges:true"]
     assert re.search(r"^USER \d+$", (ROOT / "Containerfile").read_text(), re.M)
 
