@@ -15,7 +15,7 @@ from discreet.scope import Transaction
 from discreet.services import messages
 from discreet.services.messages import Answer
 from discreet.services.requeue import Silence
-from discreet.sessions.replies import MessageReply, reply_to
+from discreet.sessions.replies import REPLY, MessageReply, reply_to
 from discreet.turn.prompt import Budget
 from discreet.turn.run import run_turn
 from discreet.turn.turns import Responder, Turns
@@ -23,6 +23,18 @@ from tests.api.conftest import ALICE, Harness
 from tests.support.responders import Held, echo
 from tests.support.waiting import patience, until
 
+MANY_ANSWERS = """
+WITH said AS (
+  INSERT INTO discreet.messages
+    (owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text)
+  SELECT owner_id, agent_id, contact_id, session_id, route_id, position + number, 'out', 'sent',
+         text
+    FROM discreet.messages, generate_series(1000, 1500) number WHERE direction = 'in'
+  RETURNING id, owner_id, agent_id, contact_id, session_id, route_id)
+INSERT INTO discreet.outbox
+  (message_id, owner_id, agent_id, contact_id, session_id, route_id, state)
+SELECT said.*, 'sent' FROM said
+"""
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
 
 
@@ -124,3 +136,22 @@ async def test_an_answer_is_found_although_no_notification_is_ever_heard(
     await run_turn(_turns(idle), said.session_id)
     async with patience():
         assert (await answering).text == "re: hello"
+
+
+async def test_the_owner_who_waits_reads_no_other_messages(
+    idle: Harness, admin: psycopg.Connection[Any]
+) -> None:
+    said = await idle.world.say(ALICE, "hello")
+    await run_turn(_turns(idle), said.session_id, idle.world.contact(said.contact_id))
+    admin.execute(MANY_ANSWERS)
+    admin.execute("ANALYZE discreet.messages, discreet.outbox")
+    params = {"message": said.message_id, "offline": "none", "marked": ["help"]}
+    async with idle.app.db.begin(idle.world.owner) as tx:
+        plan = await tx.fetch("EXPLAIN (ANALYZE, FORMAT JSON) " + REPLY, params)
+    assert _rows_read(plan[0]["QUERY PLAN"][0]["Plan"]) < 20
+
+
+def _rows_read(node: dict[str, Any]) -> float:
+    """Return the rows that a plan read and didn't use."""
+    own = node.get("Rows Removed by Filter", 0) * node["Actual Loops"]
+    return float(own + sum(map(_rows_read, node.get("Plans", ()))))

@@ -3,11 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId, SessionId
 from discreet.domain.outbound import OFFLINE, WITH_MARKS
 from discreet.scope import Transaction
+
+# Each case has a query of its own. With CASE in one query, no index can be used: PostgreSQL would
+# read every message and turn of the scope.
+REPLY: LiteralString = """
+SELECT m.session_id, m.state = 'context' AS dropped,
+       m.state = 'failed' OR (m.state = 'waiting' AND a.text IS NOT NULL) AS failed,
+       d.text AS draft, a.text AS answer, coalesce(a.sent, false) AS sent,
+       coalesce(a.command <> ALL (%(marked)s), a.in_person)
+         OR a.command IS NULL
+           AND (taken.model = %(offline)s) IS NOT FALSE AS plain,
+       CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN
+         'attempt ' || last_failed.attempt || ': ' || last_failed.error END AS last_error,
+       -- Only its kind: the rest is for the owner.
+       split_part(CASE WHEN m.state = 'waiting' THEN last_failed.error ELSE taken.error END, ':', 1)
+         AS error_kind,
+       m.state = 'waiting' AS retrying
+  FROM discreet.messages m
+  LEFT JOIN discreet.turns taken ON taken.id = m.turn_id
+  LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id
+  LEFT JOIN LATERAL (
+    SELECT t.attempt, t.error FROM discreet.turns t
+     WHERE m.state = 'waiting' AND t.session_id = m.session_id AND t.state = 'failed'
+     ORDER BY t.started_at DESC LIMIT 1) last_failed ON true
+  LEFT JOIN LATERAL (
+    SELECT a.text, a.command, a.in_person, o.state = 'sent' AS sent
+      FROM (SELECT said.id, said.text, said.command, said.in_person, said.position
+              FROM discreet.messages said
+             WHERE m.state IN ('answered', 'failed') AND said.turn_id = m.turn_id
+               AND said.direction = 'out'
+            UNION ALL
+            -- The notice that its sender got while it waits for something that is missing.
+            SELECT said.id, said.text, said.command, said.in_person, said.position
+              FROM discreet.turns t JOIN discreet.messages said ON said.turn_id = t.id
+             WHERE m.state = 'waiting' AND t.session_id = m.session_id AND t.state = 'failed'
+               AND said.direction = 'out' AND said.created_at > m.created_at) a
+      JOIN discreet.outbox o ON o.message_id = a.id
+     ORDER BY a.position DESC LIMIT 1) a ON true
+ WHERE m.id = %(message)s
+"""
+_REPLY = {"offline": OFFLINE, "marked": list(WITH_MARKS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +82,7 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
     Raises:
         NotFound: the scope has no such message.
     """
-    row = await tx.fetch_one(
-        "SELECT m.session_id, m.state = 'context' AS dropped,"
-        "  m.state = 'failed' OR (m.state = 'waiting' AND a.text IS NOT NULL) AS failed,"
-        "  d.text AS draft,"
-        "  a.text AS answer, coalesce(a.sent, false) AS sent,"
-        "  coalesce(a.command <> ALL (%(marked)s), a.in_person)"
-        "    OR a.command IS NULL"
-        "      AND (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)"
-        "    IS NOT FALSE AS plain,"
-        "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
-        "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
-        "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
-        "      ORDER BY t.started_at DESC LIMIT 1) END AS last_error,"
-        # Only its kind: the rest is for the owner.
-        "  split_part((SELECT t.error FROM discreet.turns t"
-        "     WHERE CASE WHEN m.state = 'waiting' THEN t.session_id = m.session_id"
-        "                                         AND t.state = 'failed'"
-        "                ELSE t.id = m.turn_id END"
-        "     ORDER BY t.started_at DESC LIMIT 1), ':', 1) AS error_kind,"
-        "  m.state = 'waiting' AS retrying"
-        " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
-        " LEFT JOIN LATERAL ("
-        "   SELECT a.text, a.command, a.in_person, o.state = 'sent' AS sent"
-        "     FROM discreet.messages a"
-        "     JOIN discreet.outbox o ON o.message_id = a.id"
-        "    WHERE a.direction = 'out' AND CASE WHEN m.state = 'waiting'"
-        # The notice that its sender got while it waits for something that is missing.
-        "      THEN a.created_at > m.created_at AND a.turn_id IN ("
-        "        SELECT t.id FROM discreet.turns t"
-        "         WHERE t.session_id = m.session_id AND t.state = 'failed')"
-        "      ELSE a.turn_id = m.turn_id AND m.state IN ('answered', 'failed') END"
-        "    ORDER BY a.position DESC LIMIT 1) a ON true"
-        " WHERE m.id = %(message)s",
-        {"message": message_id, "offline": OFFLINE, "marked": list(WITH_MARKS)},
-    )
+    row = await tx.fetch_one(REPLY, {**_REPLY, "message": message_id})
     if row is None:
         raise NotFound("There is no such message.")
     return MessageReply(**row)
