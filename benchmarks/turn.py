@@ -16,13 +16,12 @@ from tests.support.world import make_world
 
 from benchmarks.scratch import p50_p95, scratch_database
 from discreet.channels.terminal import TerminalChannel
-from discreet.delivery import deliver, hand_over
+from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Slots, Work, work
-from discreet.scope import Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Budget, Prompt
@@ -53,11 +52,8 @@ async def main() -> None:
     async with scratch_database() as (database, db):
         world = await make_world(db)
 
-        async def at_terminal(tx: Transaction, scope: SessionScope, route_id: RouteId) -> None:
-            await hand_over(tx, TerminalChannel(), route_id, DueRoute(scope, "terminal", ""))
-
         turns = Turns(db=db, embedder=bundled_embedder(), responder=responder, max_attempts=3,
-                      budget=Budget(), deliver=at_terminal)  # fmt: skip
+                      budget=Budget(), at_terminal=True)  # fmt: skip
 
         async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
             await run_turn(turns, session_id, scope)

@@ -20,7 +20,7 @@ from discreet.domain.canaries import Canaries, watch
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.postgres.server import Database, open_database
 from discreet.queue.wakes import Wakes
-from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import Role, SessionScope
 from discreet.services.context import OperationContext, in_scope
 from discreet.services.seed import make_example_agent
@@ -145,10 +145,9 @@ class App:
     @asynccontextmanager
     async def worker(self, gateway: Gateway) -> AsyncIterator[None]:
         """Bind the names of jobs to functions, and work while the context is open."""
-        from discreet.delivery import deliver, hand_over
+        from discreet.delivery import deliver
         from discreet.domain.quiet_hours import QuietHours
         from discreet.intake.retry import release_due
-        from discreet.queue.job_scope import DueRoute
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
         from discreet.services.attention import find_concerns
@@ -174,10 +173,6 @@ class App:
         await import_responders(self.settings, named)
         models = Models(self.settings)
 
-        async def at_terminal(tx: Transaction, scope: SessionScope, route_id: RouteId) -> None:
-            route = DueRoute(scope, "terminal", "")
-            await hand_over(tx, await gateway.channel_of(route), route_id, route)
-
         turns = Turns(
             db=self.db,
             embedder=self.embedder(),
@@ -194,7 +189,7 @@ class App:
             look=partial(find_concerns, self.channels, self.settings),
             servers=partial(open_server_tools, tools, ToolCaller(sessions)),
             revoking=partial(revoking, tools),
-            deliver=at_terminal,
+            at_terminal=True,
         )
 
         async def one_turn(session_id: SessionId, scope: SessionScope) -> bool:

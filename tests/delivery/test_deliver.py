@@ -12,18 +12,17 @@ import psycopg
 import pytest
 
 from discreet.channels.terminal import TerminalChannel
-from discreet.delivery import deliver, hand_over
+from discreet.delivery import deliver
 from discreet.delivery.outbox import MAX_ATTEMPTS
 from discreet.domain.errors import SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
 from discreet.postgres.server import Database
 from discreet.queue.job_scope import DueRoute
-from discreet.scope import Transaction
-from discreet.scope.scopes import SessionScope
 from discreet.services.status import get_status
 from discreet.turn.run import run_turn
 from tests.support.answers import answer, let_doubt_end, outbox, send_all
+from tests.support.responders import echo
 from tests.support.turns import (
     Recording,
     by_platform,
@@ -98,30 +97,46 @@ async def test_at_the_terminal_answers_are_handed_over_once_and_in_one_commit(
     assert versions == (1,)
 
 
-async def test_a_terminals_answer_is_delivered_by_the_commit_that_saves_it(
+async def test_a_terminals_answer_is_stored_as_sent_with_its_turn(
     world: World, admin: Admin
 ) -> None:
-    """No job is left for it, and what a save promised to deliver and didn't is swept up."""
-
-    async def at_terminal(tx: Transaction, scope: SessionScope, route_id: RouteId) -> None:
-        route = DueRoute(scope, "terminal", "")
-        await hand_over(tx, TerminalChannel(), route_id, route)
-
-    async def nowhere(_: Transaction, __: SessionScope, ___: RouteId) -> None: ...
-
+    """No job is left for it. Behind an answer that waits, it waits too."""
     job = "SELECT count(*) FROM queue.procrastinate_jobs WHERE task_name = 'deliver'"
+    turns = replace(turns_of(world.db), at_terminal=True)
     session = (await world.say(ALICE, "one")).session_id
-    await run_turn(replace(turns_of(world.db), deliver=at_terminal), session)
-    states = "SELECT o.state, o.xmin = t.xmin FROM discreet.outbox o, discreet.turns t"
-    assert admin.execute(states).fetchall() == [("sent", True)]
+    await run_turn(turns, session)
+    stored = """
+    SELECT o.state, o.attempts, o.parts_sent, o.platform_messages = ARRAY[o.message_id::text],
+           o.sent_at IS NOT NULL, o.xmin = t.xmin FROM discreet.outbox o, discreet.turns t
+    """
+    assert admin.execute(stored).fetchall() == [("sent", 1, 1, True, True, True)]
     assert admin.execute(job).fetchone() == (0,)
+    events = "SELECT array_agg(kind ORDER BY kind) FROM discreet.events WHERE kind LIKE 'message%'"
+    assert admin.execute(events).fetchone() == (
+        ["message.answered", "message.delivered", "message.received", "message.sent"],
+    )
+    admin.execute("UPDATE discreet.outbox SET state = 'pending', attempts = 0")
     await world.say(ALICE, "two")
-    await run_turn(replace(turns_of(world.db), deliver=nowhere), session)
-    assert admin.execute(job).fetchone() == (0,)
-    admin.execute("SELECT gate.wake_stranded()")
+    await run_turn(turns, session)
+    assert [state for state, *_ in await outbox(world)] == ["pending", "pending"]
     assert admin.execute(job).fetchone() == (1,)
     await send_all(world, TerminalChannel())
     assert await outbox(world) == [("sent", 1, None)] * 2
+
+
+async def test_a_terminals_answer_whose_messages_came_elsewhere_is_not_stored_as_sent(
+    world: World, admin: Admin
+) -> None:
+    async def moved(*given: Any) -> Any:
+        admin.execute("UPDATE discreet.messages SET chat_id = 'elsewhere' WHERE direction = 'in'")
+        return await echo(*given)
+
+    session = (await world.say(ALICE, "one")).session_id
+    await run_turn(replace(turns_of(world.db, moved), at_terminal=True), session)
+    await send_all(world, TerminalChannel())
+    assert [state for state, *_ in await outbox(world)] == ["failed"]
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
+    assert held.error == "its route leads elsewhere"
 
 
 async def test_the_owner_sees_that_an_answer_was_sent_outside_its_topic(world: World) -> None:

@@ -23,6 +23,7 @@ TRIGGERS = (
     ("archive_memory", ("tests/memory/test_memories.py",)),
     ("schedule_delivery", ("tests/delivery/test_deliver.py",)),
     ("apply_early_receipts", ("tests/delivery/test_receipts.py",)),
+    ("record_delivery_at_once", ("tests/delivery/test_deliver.py",)),
     ("record_", ("tests/isolation/test_events.py", "tests/services/test_event_webhooks.py")),
     ("reject_merged_contact", ("tests/contacts",)),
     (

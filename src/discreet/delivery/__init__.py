@@ -1,5 +1,5 @@
 """Delivery: send answers from the outbox to where their messages came from."""
 
-from discreet.delivery.deliver import deliver, hand_over
+from discreet.delivery.deliver import deliver
 
-__all__ = ["deliver", "hand_over"]
+__all__ = ["deliver"]

@@ -31,7 +31,7 @@ from discreet.domain.errors import BadInput, SecretMissing, Unavailable
 from discreet.domain.ids import MessageId, RouteId
 from discreet.domain.outbound import Channel, Later, Rejected, SendResult, Sent
 from discreet.queue.job_scope import DueRoute, due_route
-from discreet.scope import ScopedDatabase, Transaction
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.tracing import span
 
@@ -101,21 +101,13 @@ async def _hand_over(
     """
     async with db.begin(route.scope) as tx:
         await lock_route(tx, route_id)
-        await hand_over(tx, channel, route_id, route)
-        await end_delivery_job(tx, route_id)
-
-
-async def hand_over(tx: Transaction, channel: Channel, route_id: RouteId, route: DueRoute) -> None:
-    """Deliver the waiting answers of a local channel within a transaction that holds the session.
-
-    What can't be delivered now gets a job.
-    """
-    sending = await find_due_answer(tx, route_id, route.account)
-    while sending is not None:
-        result = await _attempt(channel, route, route_id, sending)
-        if not await store_result(tx, route_id, sending, result) or sending.is_last:
-            return
         sending = await find_due_answer(tx, route_id, route.account)
+        while sending is not None:
+            result = await _attempt(channel, route, route_id, sending)
+            if not await store_result(tx, route_id, sending, result) or sending.is_last:
+                break
+            sending = await find_due_answer(tx, route_id, route.account)
+        await end_delivery_job(tx, route_id)
 
 
 async def _attempt(

@@ -46,7 +46,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease, command: str)
         if isinstance(scope, OwnerScope):
             reading.contacts.update(reply.contacts)
             await record_what_was_read(tx, reading, lease.turn_id)
-        await save_answer(tx, lease, Prompt("", ()), result, reading, deliver=turns.deliver)
+        await save_answer(tx, lease, Prompt("", ()), result, reading, at_terminal=turns.at_terminal)
 
 
 async def _make_decided_call(turns: Turns, scope: SessionScope, lease: Lease) -> str:

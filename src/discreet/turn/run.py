@@ -42,7 +42,7 @@ from discreet.turn.load import Stored, load, read_turn
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.reading import Reading, note_what_was_read, of_contacts
 from discreet.turn.result import ModelError, TurnResult, Usage
-from discreet.turn.save import Deliver, save_answer, save_failure, save_for_later, save_giving_up
+from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.server_tools import answer_waiting_call
 from discreet.turn.streaming import streaming
 from discreet.turn.think import CUT_AT_LIMIT, Tools
@@ -118,12 +118,12 @@ async def _answer(turns: Turns, answer: _Answer, traced: TraceSpan) -> None:
         indexed = await answer.index(result.text)
         save = partial(_save, turns, scope, lease, prompt, result, answer.reading)
         try:
-            left = await save(indexed, turns.deliver)
+            left = await save(indexed, turns.at_terminal)
         except (LeaseLost, DiscreetError):
             raise
         except Exception as error:  # an answer is worth more than its search data
             log.warning("an answer is saved without index", error=type(error).__name__)
-            left = await save({}, None)
+            left = await save({}, False)
         traced.note(outcome="answered")
     except LeaseLost:
         raise
@@ -144,12 +144,12 @@ async def _save(
     result: TurnResult,
     reading: Reading,
     indexed: Mapping[str, Indexed],
-    deliver: Deliver | None,
+    at_terminal: bool,
 ) -> list[Unindexed]:
     """Save an answer, and return which messages of its session still have to be indexed."""
     with span("save"):
         async with turns.db.begin(scope) as tx:
-            await save_answer(tx, lease, prompt, result, reading, indexed, deliver)
+            await save_answer(tx, lease, prompt, result, reading, indexed, at_terminal=at_terminal)
             return await unindexed_of_session(tx, lease.session_id, turns.embedder)
 
 

@@ -5,8 +5,8 @@ Every function raises ``LeaseLost`` if the turn no longer holds its session; the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -38,8 +38,6 @@ NOT_INDEXED: Mapping[str, Indexed] = MappingProxyType({})
 UNINDEXED: Mapping[str, Any] = MappingProxyType(
     dict.fromkeys(("terms", "tokens", "embedder", "embedding"))
 )
-Deliver = Callable[[Transaction, SessionScope, RouteId], Awaitable[None]]
-"""Delivers the waiting answers of a local route within a transaction that holds its session."""
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """The notice a sender gets after every attempt has failed."""
 
@@ -51,13 +49,14 @@ async def save_answer(
     result: TurnResult,
     reading: Reading | None = None,
     indexed: Mapping[str, Indexed] = NOT_INDEXED,
-    deliver: Deliver | None = None,
+    *,
+    at_terminal: bool = False,
 ) -> None:
     """Store the answer to every message that the turn took, and put it into the outbox.
 
     ``reading``: what the turn has read; None: nobody noted it. ``indexed``: the search data of
-    texts, as far as it is there already. ``deliver``: used if the answer's route is local; None: a
-    job delivers it.
+    texts, as far as it is there already. ``at_terminal``: if the answer's route is local, store it
+    as sent, because nothing has to leave the database; otherwise a job delivers it.
 
     Raises:
         Withheld: what the turn has read must not be answered.
@@ -65,18 +64,16 @@ async def save_answer(
     answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
     # A command's answer is the program's, and waits for nobody.
     asked = None if lease.command is not None else answer
-    route = lease.route_id if lease.is_local and deliver is not None else None
-    sends = not await _let_go(tx, lease, sends=True, answer=asked, delivers=route)
+    terminal = lease.route_id if lease.is_local and at_terminal else None
+    ended = await _let_go(tx, lease, sends=True, answer=asked, terminal=terminal)
     async with tx.pipelined():
-        if sends:
-            await _put_out(tx, lease, answer, indexed.get(answer.text))
+        if not ended.waits:
+            await _put_out(tx, lease, answer, indexed.get(answer.text), is_sent=ended.may_deliver)
         said = {text: made for text, made in indexed.items() if text != result.text}
         await _mark_answered(tx, lease, list(said.items()))
         await _save_turn(tx, lease, prompt, result)
         if used := _made_use_of(prompt):
             await mark_used(tx, used)
-    if sends and route is not None and deliver is not None:
-        await deliver(tx, _scope_of(tx), lease.route_id)
 
 
 async def _mark_answered(tx: Transaction, lease: Lease, said: list[tuple[str, Indexed]]) -> None:
@@ -206,6 +203,14 @@ async def save_giving_up(
     await _wake_for_the_rest(tx, lease.session_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A turn that has ended. ``waits``: its answer waits for approval; or it may be delivered."""
+
+    waits: bool
+    may_deliver: bool
+
+
 def _scope_of(tx: Transaction) -> SessionScope:
     if isinstance(tx.scope, ContactScope | SharedScope | OwnerScope):
         return tx.scope
@@ -218,21 +223,18 @@ async def _let_go(
     *,
     sends: bool = False,
     answer: Released | None = None,
-    delivers: RouteId | None = None,
-) -> bool:
-    """End the turn's hold on its session; return whether the answer now waits for approval.
+    terminal: RouteId | None = None,
+) -> _Ended:
+    """End the turn's hold on its session; return what may become of its answer.
 
     ``sends``: an answer follows, which frees the session (``_put_out``) unless it waits.
-    ``answer``: given if it may have to wait. ``delivers``: the route to which this transaction
-    delivers the answer, so that no job does.
+    ``answer``: given if it may have to wait. ``terminal``: the terminal's route that it takes.
     """
     row = await tx.fetch_one(
-        "SELECT ended.held, ended.waits,"
-        "       CASE WHEN ended.held AND NOT ended.waits AND %(route)s::text IS NOT NULL"
-        "            THEN set_config('discreet.delivers', %(route)s::text, true) END"
-        "  FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s) ended",
+        "SELECT ended.held, ended.waits, ended.may_deliver"
+        "  FROM gate.end_turn(%(session)s, %(turn)s, %(sends)s, %(answer)s, %(terminal)s) ended",
         {
-            "route": delivers,
+            "terminal": terminal,
             "session": lease.session_id,
             "turn": lease.turn_id,
             "sends": sends,
@@ -241,7 +243,7 @@ async def _let_go(
     )
     if row is None or not row["held"]:
         raise LeaseLost
-    return bool(row["waits"])
+    return _Ended(row["waits"], row["may_deliver"])
 
 
 def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
@@ -249,7 +251,12 @@ def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
 
 
 async def _put_out(
-    tx: Transaction, lease: Lease, answer: Released, indexed: Indexed | None = None
+    tx: Transaction,
+    lease: Lease,
+    answer: Released,
+    indexed: Indexed | None = None,
+    *,
+    is_sent: bool = False,
 ) -> None:
     await tx.execute(
         "WITH here AS (UPDATE discreet.sessions"
@@ -265,14 +272,22 @@ async def _put_out(
         "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1),"
         "   %(terms)s, %(tokens)s, %(embedder)s, %(embedding)s::public.vector"
         " FROM here RETURNING id)"
-        " INSERT INTO discreet.outbox (message_id, session_id, route_id)"
-        " SELECT said.id, %(session)s, %(route)s FROM said",
+        " INSERT INTO discreet.outbox"
+        "   (message_id, session_id, route_id, state, attempts, parts_sent, sent_at,"
+        "    platform_messages)"
+        " SELECT said.id, %(session)s, %(route)s, kind.state, kind.parts, kind.parts,"
+        "        CASE kind.parts WHEN 1 THEN clock_timestamp() END,"
+        # At a terminal, its own id is the platform's.
+        "        CASE kind.parts WHEN 1 THEN ARRAY[said.id::text] ELSE '{}' END"
+        " FROM said, (SELECT %(state)s::text AS state, %(parts)s::int AS parts) kind",
         {
             "session": lease.session_id,
             "route": lease.route_id,
             "turn": lease.turn_id,
             "text": answer.text,
             "command": lease.command,
+            "state": "sent" if is_sent else "pending",
+            "parts": int(is_sent),
             **(UNINDEXED if indexed is None else indexed.as_params()),
         },
     )

@@ -21,7 +21,6 @@ from discreet.turn.files import Fetch
 from discreet.turn.owner_context import Look
 from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
-from discreet.turn.save import Deliver
 from discreet.turn.streaming import DraftPlatforms
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
@@ -64,8 +63,8 @@ class Turns:
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
     answer; see ``Settings``. ``servers``: opens the tools of the owner's servers. ``revoking``:
     revokes the accounts of a scope that its block deletes. ``look``: finds what needs the
-    owner's attention. ``deliver``: delivers answers of local routes as they are saved; None: jobs
-    do.
+    owner's attention. ``at_terminal``: answers of local routes are stored as sent; otherwise
+    jobs deliver them.
     """
 
     db: ScopedDatabase
@@ -84,4 +83,4 @@ class Turns:
     servers: OpenServers | None = None
     revoking: Callable[[SessionScope], AbstractAsyncContextManager[None]] | None = None
     look: Look = _look_nowhere
-    deliver: Deliver | None = None
+    at_terminal: bool = False

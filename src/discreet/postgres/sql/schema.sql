@@ -2372,13 +2372,14 @@ $$;
 
 ALTER FUNCTION gate.end_person_requests(contact uuid) OWNER TO discreet_gate;
 
--- FUNCTION end_turn(uuid, uuid, boolean, text)
-CREATE FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) RETURNS record
+-- FUNCTION end_turn(uuid, uuid, boolean, text, uuid)
+CREATE FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid DEFAULT NULL::uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   waits := false;
+  may_deliver := false;
   held := gate.verify_turn_lease(session, turn);
   IF NOT held THEN
     RETURN;
@@ -2394,11 +2395,15 @@ BEGIN
   END IF;
   IF waits OR NOT sends THEN
     UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  ELSIF terminal IS NOT NULL THEN
+    may_deliver := gate.may_send_on_route(terminal, session, turn, NULL)
+      AND NOT EXISTS (SELECT FROM discreet.outbox o
+                       WHERE o.route_id = terminal AND o.state IN ('pending', 'sending'));
   END IF;
 END $$;
 
 
-ALTER FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) OWNER TO discreet_gate;
+ALTER FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) OWNER TO discreet_gate;
 
 -- FUNCTION enforce_limits(uuid, discreet.channels, boolean, gate.inbound)
 CREATE FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
@@ -6191,9 +6196,7 @@ CREATE FUNCTION gate.schedule_delivery() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
-    PERFORM gate.defer_delivery(NEW.route_id, NULL);
-  END IF;
+  PERFORM gate.defer_delivery(NEW.route_id, NULL);
   RETURN NULL;
 END $$;
 
@@ -6247,7 +6250,6 @@ BEGIN
     FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
   INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
   VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, 'audit');
-  PERFORM set_config('discreet.delivers', sample.route_id::text, true);  -- no job for it
   INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
                                state)
   VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.message_id, sample.session_id, sample.route_id,
@@ -10032,6 +10034,9 @@ CREATE TRIGGER record_decision AFTER UPDATE OF state ON discreet.pairings FOR EA
 -- TRIGGER outbox record_delivery
 CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.state <> old.state))) EXECUTE FUNCTION gate.record_delivery();
 
+-- TRIGGER outbox record_delivery_at_once
+CREATE TRIGGER record_delivery_at_once AFTER INSERT ON discreet.outbox FOR EACH ROW WHEN ((new.state = 'sent'::text)) EXECUTE FUNCTION gate.record_delivery();
+
 -- TRIGGER held_answers record_held_answer
 CREATE TRIGGER record_held_answer AFTER INSERT ON discreet.held_answers FOR EACH ROW EXECUTE FUNCTION gate.record_held_answer();
 
@@ -10063,7 +10068,7 @@ CREATE TRIGGER reject_open_shared_agent AFTER UPDATE OF memory_model ON discreet
 CREATE TRIGGER reject_open_shared_agent AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.reject_open_shared_agent();
 
 -- TRIGGER outbox schedule_delivery
-CREATE TRIGGER schedule_delivery AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNCTION gate.schedule_delivery();
+CREATE TRIGGER schedule_delivery AFTER INSERT ON discreet.outbox FOR EACH ROW WHEN ((new.state = ANY (ARRAY['pending'::text, 'sending'::text]))) EXECUTE FUNCTION gate.schedule_delivery();
 
 -- TRIGGER messages validate_reply_target
 CREATE TRIGGER validate_reply_target BEFORE INSERT ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'out'::text) AND (new.reply_to IS NOT NULL) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name])))) EXECUTE FUNCTION gate.validate_reply_target();
@@ -11605,11 +11610,11 @@ REVOKE ALL ON FUNCTION gate.end_mcp_session(session_digest bytea, token uuid) FR
 GRANT ALL ON FUNCTION gate.end_person_requests(contact uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.end_person_requests(contact uuid) FROM PUBLIC;
 
--- ACL FUNCTION end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean)
-GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean) FROM PUBLIC;
+-- ACL FUNCTION end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean)
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.end_turn(session uuid, turn uuid, sends boolean, answer text, terminal uuid, OUT held boolean, OUT waits boolean, OUT may_deliver boolean) FROM PUBLIC;
 
 -- ACL FUNCTION enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.enforce_limits(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
@@ -13419,7 +13424,8 @@ GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, t
     discreet.messages TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.outbox
-GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_contact;
+GRANT INSERT (attempts, message_id, parts_sent, platform_messages, route_id, sent_at, session_id,
+    state) ON discreet.outbox TO discreet_contact;
 GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
     next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id, sent_at,
     session_id, shared, state, uncertain_since) ON discreet.outbox TO discreet_contact;
@@ -13427,14 +13433,16 @@ GRANT UPDATE (attempts, error, next_try_at, parts_sent, platform_messages, sent_
     uncertain_since) ON discreet.outbox TO discreet_contact;
 GRANT UPDATE (agent_id, contact_id, delivered_at, error, read_at, state) ON discreet.outbox TO
     discreet_gate;
-GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_owner;
+GRANT INSERT (attempts, message_id, parts_sent, platform_messages, route_id, sent_at, session_id,
+    state) ON discreet.outbox TO discreet_owner;
 GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
     next_try_at, owner_id, owner_key, parts_sent, party, platform_messages, read_at, route_id,
     scope_key, sent_at, session_id, shared, state, uncertain_since) ON discreet.outbox TO
     discreet_owner;
 GRANT UPDATE (attempts, error, next_try_at, parts_sent, platform_messages, sent_at, state,
     uncertain_since) ON discreet.outbox TO discreet_owner;
-GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_shared;
+GRANT INSERT (attempts, message_id, parts_sent, platform_messages, route_id, sent_at, session_id,
+    state) ON discreet.outbox TO discreet_shared;
 GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, error, message_id,
     next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id, sent_at,
     session_id, shared, state, uncertain_since) ON discreet.outbox TO discreet_shared;

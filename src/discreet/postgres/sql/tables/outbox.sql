@@ -85,7 +85,9 @@ CREATE POLICY owner ON discreet.outbox TO discreet_owner
 -- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
 CREATE TRIGGER schedule_delivery AFTER INSERT ON discreet.outbox
-  FOR EACH ROW EXECUTE FUNCTION gate.schedule_delivery();
+  FOR EACH ROW WHEN (NEW.state IN ('pending', 'sending')) EXECUTE FUNCTION gate.schedule_delivery();
+CREATE TRIGGER record_delivery_at_once AFTER INSERT ON discreet.outbox
+  FOR EACH ROW WHEN (NEW.state = 'sent') EXECUTE FUNCTION gate.record_delivery();
 CREATE TRIGGER apply_early_receipts AFTER UPDATE OF state ON discreet.outbox
   FOR EACH ROW WHEN (NEW.state = 'sent' AND OLD.state <> 'sent')
   EXECUTE FUNCTION gate.apply_early_receipts();
@@ -97,7 +99,8 @@ CREATE TRIGGER record_delivery AFTER UPDATE OF state ON discreet.outbox
 GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session_id, route_id,
               state, attempts, next_try_at, error, platform_messages, created_at, sent_at,
               uncertain_since, parts_sent, delivered_at, read_at),
-      INSERT (message_id, session_id, route_id),
+      INSERT (message_id, session_id, route_id, state, attempts, platform_messages, sent_at,
+              parts_sent),
       UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, uncertain_since,
               parts_sent)
   ON discreet.outbox
@@ -105,7 +108,8 @@ GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session
 GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session_id, route_id,
               state, attempts, next_try_at, error, platform_messages, created_at, sent_at,
               uncertain_since, scope_key, owner_key, parts_sent, delivered_at, read_at),
-      INSERT (message_id, session_id, route_id),
+      INSERT (message_id, session_id, route_id, state, attempts, platform_messages, sent_at,
+              parts_sent),
       UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at, uncertain_since,
               parts_sent)
   ON discreet.outbox

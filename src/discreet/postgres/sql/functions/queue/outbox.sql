@@ -1,13 +1,10 @@
 SET ROLE discreet_gate;
 
--- Schedule the delivery of a new outbox row, unless its transaction says that it delivers it to a terminal
--- itself. If it doesn't, the sweep schedules it.
+-- Schedule the delivery of a new outbox row that waits.
 CREATE OR REPLACE FUNCTION gate.schedule_delivery() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_setting('discreet.delivers', true) IS DISTINCT FROM NEW.route_id::text THEN
-    PERFORM gate.defer_delivery(NEW.route_id, NULL);
-  END IF;
+  PERFORM gate.defer_delivery(NEW.route_id, NULL);
   RETURN NULL;
 END $$;
 

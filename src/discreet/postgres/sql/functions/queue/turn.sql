@@ -96,12 +96,16 @@ END $$;
 -- End a turn that holds its session (`held`), with its draft and its job. The caller stores what came of it
 -- in the same transaction. `sends`: an answer follows, and frees the session when it takes its position,
 -- which saves a row; and the session is woken if messages of another route wait. `answer`: its text, where
--- the owner may want to read it first; then it `waits`.
+-- the owner may want to read it first; then it `waits`. `terminal`: the terminal's route that the answer takes.
+-- `may_deliver`: the answer may be stored there as sent, because the route leads to where the messages came from
+-- and nothing else waits on it.
 CREATE OR REPLACE FUNCTION gate.end_turn(
-  session uuid, turn uuid, sends boolean, answer text, OUT held boolean, OUT waits boolean)
+  session uuid, turn uuid, sends boolean, answer text, terminal uuid DEFAULT NULL,
+  OUT held boolean, OUT waits boolean, OUT may_deliver boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   waits := false;
+  may_deliver := false;
   held := gate.verify_turn_lease(session, turn);
   IF NOT held THEN
     RETURN;
@@ -117,6 +121,10 @@ BEGIN
   END IF;
   IF waits OR NOT sends THEN
     UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  ELSIF terminal IS NOT NULL THEN
+    may_deliver := gate.may_send_on_route(terminal, session, turn, NULL)
+      AND NOT EXISTS (SELECT FROM discreet.outbox o
+                       WHERE o.route_id = terminal AND o.state IN ('pending', 'sending'));
   END IF;
 END $$;
 

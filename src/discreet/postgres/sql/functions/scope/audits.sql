@@ -119,7 +119,6 @@ BEGIN
     FROM discreet.tool_servers s WHERE s.owner_id = sample.owner_id LIMIT 1;
   INSERT INTO discreet.events (owner_id, agent_id, contact_id, shared, kind)
   VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, 'audit');
-  PERFORM set_config('discreet.delivers', sample.route_id::text, true);  -- no job for it
   INSERT INTO discreet.outbox (owner_id, agent_id, contact_id, shared, message_id, session_id, route_id,
                                state)
   VALUES (sample.owner_id, sample.agent_id, sample.contact_id, sample.shared, sample.message_id, sample.session_id, sample.route_id,
