@@ -451,3 +451,20 @@ async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours)
             neighbours.world.db, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
         )
         assert "may not" in shown or "permission denied" in shown
+
+
+async def test_an_erasure_spares_the_memory_that_another_conversation_names_as_its_summary(
+    neighbours: Neighbours, db: ScopedDatabase
+) -> None:
+    world = neighbours.world
+    bob = world.contact(neighbours.bob.contact_id)
+    async with db.begin(bob) as tx:
+        bobs = await tx.value("SELECT id FROM discreet.memories LIMIT 1")
+    said = await world.say("telegram:1001", "hello all", group="telegram:-7")
+    async with db.begin(world.contact(said.contact_id)) as tx:
+        planted = "UPDATE discreet.sessions SET summary_id = %s, compacted_to = 9"
+        assert await tx.execute(planted, (bobs,)) == 1
+    async with db.begin(world.owner) as tx:
+        await tx.execute("SELECT gate.erase_contact(%s)", (neighbours.alice.contact_id,))
+    async with db.begin(bob) as tx:
+        assert await tx.value("SELECT id FROM discreet.memories LIMIT 1") == bobs

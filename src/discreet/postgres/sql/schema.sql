@@ -2685,8 +2685,8 @@ BEGIN
      WHERE m.owner_id = owner AND m.turn_id = ANY (turns)
      UNION SELECT h.memory_id FROM discreet.memory_history h
      WHERE h.owner_id = owner AND h.turn_id = ANY (turns)
-     UNION SELECT s.summary_id FROM discreet.sessions s
-     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+     UNION SELECT gate.own_summary(s) FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND gate.own_summary(s) IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
                     WHERE m.session_id = s.id AND m.id = ANY (message_ids)));
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
@@ -2896,8 +2896,8 @@ BEGIN
     SELECT m.id FROM discreet.messages m
      WHERE m.id = ANY (message_ids) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
   summaries := ARRAY(
-    SELECT s.summary_id FROM discreet.sessions s
-     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+    SELECT gate.own_summary(s) FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND gate.own_summary(s) IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
                     WHERE m.session_id = s.id AND m.id = ANY (message_ids)
                       AND m.position <= s.compacted_to));
@@ -4681,6 +4681,21 @@ END $$;
 
 
 ALTER FUNCTION gate.open_session(thread text, force_new boolean) OWNER TO discreet_gate;
+
+-- FUNCTION own_summary(discreet.sessions)
+CREATE FUNCTION gate.own_summary(s discreet.sessions) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.id FROM discreet.memories m
+   WHERE m.id = s.summary_id AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)
+  UNION
+  SELECT h.memory_id FROM discreet.memory_history h
+   WHERE h.memory_id = s.summary_id AND (h.owner_id, h.agent_id, h.party) = (s.owner_id, s.agent_id, s.party)
+$$;
+
+
+ALTER FUNCTION gate.own_summary(s discreet.sessions) OWNER TO discreet_gate;
 
 -- FUNCTION owner_candidates(text, integer, public.vector, text[], double precision[], double precision, double precision, integer)
 CREATE FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) RETURNS TABLE(id uuid)
@@ -11961,6 +11976,9 @@ GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discr
 GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.open_session(thread text, force_new boolean) FROM PUBLIC;
+
+-- ACL FUNCTION own_summary(s discreet.sessions)
+REVOKE ALL ON FUNCTION gate.own_summary(s discreet.sessions) FROM PUBLIC;
 
 -- ACL FUNCTION owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer)
 GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;

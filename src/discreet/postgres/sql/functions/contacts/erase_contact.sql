@@ -163,6 +163,17 @@ BEGIN
   versions := before;
 END $$;
 
+-- Return the summary of a conversation, or its older versions' id, if it is a memory of the same party. A
+-- sender writes `summary_id`, and could name anybody's memory there.
+CREATE OR REPLACE FUNCTION gate.own_summary(s discreet.sessions) RETURNS uuid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.id FROM discreet.memories m
+   WHERE m.id = s.summary_id AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)
+  UNION
+  SELECT h.memory_id FROM discreet.memory_history h
+   WHERE h.memory_id = s.summary_id AND (h.owner_id, h.agent_id, h.party) = (s.owner_id, s.agent_id, s.party)
+$$;
+
 CREATE OR REPLACE FUNCTION gate.keyed_digest(address text) RETURNS bytea
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -179,5 +190,5 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_rows, gate.erase_unassigned, gate.delete_jobs,
-  gate.erase_memories, gate.keyed_digest, gate.predates_erasure FROM PUBLIC;
+  gate.erase_memories, gate.own_summary, gate.keyed_digest, gate.predates_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erase_contact TO discreet_owner;

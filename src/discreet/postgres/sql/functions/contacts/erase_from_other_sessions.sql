@@ -48,8 +48,8 @@ BEGIN
      WHERE m.owner_id = owner AND m.turn_id = ANY (turns)
      UNION SELECT h.memory_id FROM discreet.memory_history h
      WHERE h.owner_id = owner AND h.turn_id = ANY (turns)
-     UNION SELECT s.summary_id FROM discreet.sessions s
-     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+     UNION SELECT gate.own_summary(s) FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND gate.own_summary(s) IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
                     WHERE m.session_id = s.id AND m.id = ANY (message_ids)));
   UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0

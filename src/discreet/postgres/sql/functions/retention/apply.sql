@@ -58,8 +58,8 @@ BEGIN
     SELECT m.id FROM discreet.messages m
      WHERE m.id = ANY (message_ids) AND m.session_id = ANY (sessions) AND m.state NOT IN ('waiting', 'taken'));
   summaries := ARRAY(
-    SELECT s.summary_id FROM discreet.sessions s
-     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+    SELECT gate.own_summary(s) FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND gate.own_summary(s) IS NOT NULL
        AND EXISTS (SELECT FROM discreet.messages m
                     WHERE m.session_id = s.id AND m.id = ANY (message_ids)
                       AND m.position <= s.compacted_to));
