@@ -32,8 +32,8 @@ SETTINGS = {
     # A page is logged whole when it first changes after a checkpoint: less often, and compressed.
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
-    # Without statistics, PostgreSQL finds a row by the owner's id rather than its own. A table whose
-    # rows live for seconds has a threshold of its own.
+    # Without statistics, PostgreSQL looks for a row by the owner's id rather than its own. Tables
+    # whose rows live for seconds have their own threshold.
     "autovacuum_analyze_threshold": "100",
     "max_wal_senders": "0",
     "random_page_cost": "1.1",
