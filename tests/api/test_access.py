@@ -28,7 +28,10 @@ from tests.api.conftest import ALICE, BOB, Harness
 from tests.support.waiting import patience, until
 from tests.support.world import World, open_scoped
 
-LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
+LISTENING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE application_name = 'discreet-wakes' AND datname = current_database()
+"""
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ INSERT INTO discreet.outbox
   (message_id, owner_id, agent_id, contact_id, session_id, route_id, state)
 SELECT said.*, 'sent' FROM said
 """
-LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
+LISTENING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE application_name = 'discreet-wakes' AND datname = current_database()
+"""
 
 
 @pytest.fixture

@@ -161,10 +161,10 @@ async def test_a_connection_that_was_bound_to_the_joined_one_is_nobodys_afterwar
     _, token = await tokens.create_token(world.db, world.owner_id)
     owner = await tokens.authenticate(world.db, token)
     await mcp_sessions.begin_mcp_session(world.db, owner, "key")
-    found = await mcp_sessions.find_mcp_session(world.db, owner, "key")
+    _, found = await mcp_sessions.find_mcp_session(world.db, token, "key")
     assert found is not None
     assert await found.binding.bind(world.contact(other.contact_id), other.session_id)
     made = await link(platform, ANN, ANN_TOO)
-    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
+    assert (await mcp_sessions.find_mcp_session(world.db, token, "key"))[1] is None
     await undo(platform, made)
-    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
+    assert (await mcp_sessions.find_mcp_session(world.db, token, "key"))[1] is None

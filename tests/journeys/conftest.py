@@ -129,7 +129,7 @@ POINTS = {
     "claim": "BEFORE INSERT ON discreet.turns",
     "tool": "BEFORE INSERT ON discreet.memories",
     "save": "BEFORE INSERT ON discreet.outbox",
-    "sent": "BEFORE UPDATE ON discreet.outbox",
+    "sent": "BEFORE INSERT OR UPDATE ON discreet.outbox",
 }
 """Points, in the order of a turn, at which a session with such a thread key can be frozen."""
 
@@ -141,7 +141,7 @@ DECLARE
     SELECT t.session_id FROM discreet.turns t WHERE t.id::text = new_row ->> 'turn_id')::text);
 BEGIN
   IF TG_ARGV[0] = (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = session)
-     AND (TG_OP = 'INSERT' OR new_row ->> 'state' = TG_ARGV[0]) THEN
+     AND (TG_ARGV[0] <> 'sent' OR new_row ->> 'state' = 'sent') THEN
     PERFORM pg_advisory_xact_lock_shared(4711);
   END IF;
   RETURN NEW;

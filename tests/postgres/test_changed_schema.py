@@ -55,16 +55,21 @@ def test_a_changed_guard_is_named(said: str, module_admin: psycopg.Connection[An
     assert any(line.startswith(said) for line in changes.guards), changes
 
 
-def test_an_index_or_table_that_an_admin_added_for_themselves_is_only_noted(
+def test_what_an_admin_added_for_themselves_is_only_noted(
     module_admin: psycopg.Connection[Any],
 ) -> None:
     module_admin.execute("CREATE INDEX mine ON discreet.memories (created_at)")
     module_admin.execute("CREATE TABLE public.mine (id int)")
+    module_admin.execute(
+        "CREATE TRIGGER mine BEFORE UPDATE ON discreet.memories"
+        " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
     changes = find_changes(module_admin, DEFAULT_INSTALLATION)
     module_admin.rollback()
     assert changes.guards == ()
     assert "index discreet.mine isn't part of this version" in changes.others
     assert "table public.mine isn't part of this version" in changes.others
+    assert "trigger discreet.memories/mine isn't part of this version" in changes.others
 
 
 def run_as_admin(server: Credentials, *statements: str) -> None:

@@ -44,7 +44,7 @@ class SchemaChanges:
 def find_changes(conn: psycopg.Connection[Any], installation: str) -> SchemaChanges:
     """Compare the schema with this version. Any login role may call this; it reads no rows.
 
-    An index affects only speed, and an admin may add objects of their own to ``public``. Another
+    An index affects only speed, and an admin may add triggers, and objects to ``public``. Another
     major version of PostgreSQL may print definitions differently, so there nothing counts as a
     guard.
     """
@@ -58,7 +58,9 @@ def find_changes(conn: psycopg.Connection[Any], installation: str) -> SchemaChan
 
 
 def _is_of_admin(line: str) -> bool:
-    return line.endswith("isn't part of this version") and line.split()[1].startswith("public.")
+    kind, name = line.split()[:2]
+    was_added = line.endswith("isn't part of this version")
+    return was_added and (kind == "trigger" or name.startswith("public."))
 
 
 def refuse_changes(
