@@ -214,6 +214,18 @@ def test_a_home_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
         pass
 
 
+def test_a_home_whose_locks_cannot_be_opened_is_refused_in_one_line(tmp_path: Path) -> None:
+    # As in a home that is read-only, which root may write to all the same.
+    layout = Layout(tmp_path / "home")
+    layout.clients_lock.mkdir(parents=True)
+    layout.run.chmod(0o700)
+    with (
+        pytest.raises(Unavailable, match=r"clients\.lock can't be used: .*DISCREET_HOME"),
+        embedded_server(layout.home, "password"),
+    ):
+        pass
+
+
 def test_an_interrupted_first_start_leaves_nothing_half_made(
     home: Path, finished_home: Path
 ) -> None:

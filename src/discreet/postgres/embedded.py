@@ -23,7 +23,7 @@ from discreet.domain.errors import Unavailable
 from discreet.postgres import supervisor
 from discreet.postgres.binaries import ENVIRONMENT, MAJOR_VERSION
 from discreet.postgres.cluster import create_cluster, server_command
-from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, socket_folder
+from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, open_lock, socket_folder
 from discreet.postgres.unprivileged import find_runner, give_to
 
 __all__ = ["Progress", "embedded_server", "has_cluster", "wait_until_stopped"]
@@ -66,7 +66,7 @@ def embedded_server(
         Unavailable: it can't be created or started; the message has the server's own reason.
     """
     layout = make_layout(home)
-    clients = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    clients = open_lock(layout.clients_lock)
     try:
         fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a supervisor stops the server
         os.utime(clients)
@@ -256,7 +256,7 @@ def _hint(layout: Layout) -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -266,7 +266,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _is_held(path: Path) -> bool:
     """Return whether another process holds this lock exclusively."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

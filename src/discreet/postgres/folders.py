@@ -74,12 +74,27 @@ def make_layout(home: Path) -> Layout:
             folder.mkdir(mode=0o700, exist_ok=True)
             _refuse_open(folder)
     except OSError as error:
-        raise Unavailable(
-            f"The folder {error.filename or home} can't be used: {error.strerror}.",
-            hint="Free some space, fix the permissions, or choose another folder with "
-            "DISCREET_HOME.",
-        ) from None
+        raise _unusable(f"folder {error.filename or home}", error) from None
     return layout
+
+
+def open_lock(path: Path) -> int:
+    """Open the file of a lock and return its descriptor.
+
+    Raises:
+        Unavailable: it can't be opened or created, as in a home that is read-only.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(f"file {path}", error) from None
+
+
+def _unusable(what: str, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The {what} can't be used: {error.strerror}.",
+        hint="Free some space, fix the permissions, or choose another folder with DISCREET_HOME.",
+    )
 
 
 def socket_folder(layout: Layout, *, make: bool) -> Path | None:
