@@ -32,18 +32,20 @@ from discreet.turn.tools import Tools
 from discreet.turn.turns import Turns
 
 MESSAGES = 200
+# The answer is delivered by the commit that saves it, so that counts when the turn has returned.
 STAGES = {
     "accepted to lease": "extract(epoch FROM t.started_at - m.created_at)",
-    "lease to thinking (load, plan)": "extract(epoch FROM to_timestamp(%s) - t.started_at)",
-    "thinking to saved": "extract(epoch FROM t.finished_at - to_timestamp(%s))",
-    "saved to delivered": "extract(epoch FROM o.sent_at - t.finished_at)",
-    "accepted to delivered": "extract(epoch FROM o.sent_at - m.created_at)",
+    "lease to thinking": "extract(epoch FROM to_timestamp(%(thinking)s) - t.started_at)",
+    "thinking to saved": "extract(epoch FROM t.finished_at - to_timestamp(%(thinking)s))",
+    "saved to delivered": "extract(epoch FROM to_timestamp(%(delivered)s) - t.finished_at)",
+    "accepted to delivered": "extract(epoch FROM to_timestamp(%(delivered)s) - m.created_at)",
 }
 
 
 async def main() -> None:
     thinking: dict[SessionId, float] = {}
-    delivered = asyncio.Event()
+    delivered: dict[SessionId, float] = {}
+    answered = asyncio.Event()
 
     async def responder(_: TurnContext, __: Prompt, tools: Tools, ___: OnText) -> TurnResult:
         thinking[tools.session_id] = time.time()  # type: ignore[attr-defined]
@@ -57,7 +59,8 @@ async def main() -> None:
 
         async def one_turn(session_id: SessionId, scope: SessionScope) -> None:
             await run_turn(turns, session_id, scope)
-            delivered.set()
+            delivered[session_id] = time.time()
+            answered.set()
 
         channels = by_platform({"terminal": TerminalChannel()})
 
@@ -70,25 +73,34 @@ async def main() -> None:
         sessions = []
         async with work(worker, db, Work(one_turn, one_route, nothing, ("terminal",)), Slots()):
             for number in range(MESSAGES):
-                delivered.clear()
+                answered.clear()
                 accepted = await world.say(f"telegram:{1000 + number}", "Hello, how are you?")
                 sessions.append(accepted.session_id)
-                await asyncio.wait_for(delivered.wait(), 10)
-        await asyncio.to_thread(_report, database.conninfo(ADMIN_ROLE), sessions, thinking)
+                await asyncio.wait_for(answered.wait(), 10)
+        await asyncio.to_thread(
+            _report, database.conninfo(ADMIN_ROLE), sessions, thinking, delivered
+        )
 
 
-def _report(conninfo: str, sessions: list[SessionId], thinking: dict[SessionId, float]) -> None:
+def _report(
+    conninfo: str,
+    sessions: list[SessionId],
+    thinking: dict[SessionId, float],
+    delivered: dict[SessionId, float],
+) -> None:
     with psycopg.connect(conninfo) as admin:
         for name, expression in STAGES.items():
             seconds = []
             for session in sessions[20:]:
-                given = [thinking[session]] * expression.count("%s")
                 row = admin.execute(
                     f"SELECT {expression} FROM discreet.messages m"
                     " JOIN discreet.turns t ON t.id = m.turn_id"
-                    " JOIN discreet.outbox o ON o.session_id = m.session_id"
-                    " WHERE m.direction = 'in' AND m.session_id = %s",
-                    (*given, session),
+                    " WHERE m.direction = 'in' AND m.session_id = %(session)s",
+                    {
+                        "session": session,
+                        "thinking": thinking[session],
+                        "delivered": delivered[session],
+                    },
                 ).fetchone()
                 assert row is not None
                 seconds.append(float(row[0]))

@@ -236,3 +236,20 @@ async def test_it_runs_once_a_day_for_owners_with_rules(
     assert await retention.run_due_retention(db) == 0
     admin.execute("UPDATE discreet.retention_runs SET ended_at = ended_at - interval '25 hours'")
     assert await retention.run_due_retention(db) == 1
+
+
+async def test_a_summary_that_names_anothers_memory_does_not_delete_it(
+    platform: Platform, admin: Admin
+) -> None:
+    bobs = "memories WHERE content LIKE '%heron%'"
+    said = await platform.accepted(ANN, "hello again")
+    async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
+        planted = await tx.execute(
+            "UPDATE discreet.sessions SET summary_id = %s, compacted_to = 99",
+            admin.execute(f"SELECT id FROM discreet.{bobs}").fetchone(),
+        )
+    assert planted >= 1
+    age(admin)
+    await set_rules(platform, RetentionToSet(messages=90))
+    assert (await run(platform))["messages"] > 0
+    assert count(admin, *bobs.split(" WHERE ")) == 1
