@@ -1,4 +1,7 @@
-"""Generate SQL statements that probe for values in other people's rows."""
+"""Generate SQL statements that probe for values in other people's rows.
+
+One file, although it is long: all generators build on the same values, conditions and calls.
+"""
 
 from __future__ import annotations
 

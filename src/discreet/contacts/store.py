@@ -100,9 +100,9 @@ async def named_entries(
 ) -> list[tuple[ContactId, str, list[str]]]:
     """Return id, name and aliases of everyone in the owner's address book, oldest first.
 
-    ``maybe``: leave out most of those that don't have this name, because there may be 100,000. Kept
-    are names with other characters than ASCII, which only ``names.folded`` can compare, and whoever
-    has aliases.
+    ``maybe``: leave out most of those that don't have this name, because there may be 100,000.
+    Contacts with aliases are kept, and so are names with characters outside ASCII, which only
+    ``names.folded`` can compare.
     """
     if maybe is None:
         return await tx.fetch_tuples(_NAMED.replace("{maybe}", ""), binary=True)
